@@ -1,0 +1,1 @@
+//! How anything is measured and judged: studies, load, faults, invariants, records.

@@ -1,0 +1,1 @@
+//! Histograms and the judgement of noisy measurements. No I/O, no clock.
