@@ -1,0 +1,267 @@
+//! What can go wrong between pgstrata and a PostgreSQL server, said so that the reader can act.
+//!
+//! An [`Error`] is a context (what was tried), a [`Kind`] (the cause), the server's last log lines when
+//! there are any, and a hint. It does not decide what to do next: callers ask [`Error::class`].
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use tokio_postgres::error::SqlState;
+
+/// An error of this crate: what was tried, why it failed, what the server logged last.
+#[derive(Debug)]
+pub struct Error {
+    context: String,
+    kind: Box<Kind>,
+    log_tail: Vec<String>,
+}
+
+/// The causes that callers and users can tell apart.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Kind {
+    /// No server binaries in any of the places looked at.
+    #[error("no PostgreSQL server binaries found")]
+    NoInstall {
+        /// Where it was looked, in order.
+        looked_in: Vec<PathBuf>,
+    },
+    /// A directory that should hold server binaries does not, or they cannot be run.
+    #[error("unusable server binaries in {}", path.display())]
+    BadInstall {
+        /// The directory given.
+        path: PathBuf,
+        /// What is wrong with it, as a lowercase fragment.
+        reason: String,
+    },
+    /// The server's version is outside the range that pgstrata runs.
+    #[error("PostgreSQL {found} is not supported (14 to 18 are)")]
+    UnsupportedVersion {
+        /// The version as the binary or server prints it.
+        found: String,
+    },
+    /// No operating-system user is to be had that may run a server.
+    #[error("no unprivileged user to run the server as")]
+    NoServerUser {
+        /// Why, as a lowercase fragment.
+        reason: String,
+    },
+    /// The file system is full.
+    #[error("no space left in {}", path.display())]
+    NoSpace {
+        /// The directory that was being written.
+        path: PathBuf,
+    },
+    /// A directory or file that cannot be read or written.
+    #[error("cannot use {}", path.display())]
+    Unusable {
+        /// The path.
+        path: PathBuf,
+        /// The operating system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The TCP port is taken.
+    #[error("port {port} is already in use")]
+    PortInUse {
+        /// The port asked for.
+        port: u16,
+    },
+    /// A program that belongs to PostgreSQL (or pip) ended with an error.
+    #[error("`{program}` failed with {status}")]
+    Program {
+        /// The program's name.
+        program: String,
+        /// Its exit status as the system prints it.
+        status: String,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// The server process ended before it accepted a connection, or while it was needed.
+    #[error("the server stopped ({status})")]
+    ServerExited {
+        /// Its exit status.
+        status: String,
+    },
+    /// The server did not do something within a named limit.
+    #[error("no answer within {limit_ms} ms")]
+    Timeout {
+        /// The limit in milliseconds.
+        limit_ms: u128,
+    },
+    /// The connection URL cannot be understood.
+    #[error("not a PostgreSQL connection URL")]
+    BadUrl {
+        /// The parser's reason.
+        reason: String,
+    },
+    /// Writing to an attached server was not allowed.
+    #[error("the attached server may not be changed")]
+    ReadOnly,
+    /// The server or the connection refused a statement.
+    #[error("the server refused")]
+    Sql(#[source] tokio_postgres::Error),
+    /// Another input/output error.
+    #[error("input/output error")]
+    Io(#[source] io::Error),
+}
+
+/// What an error means for a transaction that was under way; decides between retry, give up and "unknown".
+///
+/// Source of the SQLSTATE classes: PostgreSQL documentation, appendix A.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// 40001: retry the transaction.
+    SerializationFailure,
+    /// 40P01: retry the transaction.
+    Deadlock,
+    /// 55P03: a lock was not to be had in time; retry.
+    LockTimeout,
+    /// 23505: somebody else inserted the key first.
+    UniqueViolation,
+    /// 23514 and the rest of class 23: the data would be wrong.
+    ConstraintViolation,
+    /// 57014: cancelled or timed out by `statement_timeout`.
+    Cancelled,
+    /// The connection or server went away: whatever was in flight may or may not have happened.
+    ServerLost,
+    /// No connection was made, so nothing can have happened.
+    NotConnected,
+    /// Resources: 53xxx (disk full, out of memory, too many connections).
+    Resources,
+    /// Anything else: a mistake in the statement or the program.
+    Other,
+}
+
+impl Error {
+    /// An error with what was being tried, as a lowercase fragment ("start the server").
+    #[must_use]
+    pub fn new(context: impl Into<String>, kind: Kind) -> Self {
+        Self { context: context.into(), kind: Box::new(kind), log_tail: Vec::new() }
+    }
+
+    /// The same error carrying the last lines of the server's log.
+    #[must_use]
+    pub fn with_log(mut self, lines: Vec<String>) -> Self {
+        self.log_tail = lines;
+        self
+    }
+
+    /// The cause.
+    #[must_use]
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// The last lines the server logged, oldest first; empty when there is no server of ours.
+    #[must_use]
+    pub fn log_tail(&self) -> &[String] {
+        &self.log_tail
+    }
+
+    /// The SQLSTATE the server gave, if it answered at all.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&SqlState> {
+        match &*self.kind {
+            Kind::Sql(error) => error.code(),
+            _ => None,
+        }
+    }
+
+    /// What this means for the transaction that was under way.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match &*self.kind {
+            Kind::Sql(error) => match error.code() {
+                Some(state) => ErrorClass::of_sqlstate(state),
+                None => ErrorClass::ServerLost,
+            },
+            Kind::ServerExited { .. } => ErrorClass::ServerLost,
+            Kind::Timeout { .. } | Kind::Unusable { .. } => ErrorClass::NotConnected,
+            Kind::NoSpace { .. } => ErrorClass::Resources,
+            _ => ErrorClass::Other,
+        }
+    }
+
+    /// What the user can do about it, as one sentence.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match &*self.kind {
+            Kind::NoInstall { .. } => {
+                "install PostgreSQL 14 to 18 (Debian/Ubuntu: apt-get install postgresql), or run `pgstrata pg install 18`, \
+                 or name the directory of the binaries with --pg-bin"
+            }
+            Kind::BadInstall { .. } => "name a directory that holds executable `postgres` and `initdb` with --pg-bin",
+            Kind::UnsupportedVersion { .. } => {
+                "use PostgreSQL 14, 15, 16, 17 or 18; `pgstrata pg list` shows what is here"
+            }
+            Kind::NoServerUser { .. } => {
+                "create a user named `postgres`, or set PGSTRATA_PG_USER to an unprivileged user"
+            }
+            Kind::NoSpace { .. } => "free some space, or set PGSTRATA_STATE_DIR to a directory on a larger disk",
+            Kind::Unusable { .. } => {
+                "check its owner and mode, or set PGSTRATA_STATE_DIR to a directory you can write to"
+            }
+            Kind::PortInUse { .. } => "leave the port out: a free one is found",
+            Kind::Program { .. } => "the output above is the program's own; run `pgstrata doctor` to check the set-up",
+            Kind::ServerExited { .. } => "the log lines above say why; run `pgstrata doctor` to check the set-up",
+            Kind::Timeout { .. } => "check that the server runs and the address is right",
+            Kind::BadUrl { .. } => "write it like postgresql://user@host:5432/database",
+            Kind::ReadOnly => "pass --allow-write if this database may be changed",
+            Kind::Sql(_) | Kind::Io(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl ErrorClass {
+    /// The class of a SQLSTATE.
+    #[must_use]
+    pub fn of_sqlstate(state: &SqlState) -> Self {
+        match state.code() {
+            "40001" => Self::SerializationFailure,
+            "40P01" => Self::Deadlock,
+            "55P03" => Self::LockTimeout,
+            "23505" => Self::UniqueViolation,
+            "57014" => Self::Cancelled,
+            // cannot_connect_now: the server is starting or recovering, so nothing was done.
+            "57P03" | "08001" | "08004" => Self::NotConnected,
+            code if code.starts_with("08") || code.starts_with("57P") || code.starts_with("XX") => Self::ServerLost,
+            code if code.starts_with("53") => Self::Resources,
+            code if code.starts_with("23") => Self::ConstraintViolation,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether the same transaction may be run again at once: the server has undone it.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::SerializationFailure | Self::Deadlock | Self::LockTimeout)
+    }
+
+    /// Whether the transaction may have committed although no answer came.
+    #[must_use]
+    pub fn leaves_outcome_unknown(self) -> bool {
+        matches!(self, Self::ServerLost)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "could not {}", self.context)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.kind)
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(source: tokio_postgres::Error) -> Self {
+        Self::new("run a statement", Kind::Sql(source))
+    }
+}
