@@ -228,7 +228,7 @@ impl ErrorClass {
             "57014" => Self::Cancelled,
             // cannot_connect_now: the server is starting or recovering, so nothing was done.
             "57P03" | "08001" | "08004" => Self::NotConnected,
-            code if code.starts_with("08") || code.starts_with("57P") || code.starts_with("XX") => Self::ServerLost,
+            code if code.starts_with("08") || code.starts_with("57P") => Self::ServerLost,
             code if code.starts_with("53") => Self::Resources,
             code if code.starts_with("23") => Self::ConstraintViolation,
             _ => Self::Other,
