@@ -84,6 +84,12 @@ pub enum Kind {
         /// Its exit status.
         status: String,
     },
+    /// A process that was to be looked at has ended.
+    #[error("there is no process {pid}")]
+    NoProcess {
+        /// Its number.
+        pid: i32,
+    },
     /// The server did not do something within a named limit.
     #[error("no answer within {limit_ms} ms")]
     Timeout {
@@ -232,7 +238,7 @@ impl Error {
             Kind::ConnectTimeout { .. } => "check host and port, and that no firewall drops the packets",
             Kind::SessionClosed => "open a new session",
             Kind::ReadOnly => "pass --allow-write if this database may be changed",
-            Kind::Sql(_) | Kind::Io(_) => return None,
+            Kind::NoProcess { .. } | Kind::Sql(_) | Kind::Io(_) => return None,
         };
         Some(hint.to_owned())
     }

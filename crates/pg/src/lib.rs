@@ -4,6 +4,7 @@
 
 pub mod endpoint;
 pub mod error;
+pub mod process;
 pub mod quote;
 pub mod session;
 pub mod sql;
@@ -11,5 +12,6 @@ mod url;
 
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorClass, Kind};
+pub use process::{CpuTime, MachineCpu, Pid, ProcessIdentity};
 pub use quote::quote_identifier;
 pub use session::{Canceller, Session};
