@@ -9,6 +9,7 @@ pub mod quote;
 pub mod session;
 pub mod sql;
 mod url;
+pub mod wheels;
 
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorClass, Kind};
