@@ -4,11 +4,15 @@
 
 pub mod endpoint;
 pub mod error;
+pub mod process;
 pub mod quote;
 pub mod session;
 pub mod sql;
+mod url;
+pub mod wheels;
 
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorClass, Kind};
+pub use process::{CpuTime, MachineCpu, Pid, ProcessIdentity};
 pub use quote::quote_identifier;
 pub use session::{Canceller, Session};
