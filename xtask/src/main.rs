@@ -10,6 +10,7 @@ mod cargo;
 mod coverage;
 mod report;
 mod test;
+mod tidy;
 mod toolbox;
 mod tree;
 
@@ -31,6 +32,8 @@ enum Task {
     Test(test::Options),
     /// Run the tests on an instrumented build and show the covered lines per crate.
     Coverage,
+    /// Check the conventions that no other tool checks.
+    Tidy,
     /// Format every crate.
     Fmt {
         /// Only say what is not formatted.
@@ -68,6 +71,7 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Test(options) => Ok(test::run(&root, &options)),
         Task::Coverage => test::coverage_only(&root),
+        Task::Tidy => tidy::perform(&root),
         Task::Fmt { check } => cargo::fmt(&root, check).map(cargo::exit_code),
         Task::Lint => cargo::clippy(&root).map(cargo::exit_code),
         Task::Bench { arguments } => cargo::bench(&root, &arguments).map(cargo::exit_code),

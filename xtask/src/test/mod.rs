@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::coverage::Instrumented;
 use crate::report::{Counts, Outcome, Report};
-use crate::{book, cargo, toolbox};
+use crate::{book, cargo, tidy, toolbox};
 
 /// What `cargo xtask test` can be asked.
 #[derive(Args)]
@@ -40,9 +40,10 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
     if let Some(why) = &missing {
         println!("coverage is not measured: {why}");
     }
-    let mut report = Report::new(5 + options.pg.len().max(1));
+    let mut report = Report::new(6 + options.pg.len().max(1));
     report.step("format", || Ok(judged(cargo::fmt(root, true)?, "`cargo xtask fmt` mends it")));
     report.step("clippy", || Ok(judged(cargo::clippy(root)?, "`cargo xtask lint` shows it again")));
+    report.step("tidy", || tidy::check(root));
     if options.pg.is_empty() {
         report.step("tests (the first time they are built: some minutes)", || runner.tests(None));
     }
