@@ -1,1 +1,12 @@
-//! How anything is measured and judged: studies, load, faults, invariants, records.
+//! How anything is measured and judged: studies, load, faults, invariants, comparison, records.
+//!
+//! A system implements [`study::Study`] and says only what to build, what one client does and what must be
+//! true afterwards. Connections, pacing, retries, faults, statistics and reports belong here, once for all.
+//! This crate knows no case and prints nothing.
+
+pub mod history;
+pub mod load;
+pub mod record;
+pub mod retry;
+pub mod site;
+pub mod study;

@@ -1,0 +1,41 @@
+//! Where a trial runs: one or more servers, private or attached.
+
+use std::sync::Arc;
+
+use pgstrata_pg::{Cluster, Endpoint};
+use tokio::sync::Mutex;
+
+/// The servers of a run. A study that shards puts shard `n` on server `n`.
+#[derive(Clone)]
+pub struct Site {
+    /// At least one.
+    pub servers: Vec<Server>,
+}
+
+/// One server of a site.
+#[derive(Clone)]
+pub struct Server {
+    /// What clients connect to; may lead through a fault proxy.
+    pub endpoint: Endpoint,
+    /// The direct way, for preparation, checks and sampling.
+    pub control: Endpoint,
+    /// The server itself when it is ours to stop and kill; none when attached.
+    pub cluster: Option<Arc<Mutex<Cluster>>>,
+}
+
+impl Site {
+    /// The first server; the only one unless the study shards.
+    ///
+    /// # Panics
+    /// If the site is empty, which no constructor of the lab allows.
+    #[must_use]
+    pub fn first(&self) -> &Server {
+        &self.servers[0]
+    }
+
+    /// Whether every server is ours to stop, pause and kill.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.servers.iter().all(|server| server.cluster.is_some())
+    }
+}
