@@ -8,6 +8,7 @@
 mod book;
 mod cargo;
 mod coverage;
+mod generate;
 mod report;
 mod test;
 mod tidy;
@@ -34,6 +35,12 @@ enum Task {
     Coverage,
     /// Check the conventions that no other tool checks.
     Tidy,
+    /// Make the generated files anew.
+    Gen {
+        /// Only say which are stale.
+        #[arg(long)]
+        check: bool,
+    },
     /// Format every crate.
     Fmt {
         /// Only say what is not formatted.
@@ -72,6 +79,7 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Test(options) => Ok(test::run(&root, &options)),
         Task::Coverage => test::coverage_only(&root),
         Task::Tidy => tidy::perform(&root),
+        Task::Gen { check } => generate::perform(&root, check),
         Task::Fmt { check } => cargo::fmt(&root, check).map(cargo::exit_code),
         Task::Lint => cargo::clippy(&root).map(cargo::exit_code),
         Task::Bench { arguments } => cargo::bench(&root, &arguments).map(cargo::exit_code),

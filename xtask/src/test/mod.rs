@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::coverage::Instrumented;
 use crate::report::{Counts, Outcome, Report};
-use crate::{book, cargo, tidy, toolbox};
+use crate::{book, cargo, generate, tidy, toolbox};
 
 /// What `cargo xtask test` can be asked.
 #[derive(Args)]
@@ -40,7 +40,7 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
     if let Some(why) = &missing {
         println!("coverage is not measured: {why}");
     }
-    let mut report = Report::new(6 + options.pg.len().max(1));
+    let mut report = Report::new(7 + options.pg.len().max(1));
     report.step("format", || Ok(judged(cargo::fmt(root, true)?, "`cargo xtask fmt` mends it")));
     report.step("clippy", || Ok(judged(cargo::clippy(root)?, "`cargo xtask lint` shows it again")));
     report.step("tidy", || tidy::check(root));
@@ -54,6 +54,7 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
         });
     }
     report.step("doctests", || if options.quick { Ok(quick()) } else { runner.doctests() });
+    report.step("generated files", || generate::check(root, &|arguments| runner.printed(arguments)));
     report.step("coverage", || match (&runner.instrumented, missing) {
         (Some(build), _) => build.judge(),
         (None, why) => Ok(Outcome::Skipped(why.unwrap_or_default())),
@@ -123,6 +124,13 @@ impl<'a> Runner<'a> {
         command.args(arguments).stderr(Stdio::inherit());
         let output = command.output()?;
         Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    }
+
+    /// What pgstrata prints, where it must succeed.
+    fn printed(&self, arguments: &[&str]) -> Result<String> {
+        let (succeeded, output) = self.pgstrata(arguments)?;
+        anyhow::ensure!(succeeded, "pgstrata {} failed", arguments.join(" "));
+        Ok(output)
     }
 
     fn cargo(&self, arguments: &[&str]) -> Command {
