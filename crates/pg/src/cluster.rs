@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
 
 use crate::config;
 use crate::endpoint::Endpoint;
@@ -19,7 +18,7 @@ use crate::error::{Error, Kind};
 use crate::home::Home;
 use crate::install::Install;
 use crate::launch;
-use crate::server_cpu;
+use crate::process::{CpuTime, Pid, tree_cpu};
 use crate::server_log::ServerLog;
 use crate::server_process::ServerProcess;
 use crate::spec::ClusterSpec;
@@ -81,7 +80,7 @@ pub struct Cluster {
     pub(crate) password_is_set: bool,
     preload: Option<PathBuf>,
     /// Processor time of earlier runs of the server.
-    cpu_before: Duration,
+    cpu_before: CpuTime,
     /// The largest value ever told, in nanoseconds.
     cpu_told: AtomicU64,
 }
@@ -121,7 +120,7 @@ impl Cluster {
             password,
             password_is_set: false,
             preload,
-            cpu_before: Duration::ZERO,
+            cpu_before: CpuTime::ZERO,
             cpu_told: AtomicU64::new(0),
         })
     }
@@ -251,7 +250,10 @@ impl Cluster {
     /// writing may still succeed, and be acknowledged); then they are killed too. Starting right away is safe.
     pub async fn crash(&mut self) -> Result<(), Error> {
         if let Some(process) = self.running() {
-            self.cpu();
+            // What the children have used so far is only known now: nobody will reap them for us.
+            if let Err(error) = self.cpu() {
+                tracing::debug!(error = %error, "the server's processor time is not known");
+            }
             let fail = |source| Error::new("crash the server", Kind::Io(source));
             process.signal(Signal::SIGKILL).map_err(fail)?;
             if process.wait(KILL_LIMIT).await.is_none() {
@@ -288,16 +290,17 @@ impl Cluster {
     /// Processor time of all server processes since the cluster was made, restarts and ended processes included.
     ///
     /// Never falls. Processes that outlived a killed postmaster count up to the moment of the crash. Resolution: see
-    /// the module `server_cpu`.
-    pub fn cpu(&self) -> Duration {
-        let now = self.running().and_then(|process| {
-            // When it ends just now, its last word is with the process.
-            server_cpu::of_running(process.pid()).ok()
-        });
-        let ended = self.process.as_ref().map_or(Duration::ZERO, ServerProcess::cpu_at_end);
-        let total = self.cpu_before + now.unwrap_or(ended).max(ended);
-        let nanoseconds = u64::try_from(total.as_nanos()).unwrap_or(u64::MAX);
-        Duration::from_nanos(self.cpu_told.fetch_max(nanoseconds, Ordering::Relaxed).max(nanoseconds))
+    /// [`tree_cpu`], from which this comes. Linux only.
+    pub fn cpu(&self) -> Result<CpuTime, Error> {
+        let now = match self.running().map(|process| tree_cpu(process.pid())) {
+            // It ended in this moment: its last word is with the process.
+            Some(Err(error)) if matches!(error.kind(), Kind::NoProcess { .. }) => CpuTime::ZERO,
+            Some(time) => time?,
+            None => CpuTime::ZERO,
+        };
+        let ended = self.process.as_ref().map_or(CpuTime::ZERO, ServerProcess::cpu_at_end);
+        let total = (self.cpu_before + now.max(ended)).as_nanos();
+        Ok(CpuTime::from_nanos(self.cpu_told.fetch_max(total, Ordering::Relaxed).max(total)))
     }
 
     pub(crate) fn running(&self) -> Option<&ServerProcess> {
@@ -355,7 +358,7 @@ impl Cluster {
 
     /// Puts an ended process away, keeping what it used.
     fn forget_process(&mut self) {
-        let told = Duration::from_nanos(self.cpu_told.load(Ordering::Relaxed));
+        let told = CpuTime::from_nanos(self.cpu_told.load(Ordering::Relaxed));
         if let Some(process) = self.process.take() {
             self.cpu_before = (self.cpu_before + process.cpu_at_end()).max(told);
         }
