@@ -11,6 +11,7 @@ mod family;
 mod home;
 pub mod install;
 mod launch;
+pub mod pgbench;
 pub mod process;
 pub mod profile;
 pub mod quote;
