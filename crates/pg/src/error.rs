@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio_postgres::error::{Severity, SqlState};
 
@@ -61,6 +61,14 @@ pub enum Kind {
         /// The operating system's reason.
         #[source]
         source: io::Error,
+    },
+    /// A server setting that cannot be written down.
+    #[error("setting {name:?} cannot be used")]
+    BadSetting {
+        /// Its name as given.
+        name: String,
+        /// What is wrong with it, as a lowercase fragment.
+        reason: String,
     },
     /// The TCP port is taken.
     #[error("port {port} is already in use")]
@@ -194,6 +202,17 @@ impl Error {
         Self { context: context.into(), kind: Box::new(kind), log_tail: Vec::new() }
     }
 
+    /// An error about a path: a full file system is [`Kind::NoSpace`], everything else [`Kind::Unusable`].
+    #[must_use]
+    pub fn of_path(context: impl Into<String>, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        let kind = match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Kind::NoSpace { path },
+            _ => Kind::Unusable { path, source },
+        };
+        Self::new(context, kind)
+    }
+
     /// The same error carrying the last lines of the server's log.
     #[must_use]
     pub fn with_log(mut self, lines: Vec<String>) -> Self {
@@ -256,6 +275,7 @@ impl Error {
             Kind::Unusable { .. } => {
                 "check its owner and mode, or set PGSTRATA_STATE_DIR to a directory you can write to"
             }
+            Kind::BadSetting { .. } => "write it as name=value, as in postgresql.conf",
             Kind::PortInUse { .. } => "leave the port out: a free one is found",
             Kind::Program { .. } => "the output above is the program's own; run `pgstrata doctor` to check the set-up",
             Kind::NoPip => {
