@@ -1,7 +1,7 @@
 //! The comparison of two arms by adjacent windows in random order.
 //!
 //! Running all windows of one arm and then all of the other, and testing the difference, calls identical arms
-//! different in 15 to 50 % of runs on autocorrelated noise (`tests/false_positives.rs` shows it). Two windows side by
+//! different in 15 to 50 % of runs on autocorrelated noise (`tests/simulation.rs` shows it). Two windows side by
 //! side share most of the noise, and a coin for their order makes what is left of it symmetric and uncorrelated
 //! from pair to pair, whatever it was before. So the differences of pairs can be judged by the simplest means.
 //!
