@@ -1,1 +1,14 @@
-//! The field's words as types: ids, units, isolation levels. No I/O.
+//! The field's words as types: system ids, log positions, isolation levels, bilingual text.
+//!
+//! Everything here is a value with a checked constructor. This crate reads no environment, file or clock, and
+//! knows nothing of how a word is used: it sits below every other crate of the workspace.
+
+mod isolation;
+mod lsn;
+mod system;
+mod text;
+
+pub use isolation::{Isolation, UnknownIsolation};
+pub use lsn::{InvalidLsn, Lsn};
+pub use system::{Module, SYSTEM_COUNT, System, SystemId, UnknownSystem};
+pub use text::{Language, Text, UnknownLanguage};
