@@ -1,0 +1,7 @@
+//! Faults.
+pub mod catalogue;
+pub mod nearest;
+pub mod plan;
+pub use plan::FaultPlan;
+/// x
+pub fn inject() {}
