@@ -5,6 +5,8 @@
 //! This crate knows no case and prints nothing.
 
 pub mod history;
+pub mod load;
 pub mod record;
+pub mod retry;
 pub mod site;
 pub mod study;

@@ -148,6 +148,8 @@ pub struct TrialRecord {
     pub dropped: u64,
     /// Retries by class (`serialization_failure`, `conflict`, …).
     pub retries: BTreeMap<String, u64>,
+    /// Error texts of operations that failed for good, with how often each was seen (a sample).
+    pub failures: BTreeMap<String, u64>,
     /// Latency of decided operations from their intended start.
     pub latency: LatencyHistogram,
     /// CPU of our own process per decided operation, microseconds.
