@@ -1,7 +1,7 @@
 //! Faults.
 pub mod catalogue;
-pub mod nearest;
 pub mod plan;
+pub mod proxy;
 pub use plan::FaultPlan;
 /// x
 pub fn inject() {}

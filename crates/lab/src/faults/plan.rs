@@ -7,8 +7,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::error::nearest;
+
 use super::catalogue::{ArgumentKind, CATALOGUE, DefaultCount, FaultInfo, FaultKind, Needs};
-use super::nearest::nearest;
 
 /// No fault strikes more often in one run; a run of so many would take days.
 pub const MAX_STRIKES: u32 = 100_000;
