@@ -181,6 +181,36 @@ impl FaultPlan {
         self.faults.iter().filter_map(PlannedFault::load_fault)
     }
 
+    /// The share of operations that the load loop is to send twice, 0 to 1.
+    #[must_use]
+    pub fn duplicate_share(&self) -> f64 {
+        let share = |fault| match fault {
+            LoadFault::DuplicateRequest { share } => Some(share),
+            LoadFault::KillClient { .. } => None,
+        };
+        self.load_faults().find_map(share).unwrap_or(0.0)
+    }
+
+    /// How many client processes the load loop is to kill.
+    #[must_use]
+    pub fn client_kills(&self) -> u32 {
+        let kills = |fault| match fault {
+            LoadFault::KillClient { kills } => Some(kills),
+            LoadFault::DuplicateRequest { .. } => None,
+        };
+        self.load_faults().find_map(kills).unwrap_or(0)
+    }
+
+    /// A plan that kills the postmaster so many times and does nothing else.
+    #[must_use]
+    pub fn kills_of_the_postmaster(kills: u32) -> Self {
+        if kills == 0 {
+            return Self::default();
+        }
+        let fault = PlannedFault { count: Count::Strikes(kills), ..PlannedFault::usual(FaultKind::KillPostmaster) };
+        Self { faults: vec![fault] }
+    }
+
     /// Strikes that are counted, of all faults together; the run lasts until the site's are done.
     #[must_use]
     pub fn strikes(&self) -> u32 {
@@ -444,6 +474,9 @@ mod tests {
             [LoadFault::DuplicateRequest { share: 0.05 }, LoadFault::KillClient { kills: 7 }]
         );
         assert_eq!(plan.site_faults().count(), 2);
+        assert!((plan.duplicate_share() - 0.05).abs() < f64::EPSILON);
+        assert_eq!(plan.client_kills(), 7);
+        assert_eq!(FaultPlan::kills_of_the_postmaster(3).to_string(), "kill-postmaster:3");
     }
 
     #[test]
