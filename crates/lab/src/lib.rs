@@ -4,7 +4,10 @@
 //! true afterwards. Connections, pacing, retries, faults, statistics and reports belong here, once for all.
 //! This crate knows no case and prints nothing.
 
+pub mod archive;
 pub mod history;
+pub mod machine;
 pub mod record;
+pub mod report;
 pub mod site;
 pub mod study;
