@@ -104,6 +104,11 @@ fn mix(seed: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// A uniform number in [0, 1) that depends on nothing but its arguments.
+pub(crate) fn uniform(seed: u64, number: u64) -> f64 {
+    (mix(seed ^ mix(number)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
 impl History {
     /// The operation that an event is about.
     #[must_use]

@@ -6,8 +6,10 @@
 
 pub mod archive;
 pub mod history;
+pub mod load;
 pub mod machine;
 pub mod record;
 pub mod report;
+pub mod retry;
 pub mod site;
 pub mod study;

