@@ -5,6 +5,8 @@
 
 mod columns;
 mod escape;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod labels;
 mod number;
 mod style;

@@ -193,8 +193,8 @@ impl<'a> Summary<'a> {
             arms: record.arms.iter().map(|arm| ArmSummary::new(arm, record)).collect(),
             control: record.control.as_ref().map(|control| Control {
                 arm: &control.arm,
-                ratio: Ratio::new(&control.comparison),
-                clean: control.verdict == ControlVerdict::Clean,
+                ratio: Ratio::new(&control.control.comparison),
+                clean: control.control.verdict == ControlVerdict::Clean,
             }),
             claims: record.claims.iter().map(claim).collect(),
             invalid: match &record.validity {

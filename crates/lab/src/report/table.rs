@@ -20,9 +20,8 @@ pub fn render(record: &Record, style: &Style) -> String {
     let mut page = Page::new(style);
     page.line(&style.bold(&run_line(record, style)));
     page.blank();
-    page.block(&result_table(&summary, style, &mut Vec::new()));
-    let mut hidden = Vec::new();
-    result_columns(&summary, style, &mut hidden);
+    let (shown, hidden) = fitting_columns(&summary, style);
+    page.block(&result_table(&summary, style, &shown));
     if !hidden.is_empty() {
         let names: Vec<String> = hidden.iter().map(|column| column.heading(&summary, style.language)).collect();
         let text = fill(
@@ -56,8 +55,9 @@ fn run_line(record: &Record, style: &Style) -> String {
 }
 
 /// The columns that fit, and those that do not.
-fn result_columns(summary: &Summary<'_>, style: &Style, hidden: &mut Vec<Column>) -> Vec<Column> {
-    let mut shown: Vec<Column> = Column::ALL.to_vec();
+fn fitting_columns(summary: &Summary<'_>, style: &Style) -> (Vec<Column>, Vec<Column>) {
+    let mut shown = Column::ALL.to_vec();
+    let mut hidden = Vec::new();
     for given_up in Column::GIVEN_UP {
         if table_width(summary, style, &shown) <= usize::from(style.width) {
             break;
@@ -65,7 +65,7 @@ fn result_columns(summary: &Summary<'_>, style: &Style, hidden: &mut Vec<Column>
         shown.retain(|column| *column != given_up);
         hidden.push(given_up);
     }
-    shown
+    (shown, hidden)
 }
 
 fn table_width(summary: &Summary<'_>, style: &Style, shown: &[Column]) -> usize {
@@ -86,8 +86,7 @@ fn heading_lines(column: Column, summary: &Summary<'_>, style: &Style) -> Vec<St
     }
 }
 
-fn result_table(summary: &Summary<'_>, style: &Style, hidden: &mut Vec<Column>) -> String {
-    let shown = result_columns(summary, style, hidden);
+fn result_table(summary: &Summary<'_>, style: &Style, shown: &[Column]) -> String {
     let mut table = plain_table(style);
     table.set_header(shown.iter().map(|column| {
         let heading = Cell::new(heading_lines(*column, summary, style).join("\n"));
