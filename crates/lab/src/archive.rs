@@ -8,10 +8,11 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use pgstrata_stats::LatencyHistogram;
 use serde::{Deserialize, Serialize};
-use serde_json::ser::{Formatter, PrettyFormatter};
+use serde_json::ser::Formatter;
 
-use crate::record::{Machine, RECORD_FORMAT, Record};
+use crate::record::{Machine, RECORD_FORMAT, Record, TrialPurpose};
 use crate::report::summary::preset_name;
 
 /// A record is refused above this size, bytes. One of a full run is below 1 MB.
@@ -234,6 +235,31 @@ pub fn to_json(record: &Record) -> serde_json::Result<Vec<u8>> {
     Ok(out)
 }
 
+/// Rounds the latencies of comparison windows to steps of a 32nd (they move by at most 1.6 %), so that a full
+/// run's hundreds of windows make a file below 1 MB. The windows of claims and proofs stay as they are.
+///
+/// To be called once, when the run has ended and before anything is shown, so that what is shown is what is kept.
+pub fn thin(record: &mut Record) {
+    for trial in record.arms.iter_mut().flat_map(|arm| &mut arm.trials) {
+        if trial.purpose == TrialPurpose::Comparison {
+            trial.latency = thinned(&trial.latency);
+        }
+    }
+}
+
+fn thinned(fine: &LatencyHistogram) -> LatencyHistogram {
+    /// Binary digits that stay: 32 steps between a power of two and the next.
+    const DIGITS: u32 = 6;
+    let mut coarse = LatencyHistogram::new();
+    for (ns, count) in fine.buckets() {
+        let dropped = (u64::BITS - ns.leading_zeros()).saturating_sub(DIGITS);
+        // The middle of the step, so that no figure is biased.
+        let middle = (ns >> dropped << dropped) + ((1 << dropped) >> 1);
+        (0..count).for_each(|_| coarse.record_ns(middle));
+    }
+    coarse
+}
+
 fn children(dir: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
     let failed = |error: io::Error| ArchiveError::new("list the records in", dir, error);
     match fs::read_dir(dir) {
@@ -302,10 +328,12 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     file.persist_noclobber(path).map(drop).map_err(|error| error.error)
 }
 
-/// JSON with a line for each field, but lists in one line until they hold objects.
+/// How deep objects lie whose fields still get a line each: the record, its arms, their trials.
+const DEPTH_OF_LINES: usize = 3;
+
+/// JSON with a line for each field of the outer objects; what lies deeper, and lists of numbers, take one line.
 #[derive(Default)]
 struct Lines {
-    fields: PrettyFormatter<'static>,
     /// One entry for each open object or list.
     open: Vec<Open>,
 }
@@ -317,6 +345,11 @@ struct Open {
 }
 
 impl Lines {
+    /// Whether the innermost open object has a line for each field.
+    fn is_outer(&self) -> bool {
+        self.open.iter().filter(|open| !open.is_list).count() <= DEPTH_OF_LINES
+    }
+
     fn new_line<W: ?Sized + Write>(&self, writer: &mut W) -> io::Result<()> {
         writer.write_all(b"\n")?;
         let depth = self.open.iter().filter(|open| open.has_lines).count();
@@ -346,7 +379,8 @@ impl Formatter for Lines {
     }
 
     fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        if let Some(list) = self.open.last_mut().filter(|open| open.is_list) {
+        let in_outer_list = self.is_outer() && self.open.last().is_some_and(|open| open.is_list);
+        if let Some(list) = self.open.last_mut().filter(|_| in_outer_list) {
             list.has_lines = true;
             self.new_line(writer)?;
         }
@@ -362,6 +396,9 @@ impl Formatter for Lines {
         if !first {
             writer.write_all(b",")?;
         }
+        if !self.is_outer() {
+            return Ok(());
+        }
         if let Some(object) = self.open.last_mut() {
             object.has_lines = true;
         }
@@ -369,7 +406,7 @@ impl Formatter for Lines {
     }
 
     fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.fields.begin_object_value(writer)
+        writer.write_all(if self.is_outer() { b": " } else { b":" })
     }
 }
 
@@ -446,17 +483,32 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_numbers_take_one_line_and_objects_one_line_a_field() {
-        let value = serde_json::json!({"a": [1, [2, 3]], "b": [{"c": 1}, {}], "d": []});
+    fn lists_of_numbers_and_inner_objects_take_one_line_and_outer_objects_one_line_a_field() {
+        let value = serde_json::json!({"a": [1, [2, 3]], "b": [{"c": {"d": {"e": 1, "f": [{}]}}}, {}], "d": []});
         let mut out = Vec::new();
         value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Lines::default())).expect("json");
-        let expected = "{\n \"a\": [1,[2,3]],\n \"b\": [\n  {\n   \"c\": 1\n  },\n  {}\n ],\n \"d\": []\n}";
+        let expected = "{\n \"a\": [1,[2,3]],\n \"b\": [\n  {\n   \"c\": {\n    \"d\": {\"e\":1,\"f\":[{}]}\n   }\n  },\n  {}\n ],\n \"d\": []\n}";
         assert_eq!(String::from_utf8(out).expect("text"), expected);
     }
 
     #[test]
+    fn thinned_latencies_move_by_less_than_two_percent() {
+        let mut fine = LatencyHistogram::new();
+        (0..20_000).for_each(|step| fine.record_ns(1_000 + step * 1_237));
+        let coarse = thinned(&fine);
+        assert_eq!(coarse.count(), fine.count());
+        assert!(coarse.buckets().count() * 5 < fine.buckets().count());
+        for quantile in [0.01, 0.5, 0.99, 1.0] {
+            let [before, after] = [&fine, &coarse].map(|all| all.quantile_ns(quantile).expect("values"));
+            assert!((after as f64 / before as f64 - 1.0).abs() < 0.02, "{quantile}: {before} → {after}");
+        }
+    }
+
+    #[test]
     fn a_record_of_a_full_run_stays_below_a_megabyte() {
-        let text = to_json(&fixture::full_size()).expect("json");
+        let mut record = fixture::full_size();
+        thin(&mut record);
+        let text = to_json(&record).expect("json");
         assert!(text.len() < 1_000_000, "{} bytes", text.len());
     }
 }

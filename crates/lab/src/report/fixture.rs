@@ -392,15 +392,15 @@ pub fn full_size() -> Record {
     for (arm, shape) in record.arms.iter_mut().zip(&SHAPES) {
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let mut latency = LatencyHistogram::new();
-        // One window of three seconds; above ten thousand values hardly a bucket is new.
-        for _ in 0..u64::from(whole(shape.per_second * 3.0)).min(LATENCY_SAMPLES) {
+        // One window of two seconds; above ten thousand values hardly a bucket is new.
+        for _ in 0..u64::from(whole(shape.per_second * 2.0)).min(LATENCY_SAMPLES) {
             let ms = shape.latency_ms * (shape.spread * normal(&mut random)).exp();
             latency.record_ns(u64::from(whole(ms * 1e6)));
         }
-        let mut window = arm.trials.last().expect("there are trials").clone();
+        let mut window = arm.trials[1].clone();
         window.latency = latency;
-        window.timeline = vec![(3_900, 100, 0); 40];
-        arm.trials = vec![window; 30];
+        window.timeline = vec![(3_900, 100, 0); 25];
+        arm.trials = vec![window; 32];
     }
     record
 }
