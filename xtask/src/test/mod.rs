@@ -14,7 +14,7 @@ use clap::Args;
 
 use crate::coverage::Instrumented;
 use crate::report::{Counts, Outcome, Report};
-use crate::{book, cargo, generate, tidy, toolbox};
+use crate::{book, cargo, generate, new_study, tidy, toolbox};
 
 /// What `cargo xtask test` can be asked.
 #[derive(Args)]
@@ -43,10 +43,11 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
     if let Some(why) = &missing {
         println!("coverage is not measured: {why}");
     }
-    let mut report = Report::new(7 + options.pg.len().max(1));
+    let mut report = Report::new(8 + options.pg.len().max(1));
     report.step("format", || Ok(judged(cargo::fmt(root, true)?, "`cargo xtask fmt` mends it")));
     report.step("clippy", || Ok(judged(cargo::clippy(root)?, "`cargo xtask lint` shows it again")));
     report.step("tidy", || tidy::check(root));
+    report.step("a new study compiles", || if options.quick { Ok(quick()) } else { new_study::check(root) });
     if options.pg.is_empty() {
         report.step("tests (the first time they are built: some minutes)", || runner.tests(None));
     }
