@@ -4,9 +4,13 @@
 //! true afterwards. Connections, pacing, retries, faults, statistics and reports belong here, once for all.
 //! This crate knows no case and prints nothing.
 
+pub mod calibration;
+pub mod error;
 pub mod history;
+pub mod invariants;
 pub mod load;
 pub mod record;
 pub mod retry;
+pub mod sampler;
 pub mod site;
 pub mod study;

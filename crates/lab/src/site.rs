@@ -24,6 +24,12 @@ pub struct Server {
 }
 
 impl Site {
+    /// A site of servers that are somebody else's.
+    #[must_use]
+    pub fn of_endpoints(servers: Vec<Server>) -> Self {
+        Self { servers }
+    }
+
     /// The first server; the only one unless the study shards.
     ///
     /// # Panics
@@ -37,5 +43,13 @@ impl Site {
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.servers.iter().all(|server| server.cluster.is_some())
+    }
+}
+
+impl Server {
+    /// A server that is not ours: clients and control go the same way.
+    #[must_use]
+    pub fn attached(endpoint: Endpoint) -> Self {
+        Self { control: endpoint.clone(), endpoint, cluster: None }
     }
 }
