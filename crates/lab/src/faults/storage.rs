@@ -22,7 +22,7 @@ const FILL_TRIES: u32 = 10;
 /// The shim of a server that has been seen to go through it.
 fn shim(server: &Server, fault: FaultKind) -> Result<Arc<FsyncShim>, FaultError> {
     let missing = FaultError::Missing { fault: fault.name(), what: "the fsync shim preloaded into the server" };
-    let shim = server.faults.shim.clone().ok_or(missing)?;
+    let shim = server.points.shim.clone().ok_or(missing)?;
     // A server with fsync on has called it before it accepted the first session.
     if shim.counts()?.calls() == 0 {
         return Err(FaultError::NoEffect {
@@ -147,11 +147,10 @@ impl Fault for DiskFull {
     async fn strike(&self, server: &Server, _: &mut ChaCha8Rng) -> Result<Box<dyn InForce>, FaultError> {
         let what = "the data directory on a small disk";
         let missing = FaultError::Missing { fault: FaultKind::DiskFull.name(), what };
-        let disk = server.faults.disk.clone().ok_or(missing)?;
+        let disk = server.points.disk.clone().ok_or(missing)?;
         let session = control(server).await?;
         // From here on, dropping gives the space back.
-        let mut full =
-            Full { server: server.clone(), disk, since: Instant::now(), taken: 0, seen: String::new() };
+        let mut full = Full { server: server.clone(), disk, since: Instant::now(), taken: 0, seen: String::new() };
         for _ in 0..FILL_TRIES {
             full.taken += full.disk.fill()?;
             if let Some(seen) = write_something(&session).await {
@@ -183,7 +182,10 @@ impl InForce for Full {
         let lasted = self.since.elapsed().as_secs_f64() * 1e3;
         let took = wait_until_whole(&self.server).await?.as_secs_f64() * 1e3;
         let megabytes = self.taken >> 20;
-        Ok(format!("{megabytes} MB were taken, a write failed ({}); lasted {lasted:.0} ms; back after {took:.0} ms", self.seen))
+        Ok(format!(
+            "{megabytes} MB were taken, a write failed ({}); lasted {lasted:.0} ms; back after {took:.0} ms",
+            self.seen
+        ))
     }
 }
 
