@@ -15,7 +15,7 @@ use crate::site::Server;
 
 fn proxy(server: &Server, fault: FaultKind) -> Result<Arc<FaultProxy>, FaultError> {
     let what = "a proxy between clients and server";
-    server.points.proxy.clone().ok_or(FaultError::Missing { fault: fault.name(), what })
+    server.faults.proxy.clone().ok_or(FaultError::Missing { fault: fault.name(), what })
 }
 
 /// A change of the proxy's behaviour that ends when this does.

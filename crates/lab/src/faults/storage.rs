@@ -22,7 +22,7 @@ const FILL_TRIES: u32 = 10;
 /// The shim of a server that has been seen to go through it.
 fn shim(server: &Server, fault: FaultKind) -> Result<Arc<FsyncShim>, FaultError> {
     let missing = FaultError::Missing { fault: fault.name(), what: "the fsync shim preloaded into the server" };
-    let shim = server.points.shim.clone().ok_or(missing)?;
+    let shim = server.faults.shim.clone().ok_or(missing)?;
     // A server with fsync on has called it before it accepted the first session.
     if shim.counts()?.calls() == 0 {
         return Err(FaultError::NoEffect {
@@ -147,7 +147,7 @@ impl Fault for DiskFull {
     async fn strike(&self, server: &Server, _: &mut ChaCha8Rng) -> Result<Box<dyn InForce>, FaultError> {
         let what = "the data directory on a small disk";
         let missing = FaultError::Missing { fault: FaultKind::DiskFull.name(), what };
-        let disk = server.points.disk.clone().ok_or(missing)?;
+        let disk = server.faults.disk.clone().ok_or(missing)?;
         let session = control(server).await?;
         // From here on, dropping gives the space back.
         let mut full = Full { server: server.clone(), disk, since: Instant::now(), taken: 0, seen: String::new() };

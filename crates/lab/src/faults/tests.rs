@@ -34,8 +34,8 @@ impl Bench {
         let kit = FaultKit::prepare(&plan, &mut spec)?;
         let cluster = Cluster::create(spec).await.expect("a server");
         let control = cluster.endpoint().with_application_name("control");
-        let (endpoint, points) = kit.attach(&cluster.endpoint())?;
-        let server = Server { endpoint, control, cluster: Some(Arc::new(Mutex::new(cluster))), points };
+        let (endpoint, faults) = kit.attach(&cluster.endpoint())?;
+        let server = Server { endpoint, control, cluster: Some(Arc::new(Mutex::new(cluster))), faults };
         let session = server.control.connect().await.expect("the server accepts sessions");
         session.batch_execute("create table t (id bigint primary key)").await.expect("a table");
         Ok(Self { plan, site: Site { servers: vec![server] } })
@@ -213,7 +213,7 @@ async fn slow_fsync_makes_each_commit_at_least_as_slow_as_asked_and_then_no_long
     let bench = Bench::new("slow-fsync=30ms").await;
     let client = bench.client().await;
     insert(&client, 0).await.expect("committed");
-    let shim = bench.server().points.shim.clone().expect("the plan needs it");
+    let shim = bench.server().faults.shim.clone().expect("the plan needs it");
     let in_force = bench.strike().await;
     for id in 1..=3 {
         let start = Instant::now();
@@ -353,7 +353,7 @@ async fn a_delay_holds_for_the_whole_run_and_is_reported_as_achieved() {
     let [record] = &records[..] else { panic!("{records:?}") };
     assert!(record.achieved.starts_with("asked 15.00 ms each way; to the server mean "), "{record:?}");
     assert!(record.healed_ms.expect("healed") >= record.at_ms + 400.0);
-    assert_eq!(bench.server().points.proxy.as_ref().expect("needed").behaviour(), proxy::Behaviour::default());
+    assert_eq!(bench.server().faults.proxy.as_ref().expect("needed").behaviour(), proxy::Behaviour::default());
 }
 
 #[tokio::test]
