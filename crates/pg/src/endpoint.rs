@@ -8,12 +8,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 
 use crate::error::{Error, Kind};
 use crate::session::Session;
+use crate::url;
 
 /// How long one attempt to open a session may take, name look-up and log-in included, unless the URL says otherwise.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -46,14 +47,7 @@ impl Endpoint {
     /// Without a host it means the usual Unix socket directory, as for `psql`. Errors are [`Kind::BadUrl`], and
     /// [`Kind::NoTls`] for an `sslmode` that demands encryption; neither repeats the password.
     pub fn parse(url: &str) -> Result<Self, Error> {
-        let mut config: Config = url.trim().parse().map_err(|error| bad_url(&error))?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(no_tls("require"));
-        }
-        check_at_signs(&config)?;
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            set_default_host(&mut config);
-        }
+        let mut config = url::parse(url)?;
         set_bounds(&mut config);
         Ok(Self { config })
     }
@@ -285,7 +279,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "postgresql://")?;
         if let Some(user) = self.config.get_user() {
-            write!(f, "{}@", percent_encode(user))?;
+            write!(f, "{}@", url::percent_encode(user))?;
         }
         let named = self.config.get_hosts();
         let addresses = self.config.get_hostaddrs();
@@ -302,11 +296,11 @@ impl fmt::Display for Endpoint {
             if host.contains(':') && !host.starts_with('/') {
                 write!(f, "[{host}]:{}", self.port(index))?;
             } else {
-                write!(f, "{}:{}", percent_encode(&host), self.port(index))?;
+                write!(f, "{}:{}", url::percent_encode(&host), self.port(index))?;
             }
         }
         if let Some(database) = self.config.get_dbname() {
-            write!(f, "/{}", percent_encode(database))?;
+            write!(f, "/{}", url::percent_encode(database))?;
         }
         Ok(())
     }
@@ -340,48 +334,6 @@ fn set_bounds(config: &mut Config) {
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(TCP_USER_TIMEOUT);
     }
-}
-
-/// Where `psql` without `-h` looks: Debian's and Red Hat's socket directory, else the one of PostgreSQL itself.
-fn set_default_host(config: &mut Config) {
-    let packaged = Path::new("/var/run/postgresql");
-    let directory = if packaged.is_dir() { packaged } else { Path::new("/tmp") };
-    config.host_path(directory);
-}
-
-/// The parser splits at the first `@`, so an unescaped one in the password would end up in the host, be looked up and be
-/// shown; one in a parameter would swallow the host.
-fn check_at_signs(config: &Config) -> Result<(), Error> {
-    let in_host = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains('@')));
-    let in_user = config.get_user().is_some_and(|user| user.contains(['/', '?']));
-    if in_host || in_user {
-        let reason = "more than one `@`; write an `@` inside the password or a parameter as `%40`".to_owned();
-        return Err(Error::new("read the connection URL", Kind::BadUrl { reason }));
-    }
-    Ok(())
-}
-
-/// The parser's error as ours. It quotes unknown option names, and in a garbled URL that can be the password.
-fn bad_url(error: &tokio_postgres::Error) -> Error {
-    let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-    if reason == "invalid value for option `sslmode`" {
-        return no_tls("…");
-    }
-    let reason = match reason.strip_prefix("unknown option `").and_then(|rest| rest.strip_suffix('`')) {
-        Some(name) if is_option_name(name) => reason,
-        Some(_) => "it starts neither with postgresql:// nor with an option such as host=".to_owned(),
-        None if reason.starts_with("unexpected character") => "a `=` is missing after an option's name".to_owned(),
-        None => reason,
-    };
-    Error::new("read the connection URL", Kind::BadUrl { reason })
-}
-
-fn is_option_name(name: &str) -> bool {
-    (3..=24).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-}
-
-fn no_tls(mode: &str) -> Error {
-    Error::new(format!("use sslmode={mode}"), Kind::NoTls)
 }
 
 /// Whether the same attempt may succeed later without anybody changing anything.
@@ -418,16 +370,58 @@ pub(crate) fn io_cause(error: &tokio_postgres::Error) -> Option<&io::Error> {
     std::error::Error::source(error).and_then(|cause| cause.downcast_ref())
 }
 
-fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            let (high, low) = (byte >> 4, byte & 15);
-            encoded.push('%');
-            encoded.extend([high, low].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parsed(url: &str) -> Endpoint {
+        Endpoint::parse(url).expect("a good URL")
+    }
+
+    #[test]
+    fn another_address_keeps_everything_but_the_address() {
+        let everything = "user=u password=p dbname=d options='-c a=b' application_name=n sslmode=disable host=h hostaddr=10.0.0.1 \
+                          port=1 connect_timeout=7 tcp_user_timeout=8 keepalives=0 keepalives_idle=9 keepalives_interval=10 \
+                          keepalives_retries=11 target_session_attrs=read-write channel_binding=disable load_balance_hosts=random";
+        let endpoint = parsed(everything);
+        let there_and_back = endpoint.with_tcp("proxy", 2);
+        assert_eq!(there_and_back.tcp_address(), Some(("proxy".to_owned(), 2)));
+        let by_hand = parsed(&everything.replace("host=h hostaddr=10.0.0.1 port=1", "host=proxy port=2"));
+        assert_eq!(there_and_back, by_hand);
+        let socket = endpoint.with_unix_socket(Path::new("/tmp/s"), 3).socket_path();
+        assert_eq!(socket, Some(PathBuf::from("/tmp/s/.s.PGSQL.3")));
+    }
+
+    #[test]
+    fn silence_on_tcp_is_bounded_unless_the_url_says_how() {
+        let config = parsed("postgresql://host/db").config;
+        assert_eq!(config.get_keepalives_idle(), KEEPALIVE_IDLE);
+        assert_eq!(config.get_tcp_user_timeout(), Some(&TCP_USER_TIMEOUT));
+        let config = parsed("postgresql://host/db?keepalives_idle=99&tcp_user_timeout=98&connect_timeout=97").config;
+        assert_eq!(config.get_keepalives_idle(), Duration::from_secs(99));
+        assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_secs(98)));
+        assert_eq!(Endpoint { config }.connect_limit(), Duration::from_secs(97));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_names_the_same_server_user_and_database(
+            host in "[a-z][a-z0-9.-]{0,20}|/[a-z/ %@:?]{1,20}|::1",
+            port: u16,
+            user in "[^\0]{1,20}",
+            database in "[^\0]{1,20}",
+        ) {
+            let host = if host.starts_with('/') { host.trim_end() } else { &host };
+            let mut original = Endpoint::tcp(host, port, &user).with_database(&database);
+            if host.starts_with('/') {
+                original = original.with_unix_socket(Path::new(host), port);
+            }
+            // A user name with a slash is taken for a URL with a stray `@`.
+            prop_assume!(!user.contains(['/', '?']));
+            let again = parsed(&original.to_string());
+            prop_assert_eq!(again, original);
         }
     }
-    encoded
 }

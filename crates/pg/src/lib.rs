@@ -7,6 +7,7 @@ pub mod error;
 pub mod quote;
 pub mod session;
 pub mod sql;
+mod url;
 
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorClass, Kind};

@@ -6,9 +6,7 @@ use nix::sys::signal::Signal;
 use pgstrata_pg::sql::{IsolationLevel, SqlState};
 use pgstrata_pg::{Error, ErrorClass, Kind};
 
-mod support;
-
-use support::Server;
+use crate::support::Server;
 
 /// Long enough for anything a working server does at once, on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
