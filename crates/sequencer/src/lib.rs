@@ -1,4 +1,5 @@
 //! Group flush for hot rows: coalesce requests, flush once, acknowledge after the commit.
+pub mod barrier;
 pub mod error;
 pub mod figures;
 pub mod flush;
@@ -8,6 +9,7 @@ pub mod settings;
 mod shard;
 mod worker;
 
+pub use barrier::{BarrierKind, DurabilityBarrier, Promise};
 pub use error::{AcknowledgeError, StartError, SubmitError, Unknown};
 pub use figures::{BarrierFigures, FlushFigures};
 pub use flush::Flush;
