@@ -1,2 +1,88 @@
-//! Tasks.
-fn main() {}
+//! What `./x` does beyond bootstrapping: all checks with one closing line, conventions as checks,
+//! generated files, scaffolds of new studies.
+//!
+//! It knows the tree and cargo, and nothing of `PostgreSQL`: it starts no server and links no crate of the product,
+//! so that it builds in seconds.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task's output is what it is for")]
+
+mod book;
+mod cargo;
+mod coverage;
+mod generate;
+mod report;
+mod test;
+mod tidy;
+mod toolbox;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the pgstrata repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every check, and close with `N passed, N failed, N skipped`.
+    Test(test::Options),
+    /// Run the tests on an instrumented build and show the covered lines per crate.
+    Coverage,
+    /// Check the conventions that no other tool checks.
+    Tidy,
+    /// Make the generated files anew.
+    Gen {
+        /// Only say which are stale.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Format every crate.
+    Fmt {
+        /// Only say what is not formatted.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Run clippy over every target; warnings are errors.
+    Lint,
+    /// Build the release binary and run `pgstrata bench`.
+    Bench {
+        /// What `pgstrata bench` is given.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Build the book, or serve it while writing.
+    Book {
+        /// What to do with it.
+        #[arg(value_enum, default_value = "build")]
+        action: book::Action,
+    },
+}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn perform(task: Task) -> anyhow::Result<ExitCode> {
+    let root = tree::root();
+    match task {
+        Task::Test(options) => Ok(test::run(&root, &options)),
+        Task::Coverage => test::coverage_only(&root),
+        Task::Tidy => tidy::perform(&root),
+        Task::Gen { check } => generate::perform(&root, check),
+        Task::Fmt { check } => cargo::fmt(&root, check).map(cargo::exit_code),
+        Task::Lint => cargo::clippy(&root).map(cargo::exit_code),
+        Task::Bench { arguments } => cargo::bench(&root, &arguments).map(cargo::exit_code),
+        Task::Book { action } => book::perform(&root, action),
+    }
+}

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use pgstrata_stats::{ClaimVerdict, Comparison, ControlVerdict, LatencyHistogram, RunValidity, SentinelReading};
+use pgstrata_stats::{ClaimVerdict, Comparison, Control, LatencyHistogram, Pair, RunValidity, SentinelReading};
 use pgstrata_units::SystemId;
 use serde::{Deserialize, Serialize};
 
@@ -203,8 +203,17 @@ pub struct ComparisonRecord {
     pub throughput: Comparison,
     /// Server CPU per decided operation.
     pub server_cpu: Option<Comparison>,
-    /// The pairs of throughputs that were compared: (baseline, arm).
-    pub pairs: Vec<(f64, f64)>,
+    /// The pairs that were compared.
+    pub pairs: Vec<PairRecord>,
+}
+
+/// Two adjacent windows, in an order drawn by lot.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairRecord {
+    /// Decided operations per second.
+    pub throughput: Pair,
+    /// Server CPU per decided operation, microseconds, where it is known.
+    pub server_cpu_us: Option<Pair>,
 }
 
 /// The baseline against itself.
@@ -212,10 +221,10 @@ pub struct ComparisonRecord {
 pub struct ControlRecord {
     /// The arm that was compared with itself.
     pub arm: String,
-    /// The comparison.
-    pub comparison: Comparison,
-    /// Whether it shows a bias of the set-up.
-    pub verdict: ControlVerdict,
+    /// The comparison, and whether it shows a bias of the set-up.
+    pub control: Control,
+    /// The pairs that were compared.
+    pub pairs: Vec<PairRecord>,
 }
 
 /// What became of a claim.

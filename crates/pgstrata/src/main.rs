@@ -1,2 +1,77 @@
-//! The binary.
-fn main() {}
+//! The binary: turns the command line into calls of the libraries and their results into text.
+//!
+//! The only writer to standard output. No measuring, judging or SQL here.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the crate that prints")]
+
+mod cli;
+mod commands;
+mod failure;
+mod interrupt;
+mod progress;
+mod servers;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use cli::{Cli, Command};
+use terminal::Terminal;
+
+/// How a command ended, as an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything held.
+    Held,
+    /// An invariant broke or a claim was missed.
+    Failed,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.verbose);
+    let terminal = Terminal::detect(cli.lang);
+    match execute(cli.command, &terminal) {
+        Ok(Ended::Held) => ExitCode::SUCCESS,
+        Ok(Ended::Failed) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("{}", failure::paragraph(&error, &terminal));
+            ExitCode::from(failure::exit_code(&error))
+        }
+    }
+}
+
+/// Logs go to standard error, so that standard output holds results only.
+fn log_to_stderr(verbose: u8) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env("PGSTRATA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+fn execute(command: Command, terminal: &Terminal) -> anyhow::Result<Ended> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // One thread for control and one for whatever blocks: the machine belongs to the server and the load.
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        match command {
+            Command::List(args) => commands::list::list(&args, terminal),
+            Command::Run(args) => commands::run::run(&args, terminal).await,
+            Command::Record(command) => commands::record::record(&command, terminal),
+            Command::Pg(command) => commands::pg::pg(command, terminal).await,
+            Command::Doctor(args) => commands::doctor::doctor(&args, terminal).await,
+            Command::Bench(command) => commands::bench::bench(&command, terminal).await,
+            Command::Completions { shell } => Ok(commands::reference::completions(shell)),
+            Command::Man { dir } => commands::reference::man(dir.as_deref()),
+            Command::Reference(args) => commands::reference::reference(&args),
+            Command::Keep(args) => commands::pg::keep(args).await,
+            Command::Load => commands::run::load_worker().await,
+        }
+    })
+}

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// The SQL standard's fourth name, `read uncommitted`, is the same level as [`Isolation::ReadCommitted`] in
 /// PostgreSQL (manual, 13.2 Transaction Isolation), so it is accepted when read and has no variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum Isolation {
     /// Each statement sees what was committed before it began.
     ReadCommitted,

@@ -15,7 +15,7 @@ pub const SYSTEM_COUNT: usize = SYSTEMS.len();
 
 /// The three modules of the plan, each a folder at the top of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum Module {
     /// Module 09: an industry case.
     Case,

@@ -1,0 +1,383 @@
+//! One run: every chosen arm first proves itself, then sound arms are compared in adjacent pairs, then held to
+//! the card's claims.
+
+mod judge;
+mod plan;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pgstrata_pg as pg;
+use pgstrata_stats::RunValidity;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::LabError;
+use crate::faults::FaultPlan;
+use crate::machine;
+use crate::record::{ArmRecord, Build, LoadShape, RECORD_FORMAT, Record, ServerRecord, TrialPurpose, TrialRecord};
+use crate::sentinel::SentinelProbe;
+use crate::site::Site;
+use crate::study::{Arm, ArmKind, Claim, Measure, Preset, Scale, Study};
+use crate::trial::{self, TrialSpec};
+
+use plan::{Step, Timing};
+
+/// What is asked for.
+#[derive(Clone)]
+pub struct RunSpec {
+    /// The study.
+    pub study: Arc<dyn Study>,
+    /// The arms, in the order of the card.
+    pub arms: Vec<&'static Arm>,
+    /// How much time there is.
+    pub preset: Preset,
+    /// The load.
+    pub load: LoadChoice,
+    /// Replaces the preset's windows.
+    pub duration: Option<Duration>,
+    /// What is done to the system while it proves itself.
+    pub faults: FaultPlan,
+    /// The seed of all randomness.
+    pub seed: u64,
+    /// The command line that gets the record again.
+    pub command: String,
+    /// Which pgstrata this is.
+    pub build: Build,
+}
+
+/// Who decides the load.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LoadChoice {
+    /// Each arm's own number of clients, closed loop.
+    OfArm,
+    /// So many clients, closed loop.
+    Clients(u32),
+    /// So many Poisson arrivals per second, open loop.
+    Rate(f64),
+}
+
+/// Told how far a run is.
+pub trait Progress: Send + Sync {
+    /// The run has so many trials and takes about so long.
+    fn begin(&self, trials: usize, estimate: Duration);
+    /// A trial begins; the text says which.
+    fn trial(&self, what: &str);
+    /// The trial that began last has ended.
+    fn trial_done(&self);
+}
+
+/// Makes the run.
+///
+/// # Errors
+/// If a server, the study or the machine fails, or the user interrupts. Violations and missed claims are results.
+pub async fn run(
+    spec: &RunSpec,
+    site: &Site,
+    progress: &dyn Progress,
+    interrupt: &CancellationToken,
+) -> Result<Record, LabError> {
+    let started = Instant::now();
+    let mut runner = Runner::new(spec, site, progress, interrupt).await?;
+    let outcome = runner.all().await;
+    // What the run made goes away whether it ended well or not; a private server goes away with all it holds.
+    if !site.is_private()
+        && let Err(error) = spec.study.clear(site).await
+    {
+        tracing::warn!(error = %error, "could not remove the study's schema");
+    }
+    outcome?;
+    runner.record.seconds = started.elapsed().as_secs_f64();
+    Ok(runner.record)
+}
+
+struct Runner<'a> {
+    spec: &'a RunSpec,
+    site: &'a Site,
+    progress: &'a dyn Progress,
+    interrupt: &'a CancellationToken,
+    timing: Timing,
+    probe: SentinelProbe,
+    record: Record,
+    rng: ChaCha8Rng,
+    pairs: judge::Pairs,
+}
+
+impl<'a> Runner<'a> {
+    async fn new(
+        spec: &'a RunSpec,
+        site: &'a Site,
+        progress: &'a dyn Progress,
+        interrupt: &'a CancellationToken,
+    ) -> Result<Self, LabError> {
+        let card = spec.study.card();
+        let arm_record = |arm: &&'static Arm| ArmRecord { arm: arm.name.to_owned(), kind: arm.kind, trials: Vec::new() };
+        let record = Record {
+            format: RECORD_FORMAT,
+            system: card.id,
+            study: card.name.to_owned(),
+            command: spec.command.clone(),
+            preset: spec.preset,
+            seed: spec.seed,
+            started_at: machine::now_rfc3339(),
+            seconds: 0.0,
+            build: spec.build.clone(),
+            machine: machine::describe(),
+            servers: describe_servers(site).await?,
+            arms: spec.arms.iter().map(arm_record).collect(),
+            comparisons: Vec::new(),
+            control: None,
+            claims: Vec::new(),
+            validity: RunValidity::Valid,
+        };
+        Ok(Self {
+            spec,
+            site,
+            progress,
+            interrupt,
+            timing: Timing::of(spec.preset, spec.duration),
+            probe: SentinelProbe::new(site).await?,
+            record,
+            rng: ChaCha8Rng::seed_from_u64(spec.seed),
+            pairs: judge::Pairs::default(),
+        })
+    }
+
+    async fn all(&mut self) -> Result<(), LabError> {
+        let steps: Vec<Step> = self.proofs().into_iter().chain(self.comparisons()).chain(self.claims()).collect();
+        let estimate = steps.iter().map(|step| step.estimate(&self.timing)).sum();
+        self.progress.begin(steps.iter().map(Step::trials).sum(), estimate);
+        for step in &steps {
+            self.step(step).await?;
+        }
+        std::mem::take(&mut self.pairs).judge(&mut self.record);
+        if self.timing.claims {
+            judge::ratio_claims(&mut self.record, self.spec.study.card());
+        }
+        judge::validity(&mut self.record);
+        Ok(())
+    }
+
+    fn proofs(&self) -> Vec<Step> {
+        let arms = || self.spec.arms.iter().copied();
+        let faults = arms().filter(|_| !self.spec.faults.is_empty()).map(Step::Faults);
+        arms().map(Step::SellOut).chain(faults).collect()
+    }
+
+    /// The pairs of all arms, round by round, so that a drift of the machine meets every arm alike.
+    fn comparisons(&self) -> Vec<Step> {
+        let arms = &self.spec.arms;
+        let named = arms.iter().copied().find(|arm| arm.name == self.spec.study.card().baseline);
+        let baseline = named.or(arms.first().copied()).filter(|_| arms.len() > 1);
+        let step = |arm: &&'static Arm| match baseline {
+            Some(baseline) => Step::Pair { baseline, arm },
+            None => Step::Window(arm),
+        };
+        let round: Vec<Step> = arms.iter().map(step).collect();
+        (0..self.timing.rule.cap).flat_map(|_| round.clone()).collect()
+    }
+
+    fn claims(&self) -> Vec<Step> {
+        let is_chosen = |claim: &&'static Claim| self.spec.arms.iter().any(|arm| arm.name == claim.measure.arm());
+        let claims = self.spec.study.card().claims.iter().filter(is_chosen);
+        claims.filter(|_| self.timing.claims).map(Step::Claim).collect()
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), LabError> {
+        match *step {
+            Step::SellOut(arm) => {
+                let load = plan::load_of(arm, self.spec.load);
+                let scale = plan::scarce(load, self.spec.preset, self.rng.random());
+                self.proof(step, arm, load, scale, &FaultPlan::default(), self.timing.proof).await
+            }
+            Step::Faults(arm) => {
+                let load = plan::load_under_faults(arm, self.spec.load);
+                let seconds = self.timing.proof.as_secs_f64() + self.spec.faults.estimate().as_secs_f64();
+                let scale = plan::abundant(arm, load, seconds, self.spec.preset, self.rng.random());
+                self.proof(step, arm, load, scale, &self.spec.faults.clone(), self.timing.proof).await
+            }
+            Step::Pair { baseline, arm } => self.pair(step, baseline, arm).await,
+            Step::Window(arm) => self.window(step, arm).await.map(drop),
+            Step::Claim(claim) => self.claim(step, claim).await,
+        }
+    }
+
+    async fn proof(
+        &mut self,
+        step: &Step,
+        arm: &'static Arm,
+        load: LoadShape,
+        scale: Scale,
+        faults: &FaultPlan,
+        measure: Duration,
+    ) -> Result<(), LabError> {
+        let spec = TrialSpec {
+            purpose: TrialPurpose::Proof,
+            arm,
+            load,
+            warmup: Duration::ZERO,
+            measure,
+            faults: faults.clone(),
+            scale,
+            evaluate_during: true,
+        };
+        self.trial(step, &spec).await.map(drop)
+    }
+
+    /// One pair of adjacent windows; the coin decides which comes first.
+    async fn pair(&mut self, step: &Step, baseline: &'static Arm, arm: &'static Arm) -> Result<(), LabError> {
+        // An arm that was caught has no throughput, so there is nothing to compare; one whose interval is narrow
+        // enough needs no more pairs.
+        let is_sound = self.is_sound(baseline) && self.is_sound(arm);
+        if !is_sound || self.pairs.is_settled(arm, self.timing.rule) {
+            self.progress.trial_done();
+            self.progress.trial_done();
+            return Ok(());
+        }
+        let baseline_first: bool = self.rng.random();
+        let (first, second) = if baseline_first { (baseline, arm) } else { (arm, baseline) };
+        let one = self.window(step, first).await?;
+        let other = self.window(step, second).await?;
+        let windows = if baseline_first { [&one, &other] } else { [&other, &one] };
+        self.pairs.add(baseline, arm, windows);
+        Ok(())
+    }
+
+    async fn window(&mut self, step: &Step, arm: &'static Arm) -> Result<TrialRecord, LabError> {
+        let load = plan::load_of(arm, self.spec.load);
+        let seconds = (self.timing.warmup + self.timing.window).as_secs_f64();
+        let spec = TrialSpec {
+            purpose: TrialPurpose::Comparison,
+            arm,
+            load,
+            warmup: self.timing.warmup,
+            measure: self.timing.window,
+            faults: FaultPlan::default(),
+            scale: plan::abundant(arm, load, seconds, self.spec.preset, self.rng.random()),
+            evaluate_during: false,
+        };
+        self.trial(step, &spec).await
+    }
+
+    /// Measures one claim; ratios and CPU are read off trials that other steps made.
+    async fn claim(&mut self, step: &Step, claim: &'static Claim) -> Result<(), LabError> {
+        let Some(arm) = self.spec.study.card().arm(claim.measure.arm()) else { return Ok(()) };
+        let (measured, trial) = match claim.measure {
+            Measure::DecidedPerSecond { rate, duration, .. } => {
+                let trial = self.open_loop(step, arm, rate, duration).await?;
+                (trial.decided_per_second(), Some(trial))
+            }
+            Measure::LatencyP99 { rate, duration, .. } => {
+                let trial = self.open_loop(step, arm, rate, duration).await?;
+                (trial.latency.quantile_ns(0.99).map_or(f64::NAN, |ns| ns as f64 / 1e6), Some(trial))
+            }
+            Measure::ServerCpuPerAccepted { .. } => {
+                let trial = judge::claim_trial(&self.record, arm.name).cloned();
+                (trial.as_ref().and_then(|trial| trial.server_cpu_us_per_accepted).unwrap_or(f64::NAN), trial)
+            }
+            Measure::ViolationsUnderKills { kills, .. } => {
+                let faults = FaultPlan::kills_of_the_postmaster(kills);
+                let load = plan::load_under_faults(arm, LoadChoice::OfArm);
+                let seconds = faults.estimate().as_secs_f64();
+                let scale = plan::abundant(arm, load, seconds, self.spec.preset, self.rng.random());
+                self.proof(step, arm, load, scale, &faults, self.timing.proof).await?;
+                (judge::violations_of(&self.record, arm.name), None)
+            }
+            Measure::ThroughputRatio { .. } => return Ok(()),
+        };
+        judge::settle_claim(&mut self.record, claim, measured, trial.as_ref());
+        Ok(())
+    }
+
+    async fn open_loop(
+        &mut self,
+        step: &Step,
+        arm: &'static Arm,
+        rate: f64,
+        duration: Duration,
+    ) -> Result<TrialRecord, LabError> {
+        let load = plan::load_of(arm, LoadChoice::Rate(rate));
+        let seconds = (self.timing.warmup + duration).as_secs_f64();
+        let spec = TrialSpec {
+            purpose: TrialPurpose::Claim,
+            arm,
+            load,
+            warmup: self.timing.warmup,
+            measure: duration,
+            faults: FaultPlan::default(),
+            scale: plan::abundant(arm, load, seconds, self.spec.preset, self.rng.random()),
+            evaluate_during: false,
+        };
+        self.trial(step, &spec).await
+    }
+
+    async fn trial(&mut self, step: &Step, spec: &TrialSpec) -> Result<TrialRecord, LabError> {
+        self.progress.trial(&step.label());
+        let record = trial::run(&self.spec.study, self.site, spec, &self.probe, self.interrupt).await?;
+        self.progress.trial_done();
+        if let Some(arm) = self.record.arms.iter_mut().find(|arm| arm.arm == spec.arm.name) {
+            arm.trials.push(record.clone());
+        }
+        Ok(record)
+    }
+
+    fn is_sound(&self, arm: &Arm) -> bool {
+        self.record.arm(arm.name).is_none_or(|arm| arm.violations().next().is_none())
+    }
+}
+
+async fn describe_servers(site: &Site) -> Result<Vec<ServerRecord>, LabError> {
+    let mut servers = Vec::new();
+    for server in &site.servers {
+        let session = server.control.connect().await?;
+        let row = session.query_one("select version()", &[]).await.map_err(pg::Error::from)?;
+        servers.push(ServerRecord {
+            version: row.get(0),
+            private: server.cluster.is_some(),
+            settings: pg::recorded_settings(&session).await?,
+        });
+    }
+    Ok(servers)
+}
+
+impl Measure {
+    /// The arm that is measured.
+    #[must_use]
+    pub fn arm(&self) -> &'static str {
+        match self {
+            Self::DecidedPerSecond { arm, .. }
+            | Self::ThroughputRatio { arm, .. }
+            | Self::ServerCpuPerAccepted { arm }
+            | Self::LatencyP99 { arm, .. }
+            | Self::ViolationsUnderKills { arm, .. } => arm,
+        }
+    }
+}
+
+impl Record {
+    /// What the arm of this name did.
+    #[must_use]
+    pub fn arm(&self, name: &str) -> Option<&ArmRecord> {
+        self.arms.iter().find(|arm| arm.arm == name)
+    }
+
+    /// Whether everything held: no sound arm was caught, every broken one was, no claim was missed.
+    ///
+    /// `named` says that the arms were asked for by name; then a broken arm's violation counts as one too.
+    #[must_use]
+    pub fn held(&self, named: bool) -> bool {
+        let arms_hold = self.arms.iter().all(|arm| {
+            let caught = arm.violations().next().is_some();
+            if arm.kind == ArmKind::Broken && !named { caught } else { !caught }
+        });
+        arms_hold && self.claims.iter().all(|claim| !claim.verdict.is_missed())
+    }
+}
+
+impl ArmRecord {
+    /// Every broken invariant of every trial.
+    pub fn violations(&self) -> impl Iterator<Item = &crate::study::Violation> {
+        self.trials.iter().flat_map(|trial| &trial.violations)
+    }
+}

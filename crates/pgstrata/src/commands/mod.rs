@@ -1,0 +1,9 @@
+//! One module for each command; each turns its arguments into calls of the libraries.
+
+pub mod bench;
+pub mod doctor;
+pub mod list;
+pub mod pg;
+pub mod record;
+pub mod reference;
+pub mod run;

@@ -1,0 +1,64 @@
+//! How an error is shown: one paragraph that says what was tried, why it failed and what to do; and its exit code.
+
+use std::fmt::Write as _;
+
+use pgstrata_lab::error::LabError;
+use pgstrata_lab::study::StudyError;
+use pgstrata_pg as pg;
+
+use crate::terminal::Terminal;
+
+/// Wrong usage.
+pub const USAGE: u8 = 2;
+/// The environment failed: no server, no space, no permission.
+pub const ENVIRONMENT: u8 = 3;
+/// Ended by the user, as shells count it (128 + SIGINT).
+pub const INTERRUPTED: u8 = 130;
+
+/// The exit code of an error.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<LabError>() {
+        Some(LabError::Usage { .. }) => USAGE,
+        Some(LabError::Interrupted) => INTERRUPTED,
+        _ => match error.downcast_ref::<pg::Error>().map(pg::Error::kind) {
+            Some(pg::Kind::BadUrl { .. }) => USAGE,
+            _ => ENVIRONMENT,
+        },
+    }
+}
+
+/// The error, its causes, the server's last log lines and a hint.
+pub fn paragraph(error: &anyhow::Error, terminal: &Terminal) -> String {
+    let mut text = format!("{} {error}", terminal.error_word());
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        // An error type that passes its cause on says the same twice.
+        if !text.ends_with(&cause) {
+            let _ = write!(text, ": {cause}");
+        }
+    }
+    for line in log_tail(error) {
+        let _ = write!(text, "\n  | {line}");
+    }
+    if let Some(hint) = hint(error) {
+        let _ = write!(text, "\n{} {hint}", terminal.hint_word());
+    }
+    text
+}
+
+fn server_error(error: &anyhow::Error) -> Option<&pg::Error> {
+    error.chain().find_map(|cause| {
+        cause
+            .downcast_ref::<pg::Error>()
+            .or_else(|| cause.downcast_ref::<StudyError>().and_then(|study| study.source.downcast_ref::<pg::Error>()))
+    })
+}
+
+fn log_tail(error: &anyhow::Error) -> &[String] {
+    server_error(error).map_or(&[], pg::Error::log_tail)
+}
+
+fn hint(error: &anyhow::Error) -> Option<String> {
+    let of_lab = error.chain().find_map(|cause| cause.downcast_ref::<LabError>()).and_then(LabError::hint);
+    of_lab.or_else(|| server_error(error).and_then(pg::Error::hint))
+}

@@ -1,0 +1,84 @@
+//! How far a run is: a bar on a terminal, plain lines elsewhere, nothing where only JSON is wanted.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pgstrata_lab::run::Progress;
+use pgstrata_units::Text;
+
+use crate::terminal::Terminal;
+
+/// Draws progress on standard error.
+pub struct Bar {
+    bar: ProgressBar,
+    /// Without a terminal, a line is written each time so many trials are done.
+    plain: bool,
+    terminal: Terminal,
+}
+
+/// Without a terminal, a line for every so many trials.
+const PLAIN_EVERY: u64 = 10;
+
+impl Bar {
+    /// A bar for this terminal; `quiet` draws nothing.
+    pub fn new(terminal: &Terminal, quiet: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(None, target(terminal, quiet));
+        Self { bar, plain: !terminal.interactive && !quiet, terminal: *terminal }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// Says what is being done before the first trial.
+    pub fn note(&self, text: &str) {
+        self.bar.set_message(text.to_owned());
+        self.bar.enable_steady_tick(Duration::from_millis(200));
+        if self.plain {
+            eprintln!("{text}");
+        }
+    }
+}
+
+fn target(terminal: &Terminal, quiet: bool) -> ProgressDrawTarget {
+    if quiet || !terminal.interactive { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(4) }
+}
+
+impl Progress for Bar {
+    fn begin(&self, trials: usize, estimate: Duration) {
+        let template = "{elapsed_precise} [{bar:32}] {pos}/{len} {wide_msg} ~{eta}";
+        // The template is a constant that the test below parses.
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.bar.set_style(style.progress_chars("=> "));
+        self.bar.set_length(trials as u64);
+        let about = self.terminal.say(Text { en: "trials, about", zh: "次试验,大约" });
+        self.note(&format!("{trials} {about} {}", humantime::format_duration(round(estimate))));
+    }
+
+    fn trial(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+        if self.plain && self.bar.position().is_multiple_of(PLAIN_EVERY) {
+            eprintln!("[{}/{}] {what}", self.bar.position() + 1, self.bar.length().unwrap_or(0));
+        }
+    }
+
+    fn trial_done(&self) {
+        self.bar.inc(1);
+    }
+}
+
+/// Whole seconds are exact enough for an estimate.
+fn round(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs().max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_of_the_bar_is_sound() {
+        assert!(ProgressStyle::with_template("{elapsed_precise} [{bar:32}] {pos}/{len} {wide_msg} ~{eta}").is_ok());
+    }
+}

@@ -1,0 +1,63 @@
+//! What the terminal can show and which language its user reads.
+
+use std::io::IsTerminal;
+
+use pgstrata_units::{Language, Text};
+
+use crate::cli::Lang;
+
+/// The terminal that results are written to.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    /// Colours may be used.
+    pub color: bool,
+    /// Standard error is a terminal, so progress may be drawn.
+    pub interactive: bool,
+    /// Columns.
+    pub width: u16,
+    /// The reader's language.
+    pub language: Language,
+}
+
+/// The width that is assumed when the output is not a terminal, columns.
+const WIDTH_OF_A_FILE: u16 = 140;
+
+impl Terminal {
+    /// Looks at the standard streams and the environment (`NO_COLOR`, `COLUMNS`, `LC_ALL`, `LC_MESSAGES`, `LANG`).
+    pub fn detect(lang: Option<Lang>) -> Self {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let language = match lang {
+            Some(Lang::En) => Language::English,
+            Some(Lang::Zh) => Language::Chinese,
+            None => {
+                let values = ["LC_ALL", "LC_MESSAGES", "LANG"].map(variable);
+                Language::from_locales(values.iter().map(Option::as_deref))
+            }
+        };
+        let stdout = std::io::stdout().is_terminal();
+        let columns = variable("COLUMNS").and_then(|value| value.parse().ok());
+        let measured = terminal_size::terminal_size().map(|(width, _)| width.0);
+        let width = columns.or(measured.filter(|_| stdout)).unwrap_or(WIDTH_OF_A_FILE);
+        Self {
+            color: stdout && variable("NO_COLOR").is_none() && variable("TERM").as_deref() != Some("dumb"),
+            interactive: std::io::stderr().is_terminal(),
+            width,
+            language,
+        }
+    }
+
+    /// The text in the reader's language.
+    pub fn say(&self, text: Text) -> &'static str {
+        text.get(self.language)
+    }
+
+    /// What an error begins with.
+    pub fn error_word(&self) -> &'static str {
+        self.say(Text { en: "error:", zh: "错误:" })
+    }
+
+    /// What a hint begins with.
+    pub fn hint_word(&self) -> &'static str {
+        self.say(Text { en: "hint:", zh: "提示:" })
+    }
+}

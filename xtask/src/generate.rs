@@ -1,0 +1,189 @@
+//! `cargo xtask gen`: files, and parts of files, that are made from the product, committed, and checked fresh.
+//!
+//! What a reader sees (flags, result tables) is printed by `pgstrata` itself (its hidden command `__reference`), so it
+//! cannot differ from what the program does. Shell completions and man pages are made at run time and not committed.
+
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::cargo;
+use crate::report::Outcome;
+use crate::tree::Tree;
+
+/// Runs `pgstrata` with these arguments and returns what it prints.
+pub type Product<'a> = dyn Fn(&[&str]) -> Result<String> + 'a;
+
+/// A file as it should be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Generated {
+    path: String,
+    text: String,
+}
+
+/// One kind of generated file: what it is, and how all of its kind are made.
+struct Generator {
+    what: &'static str,
+    make: fn(&Tree, &Product) -> Result<Vec<Generated>>,
+}
+
+/// The generators, in the order in which they run.
+const GENERATORS: &[Generator] = &[
+    Generator { what: "the command line's reference", make: command_line },
+    Generator { what: "tables from the records", make: tables },
+];
+
+/// Where a spliced part begins: `<!-- generated: NAME -->` alone on a line.
+const BEGIN: (&str, &str) = ("<!-- generated: ", " -->");
+/// Where it ends.
+const END: &str = "<!-- end -->";
+
+/// Says which files are stale, as one check.
+pub fn check(root: &Path, product: &Product) -> Result<Outcome> {
+    let stale = stale(&Tree::read(root)?, product)?;
+    for file in &stale {
+        println!("      stale: {}", file.path);
+    }
+    if stale.is_empty() {
+        return Ok(Outcome::Passed);
+    }
+    Ok(Outcome::Failed(format!("{} stale files; `cargo xtask gen` mends them", stale.len())))
+}
+
+/// `cargo xtask gen [--check]`.
+pub fn perform(root: &Path, only_check: bool) -> Result<ExitCode> {
+    let product = |arguments: &[&str]| {
+        let mut command = cargo::command(root, &["run", "--quiet", "--package", "pgstrata", "--"]);
+        command.args(arguments).stderr(Stdio::inherit());
+        let output = command.output().context("starting cargo run")?;
+        ensure!(output.status.success(), "pgstrata {} failed", arguments.join(" "));
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    if only_check {
+        return Ok(match check(root, &product)? {
+            Outcome::Passed => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        });
+    }
+    for file in stale(&Tree::read(root)?, &product)? {
+        let path = root.join(&file.path);
+        std::fs::create_dir_all(path.parent().unwrap_or(root))?;
+        std::fs::write(&path, file.text).with_context(|| format!("writing {}", file.path))?;
+        println!("wrote {}", file.path);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The files that are not as they should be.
+fn stale(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
+    let mut stale = Vec::new();
+    for generator in GENERATORS {
+        let made = (generator.make)(tree, product).with_context(|| format!("generating {}", generator.what))?;
+        stale.extend(made.into_iter().filter(|file| tree.text(&file.path) != Some(file.text.as_str())));
+    }
+    Ok(stale)
+}
+
+/// A page of the book with every command and flag.
+fn command_line(_: &Tree, product: &Product) -> Result<Vec<Generated>> {
+    Ok(vec![Generated { path: "book/reference/cli.md".to_owned(), text: printed(product, &["__reference", "cli"])? }])
+}
+
+/// The parts of documents that show measured results, in the document's language.
+fn tables(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
+    let mut made = Vec::new();
+    for (path, text) in tree.with_extension("md").filter(|(_, text)| text.contains(BEGIN.0)) {
+        let chinese = path.ends_with(".zh-CN.md") || path.starts_with("book/zh/");
+        let language = if chinese { "zh" } else { "en" };
+        let spliced = splice(text, |name| printed(product, &["__reference", "table", name, "--language", language]));
+        made.push(Generated { path: path.to_owned(), text: spliced.with_context(|| path.to_owned())? });
+    }
+    Ok(made)
+}
+
+/// Nothing printed is an error: an empty file would look fresh.
+fn printed(product: &Product, arguments: &[&str]) -> Result<String> {
+    let text = product(arguments)?;
+    ensure!(!text.trim().is_empty(), "pgstrata {} printed nothing", arguments.join(" "));
+    Ok(format!("{}\n", text.trim_end()))
+}
+
+/// Replaces what is between the markers. Markers in code blocks are examples.
+fn splice(text: &str, content: impl Fn(&str) -> Result<String>) -> Result<String> {
+    let mut made = String::with_capacity(text.len());
+    let mut fenced = false;
+    let mut inside: Option<&str> = None;
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_end();
+        fenced ^= inside.is_none() && bare.trim_start().starts_with("```");
+        let begins = bare.strip_prefix(BEGIN.0).and_then(|rest| rest.strip_suffix(BEGIN.1)).filter(|_| !fenced);
+        match (inside, begins) {
+            (Some(name), Some(_)) => bail!("the part `{name}` is not ended by `{END}`"),
+            (None, Some(name)) => {
+                made.push_str(line);
+                // Markdown needs blank lines between a comment and a table.
+                made.extend(["\n", &content(name)?, "\n"]);
+                inside = Some(name);
+            }
+            (Some(_), None) if bare == END => {
+                made.push_str(line);
+                inside = None;
+            }
+            (Some(_), None) => {}
+            (None, None) => made.push_str(line),
+        }
+    }
+    match inside {
+        Some(name) => bail!("the part `{name}` is not ended by `{END}`"),
+        None => Ok(made),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A product that prints its arguments.
+    const ECHO: &Product = &|arguments| Ok(format!("{}\n\n", arguments.join(" ")));
+
+    const FRESH: &str = "__reference cli\n";
+
+    #[test]
+    fn a_stale_file_is_convicted_and_a_fresh_one_is_not() {
+        let fresh = Tree::planted(&[("book/reference/cli.md", FRESH)]);
+        assert_eq!(stale(&fresh, ECHO).expect("made"), []);
+        let old = Tree::planted(&[("book/reference/cli.md", "old\n")]);
+        let wanted = Generated { path: "book/reference/cli.md".to_owned(), text: FRESH.to_owned() };
+        assert_eq!(stale(&old, ECHO).expect("made"), [wanted]);
+    }
+
+    #[test]
+    fn tables_are_spliced_in_the_language_of_the_document() {
+        let text = "# T\n<!-- generated: sale -->\nold\n<!-- end -->\nrest";
+        let tree = Tree::planted(&[("README.md", text), ("README.zh-CN.md", text), ("book/reference/cli.md", FRESH)]);
+        let made = stale(&tree, ECHO).expect("made");
+        let expect = |language: &str| {
+            format!(
+                "# T\n<!-- generated: sale -->\n\n__reference table sale --language {language}\n\n<!-- end -->\nrest"
+            )
+        };
+        assert_eq!(made.iter().map(|file| file.text.as_str()).collect::<Vec<_>>(), [expect("en"), expect("zh")]);
+        let again = Tree::planted(&[("README.md", &made[0].text), ("book/reference/cli.md", FRESH)]);
+        assert_eq!(stale(&again, ECHO).expect("made"), [], "a second run changes nothing");
+    }
+
+    #[test]
+    fn markers_in_code_blocks_are_left_alone() {
+        let text = "```\n<!-- generated: x -->\n```\n";
+        assert_eq!(splice(text, |_| bail!("not asked for")).expect("unchanged"), text);
+    }
+
+    #[test]
+    fn an_unended_part_and_an_empty_answer_are_errors() {
+        let content = |name: &str| Ok(name.to_owned());
+        assert!(splice("<!-- generated: a -->\nx\n", content).is_err());
+        assert!(splice("<!-- generated: a -->\n<!-- generated: b -->\n<!-- end -->\n", content).is_err());
+        assert!(printed(&|_| Ok("\n".to_owned()), &["x"]).is_err());
+    }
+}

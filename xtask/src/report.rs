@@ -1,0 +1,125 @@
+//! The account of a run: numbered steps with their durations, then one closing line that counts them.
+//!
+//! A step that fails is noted and the next one runs; what could not be run is counted as skipped, never as passed.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+
+/// How one step ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The check held.
+    Passed,
+    /// The check did not hold.
+    Failed(String),
+    /// The check could not be made, with what is missing.
+    Skipped(String),
+    /// A test runner counted for itself.
+    Counted(Counts),
+}
+
+/// Numbers of tests and checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub passed: u64,
+    pub failed: u64,
+    pub skipped: u64,
+}
+
+impl Counts {
+    /// The closing line: read by people and by whatever runs this in continuous integration.
+    fn line(self) -> String {
+        format!("{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+/// Collects the steps of one run.
+pub struct Report {
+    steps: usize,
+    done: usize,
+    counts: Counts,
+    remarks: Vec<String>,
+}
+
+impl Report {
+    /// A report on `steps` steps, which is only used to say how far the run is.
+    pub fn new(steps: usize) -> Self {
+        Self { steps, done: 0, counts: Counts::default(), remarks: Vec::new() }
+    }
+
+    /// Runs one step and notes its end. An `Err` is a failure like any other.
+    pub fn step(&mut self, name: &str, work: impl FnOnce() -> Result<Outcome>) {
+        self.done += 1;
+        println!("\n[{}/{}] {name}", self.done, self.steps);
+        let start = Instant::now();
+        let outcome = work().unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
+        let seconds = start.elapsed().as_secs_f64();
+        println!("      {} in {seconds:.1} s", self.note(name, outcome));
+    }
+
+    /// Counts an outcome; gives the sentence that is shown for it.
+    fn note(&mut self, name: &str, outcome: Outcome) -> String {
+        let one = |passed, failed, skipped| Counts { passed, failed, skipped };
+        let (counts, sentence) = match outcome {
+            Outcome::Passed => (one(1, 0, 0), "passed".to_owned()),
+            Outcome::Failed(why) => (one(0, 1, 0), format!("FAILED: {why}")),
+            Outcome::Skipped(why) => (one(0, 0, 1), format!("skipped: {why}")),
+            Outcome::Counted(counts) => (counts, counts.line().replace(',', " and")),
+        };
+        if counts.failed + counts.skipped > 0 {
+            self.remarks.push(format!("{name}: {sentence}"));
+        }
+        self.counts.add(counts);
+        sentence
+    }
+
+    /// Prints what did not pass, then the closing line alone on its line; the exit code says whether anything failed.
+    pub fn close(self) -> ExitCode {
+        println!();
+        for remark in &self.remarks {
+            println!("{remark}");
+        }
+        println!("{}", self.counts.line());
+        if self.counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_counts_one_and_runners_count_their_tests() {
+        let mut report = Report::new(5);
+        report.step("a", || Ok(Outcome::Passed));
+        report.step("b", || Ok(Outcome::Failed("broken".to_owned())));
+        report.step("c", || Ok(Outcome::Skipped("no node".to_owned())));
+        report.step("d", || Ok(Outcome::Counted(Counts { passed: 10, failed: 2, skipped: 3 })));
+        report.step("e", || anyhow::bail!("cargo is gone"));
+        assert_eq!(report.counts.line(), "11 passed, 4 failed, 4 skipped");
+        assert_eq!(
+            report.remarks,
+            [
+                "b: FAILED: broken",
+                "c: skipped: no node",
+                "d: 10 passed and 2 failed and 3 skipped",
+                "e: FAILED: cargo is gone"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_failure_anywhere_fails_the_run() {
+        let mut report = Report::new(1);
+        report.step("a", || Ok(Outcome::Counted(Counts { passed: 10, failed: 1, skipped: 0 })));
+        assert_eq!(format!("{:?}", report.close()), format!("{:?}", ExitCode::FAILURE));
+    }
+}

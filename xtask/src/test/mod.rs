@@ -1,0 +1,170 @@
+//! `cargo xtask test`: every check there is, in an order that fails early on what is cheap, with one closing line.
+//!
+//! Works as root and as anybody, with and without nextest, llvm-cov and Node; what is missing is said and counted.
+
+mod counts;
+mod servers;
+
+use std::path::Path;
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::coverage::Instrumented;
+use crate::report::{Counts, Outcome, Report};
+use crate::{book, cargo, generate, tidy, toolbox};
+
+/// What `cargo xtask test` can be asked.
+#[derive(Args)]
+pub struct Options {
+    /// Run the tests on these major versions of `PostgreSQL` in turn, not on the one found first.
+    #[arg(long, value_delimiter = ',', value_name = "MAJOR")]
+    pg: Vec<u32>,
+    /// Leave out coverage, doctests and the book (they are counted as skipped).
+    #[arg(long)]
+    quick: bool,
+}
+
+/// How the tests are built and run.
+struct Runner<'a> {
+    root: &'a Path,
+    nextest: bool,
+    instrumented: Option<Instrumented>,
+}
+
+/// Runs everything.
+pub fn run(root: &Path, options: &Options) -> ExitCode {
+    let (runner, missing) = Runner::choose(root, options.quick);
+    println!("tests run by {}", if runner.nextest { "cargo nextest" } else { "cargo test (nextest was not found)" });
+    if let Some(why) = &missing {
+        println!("coverage is not measured: {why}");
+    }
+    let mut report = Report::new(7 + options.pg.len().max(1));
+    report.step("format", || Ok(judged(cargo::fmt(root, true)?, "`cargo xtask fmt` mends it")));
+    report.step("clippy", || Ok(judged(cargo::clippy(root)?, "`cargo xtask lint` shows it again")));
+    report.step("tidy", || tidy::check(root));
+    if options.pg.is_empty() {
+        report.step("tests (the first time they are built: some minutes)", || runner.tests(None));
+    }
+    for major in &options.pg {
+        report.step(&format!("tests on PostgreSQL {major}"), || {
+            let bindir = servers::bindir(*major, |arguments| runner.pgstrata(arguments))?;
+            runner.tests(Some(&bindir))
+        });
+    }
+    report.step("doctests", || if options.quick { Ok(quick()) } else { runner.doctests() });
+    report.step("generated files", || generate::check(root, &|arguments| runner.printed(arguments)));
+    report.step("coverage", || match (&runner.instrumented, missing) {
+        (Some(build), _) => build.judge(),
+        (None, why) => Ok(Outcome::Skipped(why.unwrap_or_default())),
+    });
+    report.step("book", || if options.quick { Ok(quick()) } else { book::check(root) });
+    report.close()
+}
+
+/// `cargo xtask coverage`: the instrumented tests and their report, nothing else.
+pub fn coverage_only(root: &Path) -> Result<ExitCode> {
+    let build = Instrumented::prepare(root, toolbox::coverage()?)?;
+    let runner = Runner { root, nextest: toolbox::has_nextest(), instrumented: Some(build) };
+    let mut report = Report::new(2);
+    report.step("tests", || runner.tests(None));
+    report.step("coverage", || runner.instrumented.as_ref().map_or_else(|| Ok(quick()), Instrumented::judge));
+    Ok(report.close())
+}
+
+fn quick() -> Outcome {
+    Outcome::Skipped("--quick".to_owned())
+}
+
+fn judged(status: ExitStatus, hint: &str) -> Outcome {
+    if status.success() { Outcome::Passed } else { Outcome::Failed(hint.to_owned()) }
+}
+
+impl<'a> Runner<'a> {
+    /// Takes the best tools there are; says why coverage is not among them.
+    fn choose(root: &'a Path, quick: bool) -> (Self, Option<String>) {
+        let instrumented = if quick {
+            Err(anyhow::anyhow!("--quick"))
+        } else {
+            toolbox::coverage().and_then(|tools| Instrumented::prepare(root, tools))
+        };
+        let (instrumented, missing) = match instrumented {
+            Ok(build) => (Some(build), None),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
+        (Self { root, nextest: toolbox::has_nextest(), instrumented }, missing)
+    }
+
+    /// Runs all tests, on the server in `bindir` if one is named.
+    fn tests(&self, bindir: Option<&Path>) -> Result<Outcome> {
+        let mut command = if self.nextest {
+            self.cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--color", "never"])
+        } else {
+            self.cargo(&["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast", "--color", "never"])
+        };
+        if let Some(bindir) = bindir {
+            command.env("PGSTRATA_PG_BIN", bindir);
+        }
+        let (status, output) = cargo::tee(command)?;
+        let counts = if self.nextest { counts::of_nextest(&output) } else { counts::of_cargo_test(&output) };
+        Ok(counted(counts, status.success(), "the tests were not built, or there are none"))
+    }
+
+    /// The examples in the documentation, compiled against the libraries that the tests have built.
+    fn doctests(&self) -> Result<Outcome> {
+        let command = self.cargo(&["test", "--doc", "--workspace", "--locked", "--no-fail-fast", "--color", "never"]);
+        let (status, output) = cargo::tee(command)?;
+        Ok(counted(counts::of_cargo_test(&output), status.success(), "the doctests were not built"))
+    }
+
+    /// Runs pgstrata itself as the tests have built it; returns what it prints.
+    fn pgstrata(&self, arguments: &[&str]) -> Result<(bool, String)> {
+        let mut command = self.cargo(&["run", "--quiet", "--locked", "--package", "pgstrata", "--"]);
+        command.args(arguments).stderr(Stdio::inherit());
+        let output = command.output()?;
+        Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    }
+
+    /// What pgstrata prints, where it must succeed.
+    fn printed(&self, arguments: &[&str]) -> Result<String> {
+        let (succeeded, output) = self.pgstrata(arguments)?;
+        anyhow::ensure!(succeeded, "pgstrata {} failed", arguments.join(" "));
+        Ok(output)
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = cargo::command(self.root, arguments);
+        if let Some(build) = &self.instrumented {
+            build.apply(&mut command);
+        }
+        command
+    }
+}
+
+/// A runner that failed without a failed test (it crashed, or was stopped) adds a failure of its own.
+fn counted(counts: Option<Counts>, success: bool, nothing: &str) -> Outcome {
+    match counts {
+        None if success => Outcome::Passed,
+        None => Outcome::Failed(nothing.to_owned()),
+        Some(counts) if !success && counts.failed == 0 => Outcome::Counted(Counts { failed: 1, ..counts }),
+        Some(counts) => Outcome::Counted(counts),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runner_that_dies_is_a_failure_even_if_every_test_passed() {
+        let all_passed = Counts { passed: 7, failed: 0, skipped: 0 };
+        let outcome = counted(Some(all_passed), false, "");
+        assert!(matches!(outcome, Outcome::Counted(Counts { passed: 7, failed: 1, skipped: 0 })), "{outcome:?}");
+    }
+
+    #[test]
+    fn tests_that_do_not_compile_are_one_failure() {
+        assert!(matches!(counted(None, false, "not built"), Outcome::Failed(why) if why == "not built"));
+    }
+}
