@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use pgstrata_pg::sql::SqlState;
-use pgstrata_pg::{Error, ErrorClass, Session};
+use pgstrata_pg::{Cluster, Error, ErrorClass, Session};
 use pgstrata_sequencer::{Flush, Sequencer, Settings, SubmitError};
 
-use crate::support::{Hit, Server, assert_consistent, eventually, server, start, stored};
+use crate::support::{Hit, assert_consistent, eventually, server, session, start, stored};
 
 #[tokio::test]
 async fn requests_that_wait_together_share_one_commit() {
@@ -21,7 +21,7 @@ async fn requests_that_wait_together_share_one_commit() {
     for (key, answer) in (0..).zip(answers) {
         assert_eq!(answer.expect("an answer"), key, "each waiter gets its own answer");
     }
-    let session = server.session().await;
+    let session = session(&server).await;
     let transactions: i64 =
         session.query_one("select count(distinct xmin::text) from hit", &[]).await.expect("a count").get(0);
     let figures = sequencer.figures();
@@ -50,7 +50,7 @@ async fn one_bad_request_fails_alone() {
     let figures = sequencer.figures();
     assert_eq!((figures.refused, figures.requests), (1, 999));
     assert!(figures.splits <= 10, "log2(1000) cuts, not {}", figures.splits);
-    let session = server.session().await;
+    let session = session(&server).await;
     assert_eq!(stored(&session).await, (0..1_000).filter(|key| *key != 617).collect());
     assert_consistent(&session).await;
 }
@@ -79,7 +79,7 @@ async fn a_full_queue_turns_requests_away_with_advice() {
     });
     assert_eq!(full.count(), 2);
     assert!(answers[..10].iter().all(Result::is_ok), "the first ten were in time");
-    assert_eq!(stored(&server.session().await).await, (0..10).collect());
+    assert_eq!(stored(&session(&server).await).await, (0..10).collect());
 }
 
 #[tokio::test]
@@ -87,14 +87,14 @@ async fn a_deadline_ends_the_wait_of_a_queued_request_but_not_of_one_in_a_flush(
     let server = server().await;
     let sequencer = start(&server, Settings::default()).await;
     let handle = sequencer.handle();
-    let other = server.session().await;
+    let other = session(&server).await;
     other.batch_execute("begin; select total from counter for update").await.expect("the hot row is locked");
     let soon = Instant::now() + Duration::from_millis(300);
     let in_flush = tokio::spawn({
         let handle = handle.clone();
         async move { handle.submit(Hit::new(1), Some(soon)).await }
     });
-    let watcher = server.session().await;
+    let watcher = session(&server).await;
     eventually(&watcher, "select exists (select from pg_locks where not granted)").await;
     // The flush hangs on the lock, so this one stays in the queue until its time is over.
     let queued = handle.submit(Hit::new(2), Some(soon)).await;
@@ -117,7 +117,7 @@ async fn no_work_is_done_for_a_client_that_is_gone() {
         assert!((&mut gone).now_or_never().is_none(), "queued");
     }
     assert_eq!(handle.submit(Hit::new(2), None).await.expect("an answer"), 2);
-    assert_eq!(stored(&server.session().await).await, [2].into());
+    assert_eq!(stored(&session(&server).await).await, [2].into());
     assert_eq!(sequencer.figures().abandoned, 1);
 }
 
@@ -126,7 +126,7 @@ async fn a_flush_that_cannot_get_a_lock_is_tried_again_and_then_refused() {
     let server = server().await;
     let settings = Settings { lock_limit: Duration::from_millis(20), attempt_limit: 3, ..Settings::default() };
     let sequencer = start(&server, settings).await;
-    let other = server.session().await;
+    let other = session(&server).await;
     other.batch_execute("begin; select total from counter for update").await.expect("the hot row is locked");
     match sequencer.handle().submit(Hit::new(1), None).await {
         Err(SubmitError::Refused(error)) => assert_eq!(error.class(), ErrorClass::LockTimeout),
@@ -149,7 +149,7 @@ async fn stopping_flushes_what_is_queued_and_gives_the_shard_back() {
     assert!(waiting.await.iter().all(Result::is_ok));
     let late = handle.submit(Hit::new(100), None).await;
     assert!(matches!(late, Err(SubmitError::Stopped)), "{late:?}");
-    assert_eq!(stored(&server.session().await).await, (0..100).collect());
+    assert_eq!(stored(&session(&server).await).await, (0..100).collect());
     start(&server, Settings::default()).await.stop().await;
 }
 
@@ -162,7 +162,7 @@ async fn dropping_a_sequencer_answers_everybody() {
     assert!((&mut waiting).now_or_never().is_none(), "queued");
     drop(sequencer);
     assert!(waiting.await.iter().all(|answer| matches!(answer, Err(SubmitError::Stopped))));
-    assert!(stored(&server.session().await).await.is_empty());
+    assert!(stored(&session(&server).await).await.is_empty());
 }
 
 /// Answers with what the server says about the transaction it is called in, or misbehaves.
@@ -207,7 +207,7 @@ impl Flush for Probe {
     }
 }
 
-async fn probe(server: &Server, probing: Probing) -> (Sequencer<Probe>, Result<bool, SubmitError>) {
+async fn probe(server: &Cluster, probing: Probing) -> (Sequencer<Probe>, Result<bool, SubmitError>) {
     let sequencer = Sequencer::start(server.endpoint(), Probe(probing), Settings::default()).await.expect("a start");
     let answer = sequencer.handle().submit((), None).await;
     (sequencer, answer)
@@ -222,7 +222,7 @@ async fn the_statement_runs_in_the_transaction_that_the_fence_opened() {
 #[tokio::test]
 async fn commits_are_synchronous_whatever_the_defaults_and_the_flush_say() {
     let server = server().await;
-    let session = server.session().await;
+    let session = session(&server).await;
     session
         .batch_execute(
             "alter database postgres set synchronous_commit = off;

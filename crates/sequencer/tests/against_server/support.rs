@@ -4,107 +4,15 @@
 //! operating system lives on; only a crash of the machine tells them apart, and no test here does that.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use pgstrata_pg::sql::Statement;
-use pgstrata_pg::{Endpoint, Error, Session};
+use pgstrata_pg::{Cluster, Error, Session, testing};
 use pgstrata_sequencer::{Flush, Sequencer, Settings};
 
 /// How long a test waits for something that must happen before it fails. No test measures time.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-
-pub struct Server {
-    directory: PathBuf,
-    settings: Vec<String>,
-    child: Option<Child>,
-}
-
-impl Server {
-    pub async fn create(settings: &[&str]) -> Self {
-        let directory = tempfile::Builder::new().prefix("pgs-").tempdir_in("/tmp").expect("dir").keep();
-        chown(&directory, Some(uid().0), Some(uid().1)).expect("chown");
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("mode");
-        let settings = settings.iter().map(|s| (*s).to_owned()).collect();
-        let mut server = Self { directory, settings, child: None };
-        let status = server
-            .program("initdb")
-            .args(["-N", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-D"])
-            .arg(server.directory.join("data"))
-            .status()
-            .expect("initdb");
-        assert!(status.success());
-        server.start().await;
-        server
-    }
-
-    pub async fn start(&mut self) {
-        let mut command = self.program("postgres");
-        command.arg("-D").arg(self.directory.join("data")).arg("-k").arg(&self.directory);
-        command.args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "recovery_init_sync_method=syncfs"]);
-        for setting in &self.settings {
-            command.args(["-c", setting]);
-        }
-        self.child = Some(command.process_group(0).spawn().expect("postgres"));
-        self.session().await;
-    }
-
-    pub fn endpoint(&self) -> Endpoint {
-        Endpoint::unix(&self.directory, 5432, "postgres")
-    }
-
-    pub async fn session(&self) -> Session {
-        self.endpoint().connect_retry(PATIENCE).await.expect("a session")
-    }
-
-    /// Kills the postmaster and all its children at once.
-    pub async fn crash(&mut self) {
-        let mut child = self.child.take().expect("running");
-        let pid = child.id();
-        signal(pid, nix::sys::signal::Signal::SIGSTOP);
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("children");
-        let children: Vec<u32> = children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
-        for child in children.iter().chain([&pid]) {
-            signal(*child, nix::sys::signal::Signal::SIGKILL);
-        }
-        child.wait().expect("wait");
-        while children.iter().any(|pid| fs::exists(format!("/proc/{pid}")).unwrap_or(false)) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    }
-
-    fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(PathBuf::from("/usr/lib/postgresql/15/bin").join(name));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).current_dir(&self.directory);
-        command.stderr(fs::File::options().append(true).create(true).open(self.directory.join("log")).expect("log"));
-        command.uid(uid().0).gid(uid().1);
-        command
-    }
-}
-
-fn signal(pid: u32, signal: nix::sys::signal::Signal) {
-    let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(pid).expect("pid")), signal);
-}
-
-fn uid() -> (u32, u32) {
-    let user = nix::unistd::User::from_name("postgres").expect("users").expect("postgres");
-    (user.uid.as_raw(), user.gid.as_raw())
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            signal(child.id(), nix::sys::signal::Signal::SIGQUIT);
-            let _ = child.wait();
-        }
-        let _ = fs::remove_dir_all(&self.directory);
-    }
-}
 
 /// The subject of these tests: one row per request, and their number in one hot row.
 const SCHEMA: &str = "
@@ -167,17 +75,28 @@ impl Flush for Hits {
     }
 }
 
-pub async fn server() -> Server {
+/// A server with the tests' schema.
+pub async fn server() -> Cluster {
     server_with(&[]).await
 }
 
-pub async fn server_with(settings: &[&str]) -> Server {
-    let server = Server::create(settings).await;
-    server.session().await.batch_execute(SCHEMA).await.expect("the schema of the tests");
+/// The same with more server settings.
+pub async fn server_with(settings: &[(&str, &str)]) -> Cluster {
+    let mut spec = testing::spec().expect("PostgreSQL on this machine");
+    for (name, value) in settings {
+        spec = spec.with_setting(*name, *value);
+    }
+    let server = Cluster::create(spec).await.expect("a private server");
+    session(&server).await.batch_execute(SCHEMA).await.expect("the schema of the tests");
     server
 }
 
-pub async fn start(server: &Server, settings: Settings) -> Sequencer<Hits> {
+/// A session; after a crash, as soon as the server takes one.
+pub async fn session(server: &Cluster) -> Session {
+    server.endpoint().connect_retry(PATIENCE).await.expect("a session")
+}
+
+pub async fn start(server: &Cluster, settings: Settings) -> Sequencer<Hits> {
     Sequencer::start(server.endpoint(), Hits { writer: "first" }, settings).await.expect("a sequencer")
 }
 
