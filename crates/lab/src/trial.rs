@@ -1,6 +1,5 @@
 //! One trial: prepare, load, faults, settle, check. Everything that is measured is measured here.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use crate::error::LabError;
 use crate::faults::{FaultPlan, inject};
 use crate::history::{History, Outcome, OutcomeCounts};
 use crate::invariants::{self, DuringRun, keep_first};
-use crate::load::{Load, LoadOutput, LoadSpec};
+use crate::load::{ClientHome, Load, LoadOutput, LoadSpec};
 use crate::record::{FaultRecord, LoadShape, TIMELINE_SLICE_MS, TrialPurpose, TrialRecord};
 use crate::retry::RetryPolicy;
 use crate::sampler::{mean_lock_waiters, wal_position};
@@ -41,7 +40,7 @@ pub struct TrialSpec {
 }
 
 /// How long clients may take to learn the outcome of what they have in hand after the load has stopped.
-const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+const DRAIN_LIMIT: Duration = Duration::from_mins(1);
 
 /// The measured part of a trial, before it is judged.
 struct Measured {
@@ -101,7 +100,7 @@ async fn measure(study: &Arc<dyn Study>, site: &Site, spec: &TrialSpec) -> Resul
         duplicates: spec.faults.duplicate_share(),
         retry: RetryPolicy::default(),
     };
-    let load = Load::start(Arc::clone(study), spec.arm, site.clone(), spec.scale, load_spec)?.ready().await?;
+    let load = Load::start(study, spec.arm, site, spec.scale, load_spec, client_home(&spec.faults), DRAIN_LIMIT).await?;
     tokio::time::sleep(spec.warmup).await;
 
     let controls: Vec<_> = site.servers.iter().map(|server| server.control.clone()).collect();
@@ -121,10 +120,8 @@ async fn measure(study: &Arc<dyn Study>, site: &Site, spec: &TrialSpec) -> Resul
     let until_ns = load.now_ns();
     let (client_after, server_after) = (self_cpu().ok(), server_cpu(site).await);
     let wal_after = wal_position(site).await;
-    load.stop();
     stop.cancel();
-
-    let output = load.finish(DRAIN_LIMIT).await?;
+    let mut output = load.finish().await?;
     let lock_waiters = waiters.await.ok().flatten();
     let during = match watcher {
         Some(watcher) => watcher.await.unwrap_or_default(),
@@ -132,7 +129,7 @@ async fn measure(study: &Arc<dyn Study>, site: &Site, spec: &TrialSpec) -> Resul
     };
     let history = History {
         seed: spec.scale.seed,
-        events: output.events.clone(),
+        events: std::mem::take(&mut output.events),
         measured_from_ns: from_ns,
         measured_until_ns: until_ns,
     };
@@ -159,7 +156,8 @@ async fn server_cpu(site: &Site) -> Option<CpuTime> {
 
 /// What was used between two readings; none when a restart made the counter smaller.
 fn difference(before: Option<CpuTime>, after: Option<CpuTime>) -> Option<CpuTime> {
-    after?.checked_sub(before?)
+    let (before, after) = (before?, after?);
+    (after >= before).then(|| after - before)
 }
 
 fn describe(spec: &TrialSpec, measured: Measured, violations: Vec<Violation>) -> TrialRecord {
@@ -175,8 +173,8 @@ fn describe(spec: &TrialSpec, measured: Measured, violations: Vec<Violation>) ->
         seconds,
         counts,
         dropped: measured.output.dropped,
-        retries: measured.output.retries.iter().map(|(class, count)| (class.name().to_owned(), *count)).collect(),
-        failures: measured.output.failures.iter().cloned().collect::<BTreeMap<_, _>>(),
+        retries: measured.output.retries,
+        failures: measured.output.failures.into_iter().collect(),
         latency: measured.history.latency(),
         client_cpu_us_per_op: measured.client_cpu.and_then(|cpu| each(cpu_us(cpu), decided)),
         server_cpu_us_per_op: measured.server_cpu.and_then(|cpu| each(cpu_us(cpu), decided)),

@@ -67,22 +67,29 @@ const CRATE_RULES: &[Rule<Metadata>] =
 /// Applies every rule to the repository, as one check.
 pub fn check(root: &Path) -> Result<Outcome> {
     let tree = Tree::read(root)?;
-    let metadata = Metadata::read(root)?;
-    let text = TEXT_RULES.iter().map(|(name, rule)| (*name, rule(&tree)));
-    let crates = CRATE_RULES.iter().map(|(name, rule)| (*name, rule(&metadata)));
-    let mut findings = 0_usize;
-    for (name, found) in text.chain(crates) {
-        findings += found.len();
-        for Finding { place, line, message } in found {
-            let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-            println!("      {place}{line}: {name}: {message}");
-        }
-    }
+    let findings = findings(&tree) + show(CRATE_RULES, &Metadata::read(root)?);
     println!("      {} rules over {} files", TEXT_RULES.len() + CRATE_RULES.len(), tree.files().count());
     match findings {
         0 => Ok(Outcome::Passed),
         _ => Ok(Outcome::Failed(format!("{findings} findings"))),
     }
+}
+
+/// Shows what the rules find in a text; returns how much it is.
+pub fn findings(tree: &Tree) -> usize {
+    show(TEXT_RULES, tree)
+}
+
+fn show<Subject>(rules: &[Rule<Subject>], subject: &Subject) -> usize {
+    let mut findings = 0;
+    for (name, rule) in rules {
+        for Finding { place, line, message } in rule(subject) {
+            let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+            println!("      {place}{line}: {name}: {message}");
+            findings += 1;
+        }
+    }
+    findings
 }
 
 /// `cargo xtask tidy`.

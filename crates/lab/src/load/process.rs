@@ -150,8 +150,19 @@ struct Supervisor {
 struct Worker {
     child: Child,
     orders: ChildStdin,
-    pipe: BufReader<ChildStdout>,
+    /// What it says; a task of its own reads whole frames, so that waiting for one may be given up at any time.
+    said: mpsc::Receiver<Said>,
 }
+
+/// What a worker says.
+enum Said {
+    Frame(Frame),
+    /// The counts at its end.
+    Output(Box<LoadOutput>),
+}
+
+/// How many frames may wait for the supervisor.
+const FRAMES_WAITING: usize = 4096;
 
 impl Supervisor {
     async fn run(
@@ -165,9 +176,9 @@ impl Supervisor {
         let _ = ready.send(());
         loop {
             tokio::select! {
-                frame = worker.read() => match frame.map_err(failed)? {
-                    Some(frame) => self.note(frame),
-                    None => return Err(failed(gone())),
+                said = worker.said.recv() => match said {
+                    Some(Said::Frame(frame)) => self.note(frame),
+                    Some(Said::Output(_)) | None => return Err(failed(gone())),
                 },
                 request = inbox.recv() => match request {
                     Some(Request::Kill(answer)) => {
@@ -202,9 +213,10 @@ impl Supervisor {
         let mut line = serde_json::to_vec(&self.job)?;
         line.push(b'\n');
         orders.write_all(&line).await?;
-        let mut worker = Worker { child, orders, pipe: BufReader::new(pipe) };
-        match worker.read().await? {
-            Some(Frame::Ready) => Ok(worker),
+        let (sender, mut said) = mpsc::channel(FRAMES_WAITING);
+        tokio::spawn(read(BufReader::new(pipe), sender));
+        match said.recv().await {
+            Some(Said::Frame(Frame::Ready)) => Ok(Worker { child, orders, said }),
             _ => Err(gone()),
         }
     }
@@ -213,7 +225,7 @@ impl Supervisor {
         worker.child.kill().await?;
         let killed_ns = self.clock.now_ns();
         // What it wrote before it died is in the pipe; a frame torn by the kill was not acted upon.
-        while let Ok(Some(frame)) = worker.read().await {
+        while let Some(Said::Frame(frame)) = worker.said.recv().await {
             self.note(frame);
         }
         *worker = self.start_worker().await?;
@@ -238,23 +250,14 @@ impl Supervisor {
     }
 
     /// Lets the worker finish and takes what it has counted.
-    async fn drain(mut self, mut worker: Worker) -> Result<LoadOutput, io::Error> {
-        drop(worker.orders.shutdown().await);
+    async fn drain(mut self, mut worker: Worker) -> io::Result<LoadOutput> {
+        // The end of its input is the order to finish.
         drop(worker.orders);
-        let mut tag = [0];
-        while worker.pipe.read_exact(&mut tag).await.is_ok() {
-            if tag[0] == OUTPUT {
-                let mut rest = Vec::new();
-                worker.pipe.read_to_end(&mut rest).await?;
-                let last: LoadOutput = serde_json::from_slice(&rest)?;
-                self.output.dropped = last.dropped;
-                self.output.figures = last.figures;
-                self.output.failures = last.failures;
-                self.output.retries = last.retries;
-                break;
+        while let Some(said) = worker.said.recv().await {
+            match said {
+                Said::Frame(frame) => self.note(frame),
+                Said::Output(last) => self.output = LoadOutput { events: self.output.events, ..*last },
             }
-            let frame = read_frame(&mut worker.pipe, tag[0]).await?;
-            self.note(frame);
         }
         worker.child.wait().await?;
         let now_ns = self.clock.now_ns();
@@ -273,16 +276,30 @@ impl Supervisor {
     }
 }
 
-impl Worker {
-    /// The next frame; none at the end of the pipe.
-    async fn read(&mut self) -> io::Result<Option<Frame>> {
-        // Waiting for the first byte may be given up between frames; the rest of a frame follows at once.
-        let mut tag = [0];
-        if self.pipe.read(&mut tag).await? == 0 {
-            return Ok(None);
+/// Reads what a worker says until its end; a frame torn by a kill was not acted upon and is dropped.
+async fn read(mut pipe: BufReader<ChildStdout>, sender: mpsc::Sender<Said>) {
+    loop {
+        let said = match read_next(&mut pipe).await {
+            Ok(said) => said,
+            Err(error) => {
+                tracing::debug!(error = %error, "the client process says no more");
+                return;
+            }
+        };
+        if sender.send(said).await.is_err() {
+            return;
         }
-        read_frame(&mut self.pipe, tag[0]).await.map(Some)
     }
+}
+
+async fn read_next(pipe: &mut BufReader<ChildStdout>) -> io::Result<Said> {
+    let tag = pipe.read_u8().await?;
+    if tag == OUTPUT {
+        let mut json = Vec::new();
+        pipe.read_to_end(&mut json).await?;
+        return Ok(Said::Output(Box::new(serde_json::from_slice(&json)?)));
+    }
+    read_frame(pipe, tag).await.map(Said::Frame)
 }
 
 async fn read_frame(pipe: &mut BufReader<ChildStdout>, tag: u8) -> io::Result<Frame> {
@@ -312,7 +329,7 @@ pub async fn serve_worker(studies: &[Arc<dyn Study>]) -> Result<(), StudyError> 
     let mut load = ThreadLoad::start(
         Arc::clone(study),
         arm,
-        Site::of_endpoints(servers),
+        Site::of_servers(servers),
         job.scale,
         job.spec,
         clock,
@@ -339,5 +356,5 @@ fn server(address: &Address) -> Result<Server, StudyError> {
     if let Some(password) = &address.password {
         endpoint = endpoint.with_password(password);
     }
-    Ok(Server::attached(endpoint))
+    Ok(Server::plain(endpoint))
 }

@@ -67,7 +67,9 @@ fn servers(explicit: Option<&Path>) -> Vec<Finding> {
     }
     let mut findings: Vec<Finding> = installs
         .iter()
-        .map(|install| good("PostgreSQL", format!("{} ({}) in {}", install.version, install.source, install.bindir.display())))
+        .map(|install| {
+            good("PostgreSQL", format!("{} ({}) in {}", install.version, install.source, install.bindir.display()))
+        })
         .collect();
     findings.push(extensions(&installs[0]));
     findings.push(tools(&installs[0]));

@@ -111,8 +111,11 @@ fn kept(name: &str) -> anyhow::Result<Option<Kept>> {
 
 fn running(name: &str) -> anyhow::Result<Kept> {
     kept(name)?.ok_or_else(|| {
-        LabError::usage(format!("no server named `{name}` is running"), format!("start it with `pgstrata pg start {name}`"))
-            .into()
+        LabError::usage(
+            format!("no server named `{name}` is running"),
+            format!("start it with `pgstrata pg start {name}`"),
+        )
+        .into()
     })
 }
 
