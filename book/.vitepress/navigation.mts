@@ -1,4 +1,6 @@
 // What stands in the bar and at the side, in both languages. A page that is not listed here can only be found by search.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { DefaultTheme } from 'vitepress'
 
 /** One entry: the page's path without a language, its English name, its Chinese name. */
@@ -17,9 +19,22 @@ const SYSTEM_PAGES: Entry[] = [
   ['operations', 'Operations', '运维'],
 ]
 
-/** The six pages of a system. */
-function system(shelf: string, name: string, en: string, zh: string): Section {
-  return { en, zh, entries: SYSTEM_PAGES.map(([page, english, chinese]) => [`/${shelf}/${name}/${page}`, english, chinese]) }
+/** The systems of a shelf in the order of their ids, each with its pages; titles are those of the requirements page. */
+function systems(shelf: string): Section[] {
+  const folder = fileURLToPath(new URL(`../${shelf}`, import.meta.url))
+  const names = existsSync(folder) ? readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isDirectory()) : []
+  const title = (language: string, name: string, colon: string) => {
+    const page = fileURLToPath(new URL(`../${language}${shelf}/${name}/requirements.md`, import.meta.url))
+    const [heading] = readFileSync(page, 'utf8').split('\n', 1)
+    return heading.replace(/^# /, '').split(colon)[0]
+  }
+  return names
+    .map(({ name }) => ({
+      en: title('', name, ': '),
+      zh: title('zh/', name, '：'),
+      entries: SYSTEM_PAGES.map(([page, en, zh]): Entry => [`/${shelf}/${name}/${page}`, en, zh]),
+    }))
+    .sort((left, right) => left.en.localeCompare(right.en))
 }
 
 const SECTIONS: Section[] = [
@@ -51,7 +66,9 @@ const SECTIONS: Section[] = [
     ],
   },
   { en: 'Cases', zh: '案例', entries: [['/cases/', 'All cases', '全部案例']] },
-  system('cases', 'flash-sale', '09-01 Flash sale', '09-01 电商秒杀'),
+  ...systems('cases'),
+  ...systems('research'),
+  ...systems('tools'),
   {
     en: 'Library',
     zh: '库',
