@@ -100,15 +100,15 @@ async fn measure(study: &Arc<dyn Study>, site: &Site, spec: &TrialSpec) -> Resul
         duplicates: spec.faults.duplicate_share(),
         retry: RetryPolicy::default(),
     };
-    let load = Load::start(study, spec.arm, site, spec.scale, load_spec, client_home(&spec.faults), DRAIN_LIMIT).await?;
+    let load =
+        Load::start(study, spec.arm, site, spec.scale, load_spec, client_home(&spec.faults), DRAIN_LIMIT).await?;
     tokio::time::sleep(spec.warmup).await;
 
     let controls: Vec<_> = site.servers.iter().map(|server| server.control.clone()).collect();
     let stop = CancellationToken::new();
     let waiters = tokio::spawn(mean_lock_waiters(controls.clone(), stop.clone()));
-    let watcher = spec
-        .evaluate_during
-        .then(|| tokio::spawn(invariants::watch(controls, study.card().invariants, stop.clone())));
+    let watcher =
+        spec.evaluate_during.then(|| tokio::spawn(invariants::watch(controls, study.card().invariants, stop.clone())));
 
     let wal_before = wal_position(site).await;
     let (client_before, server_before) = (self_cpu().ok(), server_cpu(site).await);
