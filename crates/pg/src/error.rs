@@ -153,6 +153,12 @@ pub enum Kind {
     /// Writing to an attached server was not allowed.
     #[error("the attached server may not be changed")]
     ReadOnly,
+    /// The attached server takes no writes from anybody, or not from this role.
+    #[error("the attached server takes no writes: {}", if *is_standby { "it is a standby" } else { "its transactions are read only" })]
+    ServerReadOnly {
+        /// Whether it is a standby.
+        is_standby: bool,
+    },
     /// The server or the connection refused a statement.
     #[error("the server refused")]
     Sql(#[source] tokio_postgres::Error),
@@ -304,6 +310,10 @@ impl Error {
             Kind::Connect(error) => connect_hint(error),
             Kind::ConnectTimeout { .. } => "check host and port, and that no firewall drops the packets",
             Kind::SessionClosed => "open a new session",
+            Kind::ServerReadOnly { is_standby: true } => "attach to the primary server instead",
+            Kind::ServerReadOnly { is_standby: false } => {
+                "use a role and database whose default_transaction_read_only is off"
+            }
             Kind::ReadOnly => "pass --allow-write if this database may be changed",
             Kind::NoProcess { .. } | Kind::Sql(_) | Kind::Io(_) => return None,
         };

@@ -2,6 +2,8 @@
 //!
 //! This crate knows no case and prints nothing. Only here is a connection opened or a server started.
 
+pub mod attach;
+pub mod capabilities;
 pub mod cluster;
 mod config;
 pub mod dirs;
@@ -11,6 +13,7 @@ mod family;
 mod home;
 pub mod install;
 mod launch;
+mod probe;
 pub mod process;
 pub mod profile;
 pub mod quote;
@@ -18,6 +21,7 @@ pub mod reclaim;
 mod server_log;
 mod server_process;
 pub mod session;
+pub mod settings;
 mod shared_memory;
 mod spawn;
 pub mod spec;
@@ -31,6 +35,12 @@ pub mod user;
 pub mod version;
 pub mod wheels;
 
+pub use attach::AttachPolicy;
+pub use attach::Attached;
+pub use capabilities::Capabilities;
+pub use capabilities::Feature;
+pub use capabilities::Lack;
+pub use capabilities::Product;
 pub use cluster::Cluster;
 pub use cluster::StopMode;
 pub use dirs::Dirs;
@@ -40,10 +50,15 @@ pub use install::Install;
 pub use install::InstallSource;
 pub use install::discover;
 pub use install::find;
-pub use process::{CpuTime, MachineCpu, Pid, ProcessIdentity};
+pub use probe::probe;
+pub use process::CpuTime;
+pub use process::MachineCpu;
+pub use process::Pid;
+pub use process::ProcessIdentity;
 pub use profile::Profile;
 pub use quote::quote_identifier;
 pub use session::{Canceller, Session};
+pub use settings::recorded_settings;
 pub use spec::ClusterSpec;
 pub use user::ServerUser;
 pub use version::PgVersion;

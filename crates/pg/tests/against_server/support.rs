@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -23,17 +23,18 @@ pub struct Server {
 impl Server {
     /// Makes and starts a server from the newest distribution binaries.
     pub async fn start() -> Self {
-        Self::start_with(&newest_bindir(), &[]).await
+        Self::start_with_settings(&[]).await
     }
 
-    /// The same with more server settings.
-    pub async fn start_with(bindir: &Path, settings: &[&str]) -> Self {
+    /// The same with more server settings (`name=value`).
+    pub async fn start_with_settings(settings: &[&str]) -> Self {
+        let bindir = newest_bindir();
         let directory = tempfile::Builder::new().prefix("pgs-").tempdir_in("/tmp").expect("a directory in /tmp").keep();
         if let Some(user) = server_user() {
             chown(&directory, Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("give the directory away");
         }
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("close the directory");
-        let mut server = Self { directory, bindir: bindir.to_owned(), child: None };
+        let mut server = Self { directory, bindir, child: None };
         let status = server
             .program("initdb")
             .args(["-N", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-D"])
