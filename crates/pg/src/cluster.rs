@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
 
 use crate::config;
 use crate::endpoint::Endpoint;
@@ -19,9 +18,10 @@ use crate::error::{Error, Kind};
 use crate::home::Home;
 use crate::install::Install;
 use crate::launch;
-use crate::server_cpu;
+use crate::process::{CpuTime, Pid, tree_cpu};
 use crate::server_log::ServerLog;
 use crate::server_process::ServerProcess;
+use crate::shared_memory::SharedMemory;
 use crate::spec::ClusterSpec;
 use crate::template::Template;
 use crate::user::ServerUser;
@@ -77,11 +77,15 @@ pub struct Cluster {
     pub(crate) log: ServerLog,
     pub(crate) port: u16,
     pub(crate) password: Option<String>,
-    /// Whether the role has been given the password; a new cluster is asked once.
+    /// Whether the role in the database has this password.
     pub(crate) password_is_set: bool,
+    /// Whether it has run, so that endpoints with its port may be about.
+    pub(crate) has_run: bool,
+    /// Shared memory of the current or last run.
+    shared_memory: SharedMemory,
     preload: Option<PathBuf>,
     /// Processor time of earlier runs of the server.
-    cpu_before: Duration,
+    cpu_before: CpuTime,
     /// The largest value ever told, in nanoseconds.
     cpu_told: AtomicU64,
 }
@@ -120,8 +124,10 @@ impl Cluster {
             port,
             password,
             password_is_set: false,
+            has_run: false,
+            shared_memory: SharedMemory::default(),
             preload,
-            cpu_before: Duration::ZERO,
+            cpu_before: CpuTime::ZERO,
             cpu_told: AtomicU64::new(0),
         })
     }
@@ -162,6 +168,13 @@ impl Cluster {
     #[must_use]
     pub fn postmaster(&self) -> Option<Pid> {
         self.running().map(ServerProcess::pid)
+    }
+
+    /// Its random name on this machine: the setting `cluster_name`, and for a standby the name that the primary knows it
+    /// by in `pg_stat_replication` and `pg_replication_slots`. Letters, digits and underscores.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.home.cluster_name()
     }
 
     /// The server's version.
@@ -251,12 +264,18 @@ impl Cluster {
     /// writing may still succeed, and be acknowledged); then they are killed too. Starting right away is safe.
     pub async fn crash(&mut self) -> Result<(), Error> {
         if let Some(process) = self.running() {
-            self.cpu();
+            // What the children have used so far is only known now: nobody will reap them for us.
+            if let Err(error) = self.cpu() {
+                tracing::debug!(error = %error, "the server's processor time is not known");
+            }
+            // So is the memory that they share.
+            let now = self.look_at_shared_memory(process.pid());
             let fail = |source| Error::new("crash the server", Kind::Io(source));
             process.signal(Signal::SIGKILL).map_err(fail)?;
             if process.wait(KILL_LIMIT).await.is_none() {
                 return Err(Error::new("crash the server", Kind::Timeout { limit_ms: KILL_LIMIT.as_millis() }));
             }
+            self.shared_memory.extend(now);
         }
         self.clear_processes().await?;
         self.forget_process();
@@ -288,16 +307,17 @@ impl Cluster {
     /// Processor time of all server processes since the cluster was made, restarts and ended processes included.
     ///
     /// Never falls. Processes that outlived a killed postmaster count up to the moment of the crash. Resolution: see
-    /// the module `server_cpu`.
-    pub fn cpu(&self) -> Duration {
-        let now = self.running().and_then(|process| {
-            // When it ends just now, its last word is with the process.
-            server_cpu::of_running(process.pid()).ok()
-        });
-        let ended = self.process.as_ref().map_or(Duration::ZERO, ServerProcess::cpu_at_end);
-        let total = self.cpu_before + now.unwrap_or(ended).max(ended);
-        let nanoseconds = u64::try_from(total.as_nanos()).unwrap_or(u64::MAX);
-        Duration::from_nanos(self.cpu_told.fetch_max(nanoseconds, Ordering::Relaxed).max(nanoseconds))
+    /// [`tree_cpu`], from which this comes. Linux only.
+    pub fn cpu(&self) -> Result<CpuTime, Error> {
+        let now = match self.running().map(|process| tree_cpu(process.pid())) {
+            // It ended in this moment: its last word is with the process.
+            Some(Err(error)) if matches!(error.kind(), Kind::NoProcess { .. }) => CpuTime::ZERO,
+            Some(time) => time?,
+            None => CpuTime::ZERO,
+        };
+        let ended = self.process.as_ref().map_or(CpuTime::ZERO, ServerProcess::cpu_at_end);
+        let total = (self.cpu_before + now.max(ended)).as_nanos();
+        Ok(CpuTime::from_nanos(self.cpu_told.fetch_max(total, Ordering::Relaxed).max(total)))
     }
 
     pub(crate) fn running(&self) -> Option<&ServerProcess> {
@@ -306,6 +326,25 @@ impl Cluster {
 
     pub(crate) fn preload(&self) -> Option<&Path> {
         self.preload.as_deref()
+    }
+
+    /// Notes what would have to be freed if this run were killed and never followed by another.
+    pub(crate) fn note_shared_memory(&mut self) {
+        if let Some(pid) = self.postmaster() {
+            self.shared_memory = self.look_at_shared_memory(pid);
+            self.shared_memory.note_in(self.home.path());
+        }
+    }
+
+    fn look_at_shared_memory(&self, postmaster: Pid) -> SharedMemory {
+        let processes = self.home.family().members().unwrap_or_default();
+        SharedMemory::of(postmaster, &processes, self.home.data(), &self.user)
+    }
+
+    /// Logs in by TCP as on another cluster, of which this is going to be a copy.
+    pub(crate) fn take_password_of(&mut self, other: &Self) {
+        self.password.clone_from(&other.password);
+        self.password_is_set = other.password_is_set;
     }
 
     /// The error of a server that ended, with the last words of its log.
@@ -355,7 +394,7 @@ impl Cluster {
 
     /// Puts an ended process away, keeping what it used.
     fn forget_process(&mut self) {
-        let told = Duration::from_nanos(self.cpu_told.load(Ordering::Relaxed));
+        let told = CpuTime::from_nanos(self.cpu_told.load(Ordering::Relaxed));
         if let Some(process) = self.process.take() {
             self.cpu_before = (self.cpu_before + process.cpu_at_end()).max(told);
         }
@@ -373,7 +412,10 @@ impl Cluster {
                 process.wait_blocking(KILL_LIMIT);
             }
         }
-        family.wait_gone(ORPHAN_GRACE, KILL_LIMIT).map(drop)
+        if family.wait_gone(ORPHAN_GRACE, KILL_LIMIT)? {
+            self.shared_memory.free();
+        }
+        Ok(())
     }
 }
 

@@ -12,13 +12,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::Pid;
-
 use crate::dirs::{Dirs, create_enterable};
 use crate::error::{Error, Kind};
 use crate::family::Family;
+use crate::process::{Pid, ProcessIdentity};
 use crate::reclaim;
-use crate::server_cpu;
 use crate::user::ServerUser;
 
 /// The file in each home that its owner keeps locked.
@@ -49,8 +47,9 @@ pub(crate) struct Owner {
 
 impl Owner {
     fn ourselves(data: PathBuf, sockets: PathBuf) -> Self {
-        let pid = nix::unistd::getpid();
-        Self { pid: pid.as_raw(), start_ticks: server_cpu::start_ticks(pid).ok(), boot: boot_id(), data, sockets }
+        let pid = Pid::this();
+        let start_ticks = ProcessIdentity::of(pid).map(|identity| identity.start_ticks).ok();
+        Self { pid: pid.as_raw(), start_ticks, boot: boot_id(), data, sockets }
     }
 
     /// Whether the process that made the home still runs: the same number, started at the same moment.
@@ -58,11 +57,9 @@ impl Owner {
         if self.boot != boot_id() {
             return false;
         }
-        match self.start_ticks {
-            Some(start) => server_cpu::start_ticks(Pid::from_raw(self.pid)).is_ok_and(|ticks| ticks == start),
-            // No such times on this system: the lock alone has to do.
-            None => false,
-        }
+        // Without such times on this system the lock alone has to do.
+        self.start_ticks
+            .is_some_and(|start_ticks| ProcessIdentity { pid: Pid::from_raw(self.pid), start_ticks }.exists())
     }
 }
 
@@ -172,7 +169,8 @@ impl Drop for Home {
 
 /// The `cluster_name` of the server with this id.
 pub(crate) fn cluster_name(id: &str) -> String {
-    format!("pgstrata-{id}")
+    // An identifier that needs no quotes, since it is also the name of a standby and of its slot.
+    format!("pgstrata_{id}")
 }
 
 /// Removes directories with what is in them; what is not there is fine, anything else is traced.

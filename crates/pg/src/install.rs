@@ -302,6 +302,10 @@ fn expand(base: &Path, pattern: &str) -> Vec<PathBuf> {
             for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
                 let name = entry.file_name();
                 let name = name.to_string_lossy();
+                // As in a shell, a star does not stand for a point at the beginning: there, half-made copies are.
+                if name.starts_with('.') {
+                    continue;
+                }
                 let long_enough = name.len() >= before.len() + after.len();
                 if long_enough && name.starts_with(before) && name.ends_with(after) && entry.path().is_dir() {
                     next.push(entry.path());

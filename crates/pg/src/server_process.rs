@@ -10,10 +10,9 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tokio::sync::watch;
 
-use crate::server_cpu;
+use crate::process::{CpuTime, Pid, tree_cpu};
 use crate::spawn::Spawned;
 
 /// A child of ours that may still run.
@@ -33,7 +32,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     status: Option<ExitStatus>,
-    cpu_at_end: Duration,
+    cpu_at_end: CpuTime,
 }
 
 impl Shared {
@@ -75,7 +74,7 @@ impl ServerProcess {
     }
 
     /// The processor time that it and the children it had reaped had used at its end; zero while it runs.
-    pub(crate) fn cpu_at_end(&self) -> Duration {
+    pub(crate) fn cpu_at_end(&self) -> CpuTime {
         self.shared.lock().cpu_at_end
     }
 
@@ -107,29 +106,31 @@ impl ServerProcess {
     }
 }
 
+#[cfg(target_os = "linux")]
 fn wait_and_reap(mut child: Child, shared: &Shared) {
+    use nix::errno::Errno;
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+
     let pid = Pid::from_raw(child.id().cast_signed());
-    wait_without_reaping(pid, &mut child, shared);
+    while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}
     let mut state = shared.lock();
     // The zombie still tells what it and the children it had waited for have used.
-    state.cpu_at_end = server_cpu::of_ended(pid);
+    state.cpu_at_end = tree_cpu(pid).unwrap_or_default();
     // Cannot fail for a child that was never waited for; should it do so, it is not running either.
     state.status = Some(child.wait().unwrap_or_default());
 }
 
-#[cfg(target_os = "linux")]
-fn wait_without_reaping(pid: Pid, _child: &mut Child, _shared: &Shared) {
-    use nix::errno::Errno;
-    use nix::sys::wait::{Id, WaitPidFlag, waitid};
-    while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}
-}
-
-/// Without `waitid` in the library: look, under the same lock that signals take, a few hundred times a second.
+/// Without `waitid` in the library: look a few hundred times a second, under the same lock that signals take.
 #[cfg(not(target_os = "linux"))]
-fn wait_without_reaping(_pid: Pid, child: &mut Child, shared: &Shared) {
+fn wait_and_reap(mut child: Child, shared: &Shared) {
     loop {
-        let state = shared.lock();
-        if !matches!(child.try_wait(), Ok(None)) {
+        let mut state = shared.lock();
+        match child.try_wait() {
+            Ok(None) => {}
+            Ok(Some(status)) => state.status = Some(status),
+            Err(_) => state.status = Some(ExitStatus::default()),
+        }
+        if state.status.is_some() {
             return;
         }
         drop(state);

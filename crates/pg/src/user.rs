@@ -168,11 +168,11 @@ fn copy_binaries(install: &Install, dirs: &Dirs, user: &str) -> Result<Install, 
     let target = dirs.binaries().join(format!("copy-{}-{build}", install.version));
     let bindir = target.join("bin");
     if !bindir.join("postgres").is_file() {
-        create_enterable(&dirs.binaries())?;
-        let partial = tempfile::Builder::new()
-            .prefix("partial-")
-            .tempdir_in(dirs.binaries())
-            .map_err(|source| Error::of_path("copy the server binaries", &dirs.binaries(), source))?;
+        // Beside those of `crate::wheels`, where nobody looks for binaries.
+        let beside = dirs.binaries().join(".partial");
+        create_enterable(&beside)?;
+        let partial = tempfile::tempdir_in(&beside)
+            .map_err(|source| Error::of_path("copy the server binaries", &beside, source))?;
         let copy = partial.path().join("prefix");
         tree::copy(prefix, &copy, &tree::Rules::default())?;
         if let Err(source) = std::fs::rename(&copy, &target)
