@@ -133,3 +133,15 @@ async fn a_server_that_goes_away_while_it_is_probed_is_an_error() {
     let error = probe(&server.endpoint()).await.expect_err("nobody there");
     assert_eq!(error.class(), ErrorClass::NotConnected);
 }
+
+#[tokio::test]
+async fn a_standby_is_recognised_and_not_written_to() {
+    let primary = support::server(&[]).await;
+    let standby = primary.standby().await.expect("a standby");
+    let found = capabilities(&standby.endpoint()).await;
+    assert!(found.in_recovery && found.is_read_only && found.is_superuser);
+    assert_eq!(missing(&found), [Feature::Writing, Feature::PreparedTransactions], "{:?}", found.lacks);
+    let error = AttachPolicy::AllowWrite.check_write(&found).expect_err("a standby");
+    assert!(matches!(error.kind(), Kind::ServerReadOnly { is_standby: true }));
+    assert!(error.hint().expect("a hint").contains("primary"));
+}
