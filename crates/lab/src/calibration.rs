@@ -216,7 +216,7 @@ mod tests {
     async fn the_load_loop_and_pgbench_are_both_measured_on_a_real_server() {
         let cluster = pg::testing::server().await.expect("a server");
         let bindir = cluster.install().bindir.clone();
-        let site = Site::of_endpoints(vec![crate::site::Server::attached(cluster.endpoint())]);
+        let site = Site::of_servers(vec![crate::site::Server::plain(cluster.endpoint())]);
         let costs = client_cost(&site, &bindir, &[2], 2, Duration::from_secs(1), 7).await.expect("measured");
         assert_eq!(costs[0].pgbench_us.len(), 2);
         assert!(

@@ -2,6 +2,7 @@
 
 use pgstrata_pg as pg;
 
+use crate::faults::{FaultError, PlanError};
 use crate::study::StudyError;
 
 /// What kept the lab from making a run.
@@ -22,7 +23,10 @@ pub enum LabError {
     /// The study could not be prepared, opened or checked.
     #[error("the study could not be run")]
     Study(#[from] StudyError),
-    /// The machine lacks something a fault or a probe needs.
+    /// A fault could not be made ready, strike or be healed.
+    #[error("a fault could not be injected")]
+    Fault(#[from] FaultError),
+    /// The machine refused something.
     #[error("could not {action}")]
     Machine {
         /// What was tried, as a lowercase fragment.
@@ -45,6 +49,7 @@ impl LabError {
         match self {
             Self::Usage { hint, .. } | Self::Machine { hint, .. } => Some(hint.clone()),
             Self::Server(error) => error.hint(),
+            Self::Fault(error) => error.hint(),
             Self::Study(error) => error.source.downcast_ref::<pg::Error>().and_then(pg::Error::hint),
             Self::Interrupted => None,
         }
@@ -56,26 +61,8 @@ impl LabError {
     }
 }
 
-/// The name among `known` that `wanted` was probably meant to be, by edit distance of at most two.
-#[must_use]
-pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|name| (strsim::levenshtein(wanted, name), name))
-        .filter(|(distance, _)| *distance <= 2)
-        .min()
-        .map(|(_, name)| name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mistyped_name_is_recognised_and_a_strange_one_is_not() {
-        let known = ["naive", "coalesced", "tokens"];
-        assert_eq!(nearest("niave", known), Some("naive"));
-        assert_eq!(nearest("coalesce", known), Some("coalesced"));
-        assert_eq!(nearest("zebra", known), None);
+impl From<PlanError> for LabError {
+    fn from(error: PlanError) -> Self {
+        Self::usage(error.to_string(), error.hint())
     }
 }

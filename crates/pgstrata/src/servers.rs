@@ -3,7 +3,7 @@
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::faults::FaultPlan;
 use pgstrata_lab::site::{Site, SiteSpec};
-use pgstrata_pg::{self as pg, Endpoint, Install};
+use pgstrata_pg::{self as pg, Attached, AttachPolicy, Endpoint, Install};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{PgArgs, ServerArgs};
@@ -19,16 +19,26 @@ pub async fn open(args: &ServerArgs, faults: &FaultPlan, interrupt: &Cancellatio
         let binaries = PgArgs { pg_bin: args.pg_bin.clone(), pg_version: args.pg_version };
         SiteSpec::Private { install: install(&binaries)?, servers: args.servers }
     } else {
-        let endpoints = args.database_url.iter().map(|url| Endpoint::parse(url)).collect::<Result<Vec<_>, _>>()?;
-        if !args.allow_write {
-            return Err(pg::Error::new("run a study on the attached server", pg::Kind::ReadOnly).into());
-        }
-        SiteSpec::Attached { endpoints }
+        SiteSpec::Attached { endpoints: attach(args).await? }
     };
     tokio::select! {
         site = Site::open(&spec, faults) => site,
         () = interrupt.cancelled() => Err(LabError::Interrupted),
     }
+}
+
+/// Connects to the given servers, finds out what they can do, and says what they lack.
+async fn attach(args: &ServerArgs) -> Result<Vec<Endpoint>, LabError> {
+    let policy = if args.allow_write { AttachPolicy::AllowWrite } else { AttachPolicy::ReadOnly };
+    let mut endpoints = Vec::new();
+    for url in &args.database_url {
+        let attached = Attached::open(Endpoint::parse(url)?, policy).await?;
+        for lack in &attached.capabilities().lacks {
+            eprintln!("{}: {lack}", attached.capabilities().product);
+        }
+        endpoints.push(attached.endpoint_for_writing()?);
+    }
+    Ok(endpoints)
 }
 
 /// Stops what [`open`] started.

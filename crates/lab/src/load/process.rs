@@ -329,7 +329,7 @@ pub async fn serve_worker(studies: &[Arc<dyn Study>]) -> Result<(), StudyError> 
     let mut load = ThreadLoad::start(
         Arc::clone(study),
         arm,
-        Site::of_endpoints(servers),
+        Site::of_servers(servers),
         job.scale,
         job.spec,
         clock,
@@ -356,5 +356,5 @@ fn server(address: &Address) -> Result<Server, StudyError> {
     if let Some(password) = &address.password {
         endpoint = endpoint.with_password(password);
     }
-    Ok(Server::attached(endpoint))
+    Ok(Server::plain(endpoint))
 }
