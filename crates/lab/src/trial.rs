@@ -7,7 +7,7 @@ use pgstrata_pg::process::{CpuTime, self_cpu};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::LabError;
-use crate::faults::{FaultPlan, inject};
+use crate::faults::{FaultKind, FaultPlan, inject};
 use crate::history::{History, Outcome, OutcomeCounts};
 use crate::invariants::{self, DuringRun, keep_first};
 use crate::load::{ClientHome, Load, LoadOutput, LoadSpec};
@@ -113,8 +113,9 @@ async fn measure(study: &Arc<dyn Study>, site: &Site, spec: &TrialSpec) -> Resul
     let wal_before = wal_position(site).await;
     let (client_before, server_before) = (self_cpu().ok(), server_cpu(site).await);
     let from_ns = load.now_ns();
-    let (faults, ()) = tokio::join!(
+    let (faults, kills, ()) = tokio::join!(
         inject(&spec.faults, site, load.origin(), spec.scale.seed, spec.measure),
+        kill_clients(&load, &spec.faults, spec.measure),
         tokio::time::sleep(spec.measure)
     );
     let until_ns = load.now_ns();
@@ -122,6 +123,8 @@ async fn measure(study: &Arc<dyn Study>, site: &Site, spec: &TrialSpec) -> Resul
     let wal_after = wal_position(site).await;
     stop.cancel();
     let mut output = load.finish().await?;
+    let mut faults = faults?;
+    faults.extend(kills?);
     let lock_waiters = waiters.await.ok().flatten();
     let during = match watcher {
         Some(watcher) => watcher.await.unwrap_or_default(),
@@ -137,12 +140,36 @@ async fn measure(study: &Arc<dyn Study>, site: &Site, spec: &TrialSpec) -> Resul
         output,
         history,
         during,
-        faults: faults?,
+        faults,
         lock_waiters,
         client_cpu: difference(client_before, client_after),
         server_cpu: difference(server_before, server_after),
         wal_bytes: wal_before.zip(wal_after).and_then(|(before, after)| after.checked_sub(before)),
     })
+}
+
+/// Clients that are going to be killed need a process of their own.
+fn client_home(faults: &FaultPlan) -> ClientHome {
+    if faults.needs().worker_process { ClientHome::Process } else { ClientHome::Thread }
+}
+
+/// Kills the clients' process as often as the plan says, spread over `span`.
+async fn kill_clients(load: &Load, faults: &FaultPlan, span: Duration) -> Result<Vec<FaultRecord>, LabError> {
+    let kills = faults.client_kills();
+    let mut records = Vec::new();
+    for number in 0..kills {
+        // The middle of each of as many equal parts; where in an operation a kill strikes is chance enough.
+        let due = load.origin() + span.mul_f64((f64::from(number) + 0.5) / f64::from(kills));
+        tokio::time::sleep_until(due.into()).await;
+        let (killed_ns, ready_ns) = load.kill_clients().await?;
+        records.push(FaultRecord {
+            fault: FaultKind::KillClient.name().to_owned(),
+            at_ms: killed_ns as f64 / 1e6,
+            healed_ms: Some(ready_ns as f64 / 1e6),
+            achieved: "the client process was killed and another took over".to_owned(),
+        });
+    }
+    Ok(records)
 }
 
 /// CPU of all server processes of the site; none when one of them is not ours or is down.

@@ -220,6 +220,13 @@ impl Error {
         self
     }
 
+    /// The same error with what was being tried on the whole put before what failed.
+    #[must_use]
+    pub fn in_context(mut self, context: &str) -> Self {
+        self.context = format!("{context}: could not {}", self.context);
+        self
+    }
+
     /// The cause.
     #[must_use]
     pub fn kind(&self) -> &Kind {

@@ -3,7 +3,7 @@
 //! Mounting needs root. The memory used is what is really stored, ballast included. A run that was killed leaves its
 //! mount behind; the next one recognises it by its name and takes it away.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -227,7 +227,7 @@ mod tests {
         let Some(disk) = disk(parent.path()) else { return };
         let path = disk.path().to_owned();
         assert!(is_mounted(&path));
-        let open = File::create(path.join("open")).expect("there is room");
+        let open = fs::File::create(path.join("open")).expect("there is room");
         drop(disk);
         assert!(!is_mounted(&path) && !path.exists());
         drop(open);

@@ -94,12 +94,7 @@ impl Striker<'_> {
     }
 
     /// Every strike of one counted fault, one after the other, each on a server drawn by lot.
-    async fn all_strikes(
-        &self,
-        planned: &PlannedFault,
-        count: u32,
-        seed: u64,
-    ) -> Result<Vec<FaultRecord>, FaultError> {
+    async fn all_strikes(&self, planned: &PlannedFault, count: u32, seed: u64) -> Result<Vec<FaultRecord>, FaultError> {
         let mut rng = rng(seed, planned.kind);
         let Some(fault) = fault(planned) else { return Ok(Vec::new()) };
         let mut records = Vec::new();
@@ -108,10 +103,7 @@ impl Striker<'_> {
             let server = rng.random_range(0..self.site.servers.len());
             let uptime = MINIMUM_UPTIME + UPTIME_JITTER.mul_f64(rng.random());
             tokio::time::sleep_until(due.into()).await;
-            let gate = match takes_the_server_down(planned.kind) {
-                true => Some(self.gates[server].lock().await),
-                false => None,
-            };
+            let gate = if takes_the_server_down(planned.kind) { Some(self.gates[server].lock().await) } else { None };
             let strike = strike(planned.kind, &*fault, &self.site.servers[server], &mut rng).await?;
             tokio::time::sleep(planned.hold).await;
             let record = strike.heal(self.origin).await?;
@@ -187,8 +179,7 @@ impl FaultPlan {
     pub fn estimate(&self) -> Duration {
         let of_fault = |planned: &PlannedFault| match planned.count {
             Count::Strikes(count) => {
-                let recovery =
-                    if takes_the_server_down(planned.kind) { EXPECTED_RECOVERY } else { Duration::ZERO };
+                let recovery = if takes_the_server_down(planned.kind) { EXPECTED_RECOVERY } else { Duration::ZERO };
                 (planned.hold + recovery + MINIMUM_UPTIME + UPTIME_JITTER / 2).saturating_mul(count)
             }
             Count::WholeRun => Duration::ZERO,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use nix::sys::signal::{Signal, kill};
-use pgstrata_pg::process::ProcessIdentity;
+use pgstrata_pg::process::parent_of;
 use pgstrata_pg::{Cluster, Pid, Session};
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -79,7 +79,7 @@ impl Fault for KillBackend {
 /// Kills a process only if it is a child of this very server's postmaster now.
 fn kill_child(cluster: &Cluster, victim: Pid) -> Result<(), FaultError> {
     let fail = FaultError::machine(format!("kill backend {victim}"), "run again");
-    let parent = ProcessIdentity::parent_of(victim).ok();
+    let parent = parent_of(victim).ok();
     if parent.is_none() || parent != cluster.postmaster() {
         let gone = std::io::Error::new(std::io::ErrorKind::NotFound, "it has ended, or is no process of this server");
         return Err(fail(gone));
@@ -95,17 +95,14 @@ impl Fault for TerminateBackend {
     async fn strike(&self, server: &Server, rng: &mut ChaCha8Rng) -> Result<Box<dyn InForce>, FaultError> {
         let session = control(server).await?;
         let victim = find_backend(&session, rng, FaultKind::TerminateBackend).await?;
-        let row = session.query_one("select pg_terminate_backend($1, $2)", &[&victim.as_raw(), &effect_limit_ms()]);
-        let row = row.await.map_err(|error| FaultError::server("terminate a backend")(error.into()))?;
+        let (pid, limit_ms) = (victim.as_raw(), i64::try_from(EFFECT_LIMIT.as_millis()).unwrap_or(i64::MAX));
+        let row = session.query_one("select pg_terminate_backend($1, $2)", &[&pid, &limit_ms]).await;
+        let row = row.map_err(|error| FaultError::server("terminate a backend")(error.into()))?;
         if !row.get::<_, bool>(0) {
             return Err(no_effect(FaultKind::TerminateBackend, format!("backend {victim} did not end")));
         }
         Ok(Box::new(BackendGone { server: server.clone(), what: format!("terminated backend {victim}") }))
     }
-}
-
-fn effect_limit_ms() -> i64 {
-    i64::try_from(EFFECT_LIMIT.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
@@ -123,8 +120,10 @@ async fn find_backend(session: &Session, rng: &mut ChaCha8Rng, fault: FaultKind)
     loop {
         let rows = session.query(statement, &[]).await;
         let rows = rows.map_err(|error| FaultError::server("list the backends")(error.into()))?;
-        let of_clients: Vec<i32> = rows.iter().filter(|row| !row.get::<_, bool>(1)).map(|row| row.get(0)).collect();
-        if let Some(pid) = of_clients.choose(rng) {
+        let backends = |of_control: bool| -> Vec<i32> {
+            rows.iter().filter(|row| row.get::<_, bool>(1) == of_control).map(|row| row.get(0)).collect()
+        };
+        if let Some(pid) = backends(false).choose(rng).or(backends(true).choose(rng)) {
             return Ok(Pid::from_raw(*pid));
         }
         if start.elapsed() >= EFFECT_LIMIT {
@@ -160,10 +159,7 @@ impl Fault for Pause {
 }
 
 impl Paused {
-    fn signal(
-        &self,
-        how: fn(&Cluster) -> Result<(), pgstrata_pg::Error>,
-    ) -> Result<(), pgstrata_pg::Error> {
+    fn signal(&self, how: fn(&Cluster) -> Result<(), pgstrata_pg::Error>) -> Result<(), pgstrata_pg::Error> {
         self.cluster.as_deref().map_or(Ok(()), how)
     }
 }

@@ -150,8 +150,7 @@ impl Fault for DiskFull {
         let disk = server.faults.disk.clone().ok_or(missing)?;
         let session = control(server).await?;
         // From here on, dropping gives the space back.
-        let mut full =
-            Full { server: server.clone(), disk, since: Instant::now(), taken: 0, seen: String::new() };
+        let mut full = Full { server: server.clone(), disk, since: Instant::now(), taken: 0, seen: String::new() };
         for _ in 0..FILL_TRIES {
             full.taken += full.disk.fill()?;
             if let Some(seen) = write_something(&session).await {
@@ -183,7 +182,10 @@ impl InForce for Full {
         let lasted = self.since.elapsed().as_secs_f64() * 1e3;
         let took = wait_until_whole(&self.server).await?.as_secs_f64() * 1e3;
         let megabytes = self.taken >> 20;
-        Ok(format!("{megabytes} MB were taken, a write failed ({}); lasted {lasted:.0} ms; back after {took:.0} ms", self.seen))
+        Ok(format!(
+            "{megabytes} MB were taken, a write failed ({}); lasted {lasted:.0} ms; back after {took:.0} ms",
+            self.seen
+        ))
     }
 }
 

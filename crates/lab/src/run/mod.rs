@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgstrata_pg as pg;
-use pgstrata_stats::RunValidity;
+use pgstrata_stats::{ClaimVerdict, RunValidity};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
@@ -371,7 +371,7 @@ impl Record {
             let caught = arm.violations().next().is_some();
             if arm.kind == ArmKind::Broken && !named { caught } else { !caught }
         });
-        arms_hold && self.claims.iter().all(|claim| !claim.verdict.is_missed())
+        arms_hold && !self.claims.iter().any(|claim| matches!(claim.verdict, ClaimVerdict::Missed { .. }))
     }
 }
 
