@@ -108,19 +108,18 @@ pub const PLOT_LATENCY_NOTE: Text = text(
     "自预定开始时刻计；其上样本不足十个处，曲线终止",
 );
 pub const PLOT_TIMELINE: Text = text("Operations over time, faults marked", "操作随时间的变化，标出故障");
-pub const PLOT_TIMELINE_NOTE: Text = text("operations per second; ▼ a fault, shaded until the system was whole again", "每秒操作数；▼ 为故障，阴影持续到系统恢复");
+pub const PLOT_TIMELINE_NOTE: Text = text("operations per second; a dashed line is a fault, shaded until the system was whole again", "每秒操作数；虚线为故障，阴影持续到系统恢复");
 pub const SECONDS: Text = text("seconds since the trial’s start", "试验开始后的秒数");
 pub const ACCEPTED: Text = text("accepted", "接受");
 pub const REJECTED: Text = text("rejected", "拒绝");
 pub const FAILED_OR_UNKNOWN: Text = text("failed or unknown", "失败或未知");
 pub const MORE_ARMS: Text = text("{count} more arms are in the record", "其余 {count} 个方案见记录文件");
-pub const PLOT_PAIRS: Text = text("Each pair of windows", "每一对窗口");
+pub const PLOT_PAIRS: Text = text("Ratio to {baseline}, pair by pair", "与 {baseline} 的比值，逐对");
 pub const PLOT_PAIRS_NOTE: Text = text(
-    "one mark is one pair run side by side; on the line both arms are equally fast",
-    "每个标记是相邻运行的一对窗口；线上表示两方案同样快",
+    "one mark is one pair of adjacent windows; at ×1 both arms are equally fast",
+    "每个标记是一对相邻窗口；×1 表示两方案同样快",
 );
-pub const PAIRS_X: Text = text("{baseline}, decided/s", "{baseline}，决定数/秒");
-pub const PAIRS_Y: Text = text("the other arm, decided/s", "另一方案，决定数/秒");
+pub const PAIRS_X: Text = text("pairs in the order in which they ran", "按运行顺序排列的窗口对");
 
 // The comparison of two records.
 pub const DIFFERENCE: Text = text("Two records side by side", "两份记录的对照");

@@ -9,6 +9,7 @@ mod escape;
 pub(crate) mod fixture;
 mod labels;
 mod number;
+pub mod plot;
 mod style;
 pub mod summary;
 pub mod table;
