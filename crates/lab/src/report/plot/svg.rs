@@ -3,8 +3,6 @@
 //! Not `plotters`: its SVG backend writes every colour into every element, knows no classes, patterns, titles or
 //! descriptions, and clips long labels, so its charts cannot follow the reader's theme or be read aloud.
 
-use std::fmt::Write as _;
-
 use crate::report::escape::markup;
 
 /// How many colours and mark shapes there are before they repeat.
