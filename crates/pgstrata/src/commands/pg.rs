@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pgstrata_lab::error::LabError;
 use pgstrata_pg::process::ProcessIdentity;
-use pgstrata_pg::{Cluster, ClusterSpec, Dirs, Install, InstallSource, Profile, StopMode, discover, wheels};
+use pgstrata_pg::{Cluster, ClusterSpec, Dirs, InstallSource, Profile, StopMode, discover, wheels};
 use pgstrata_units::Text;
 use serde::{Deserialize, Serialize};
 
