@@ -1,6 +1,8 @@
 //! Module 09: ten industry cases.
-use std::sync::Arc;
 use pgstrata_lab::study::Study;
+use std::sync::Arc;
 /// All cases.
 #[must_use]
-pub fn studies() -> Vec<Arc<dyn Study>> { Vec::new() }
+pub fn studies() -> Vec<Arc<dyn Study>> {
+    Vec::new()
+}

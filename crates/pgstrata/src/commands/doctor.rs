@@ -70,7 +70,10 @@ fn servers(explicit: Option<&Path>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = installs
         .iter()
         .map(|install| {
-            good("PostgreSQL", format!("{} ({}) in {}", install.version, source_words(install.source), install.bindir.display()))
+            good(
+                "PostgreSQL",
+                format!("{} ({}) in {}", install.version, source_words(install.source), install.bindir.display()),
+            )
         })
         .collect();
     findings.push(extensions(&installs[0]));
