@@ -3,6 +3,7 @@
 import { defineConfig } from 'vitepress'
 import { english, chinese } from './navigation.mts'
 import { indexTerms, queryTerms } from './search.mts'
+import { joinChineseLines } from './lines.mts'
 
 // The built site is embedded below /docs/; PGSTRATA_BOOK_BASE=/ builds it for the root of a host.
 const base = process.env.PGSTRATA_BOOK_BASE ?? '/docs/'
@@ -16,7 +17,7 @@ export default defineConfig({
   // Plain files need no server that knows about endings.
   cleanUrls: false,
   lastUpdated: false,
-  markdown: { theme: { light: 'github-light', dark: 'github-dark' } },
+  markdown: { theme: { light: 'github-light', dark: 'github-dark' }, config: joinChineseLines },
   locales: {
     root: { label: 'English', lang: 'en', themeConfig: english },
     zh: { label: '简体中文', lang: 'zh-CN', link: '/zh/', description: 'PostgreSQL 并发工作台', themeConfig: chinese },

@@ -118,4 +118,5 @@ export const chinese: DefaultTheme.Config = {
   sidebarMenuLabel: '目录',
   returnToTopLabel: '回到顶部',
   langMenuLabel: '语言',
+  skipToContentLabel: '跳到正文',
 }
