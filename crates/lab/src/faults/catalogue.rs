@@ -1,6 +1,6 @@
 //! The faults there are: their names, what they do, what can be said about them in a plan, what they need.
 //!
-//! Only descriptions. How a fault strikes is in the file of its family; how a plan is written is in `plan.rs`.
+//! Only descriptions. How a fault strikes is in the file of its family; how a plan is written is in `notation.rs`.
 
 use std::time::Duration;
 

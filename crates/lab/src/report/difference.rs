@@ -164,7 +164,14 @@ pub fn render(old: &Record, new: &Record, style: &Style) -> String {
     page.line(&style.bold(&style.label(labels::DIFFERENCE)));
     for (label, record) in [(labels::OLD, old), (labels::NEW, new)] {
         let build = &record.build;
-        let text = format!("{}: {} {} ({} {})", label.get(style.language), record.study, record.started_at, build.version, build.commit);
+        let text = format!(
+            "{}: {} {} ({} {})",
+            label.get(style.language),
+            record.study,
+            record.started_at,
+            build.version,
+            build.commit
+        );
         page.line(&style.text(&text));
     }
     page.blank();
@@ -193,9 +200,10 @@ fn table(arms: &[ArmDifference], style: &Style) -> String {
     ];
     table.set_header(heads.map(|(text, alignment)| Cell::new(text).set_alignment(alignment)));
     for arm in arms {
-        let [old, new] = arm.sides.each_ref().map(|side| {
-            Cell::new(style.text(&side_text(side, style))).set_alignment(CellAlignment::Right)
-        });
+        let [old, new] = arm
+            .sides
+            .each_ref()
+            .map(|side| Cell::new(style.text(&side_text(side, style))).set_alignment(CellAlignment::Right));
         let ratio = match (arm.ratio, &arm.sides) {
             (Some((ratio, low, high)), _) => number::ratio_with_interval(ratio, low, high),
             (None, [Side::Absent, _] | [_, Side::Absent]) => labels::ONLY_IN_ONE.get(style.language).to_owned(),

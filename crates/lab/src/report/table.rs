@@ -172,8 +172,11 @@ fn faults(summary: &Summary<'_>, page: &mut Page<'_>) {
             .faults
             .iter()
             .map(|fault| {
-                let mut parts =
-                    vec![fill(labels::FAULT_LINE, style.language, &[("count", &fault.count.to_string()), ("fault", fault.fault)])];
+                let mut parts = vec![fill(
+                    labels::FAULT_LINE,
+                    style.language,
+                    &[("count", &fault.count.to_string()), ("fault", fault.fault)],
+                )];
                 if let Some(recovery) = fault.recovery_us_median {
                     parts.push(fill(labels::RECOVERY, style.language, &[("time", &number::duration_us(recovery))]));
                 }
@@ -203,12 +206,7 @@ fn claims(summary: &Summary<'_>, card: &Card, page: &mut Page<'_>) {
 
 /// An outcome in words: `missed, measured 91 000 req/s, target 100 000 req/s`.
 #[must_use]
-pub fn claim_outcome(
-    outcome: &ClaimOutcome,
-    target: f64,
-    unit: &str,
-    language: Language,
-) -> (Meaning, String) {
+pub fn claim_outcome(outcome: &ClaimOutcome, target: f64, unit: &str, language: Language) -> (Meaning, String) {
     let with_unit = |value: f64| number::with_unit(value, unit);
     let measured = |measured: f64| {
         fill(
@@ -258,8 +256,12 @@ pub fn control_line(summary: &Summary<'_>, language: Language) -> (Meaning, Stri
     let ratio = number::ratio_with_interval(control.ratio.ratio, control.ratio.low, control.ratio.high);
     let pairs = control.ratio.pairs.to_string();
     let confidence = number::significant(control.confidence * 100.0);
-    let values =
-        [("arm", control.arm), ("ratio", &*ratio), ("pairs", &*pairs), ("confidence", confidence.trim_end_matches(".0"))];
+    let values = [
+        ("arm", control.arm),
+        ("ratio", &*ratio),
+        ("pairs", &*pairs),
+        ("confidence", confidence.trim_end_matches(".0")),
+    ];
     if control.clean {
         (Meaning::Good, fill(labels::CONTROL_CLEAN, language, &values))
     } else {
@@ -294,7 +296,8 @@ fn origin(record: &Record, page: &mut Page<'_>) {
 /// `PostgreSQL 15.18, fsync=on synchronous_commit=on …`, the settings that decide durability first.
 #[must_use]
 pub fn settings_text(server: &ServerRecord) -> String {
-    let settings: Vec<String> = ordered_settings(server).iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let settings: Vec<String> =
+        ordered_settings(server).iter().map(|(name, value)| format!("{name}={value}")).collect();
     format!("{}, {}", server.version, settings.join(" "))
 }
 
@@ -309,7 +312,15 @@ pub fn ordered_settings(server: &ServerRecord) -> Vec<(&str, &str)> {
 
 /// The width of the labels left of the last lines.
 fn label_width(style: &Style) -> usize {
-    let all = [labels::CONTROL, labels::DETECTABLE, labels::VALIDITY, labels::MACHINE, labels::SETTINGS, labels::SEED, labels::COMMAND];
+    let all = [
+        labels::CONTROL,
+        labels::DETECTABLE,
+        labels::VALIDITY,
+        labels::MACHINE,
+        labels::SETTINGS,
+        labels::SEED,
+        labels::COMMAND,
+    ];
     all.iter().map(|label| columns(&style.label(*label))).max().unwrap_or(0)
 }
 

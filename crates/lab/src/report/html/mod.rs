@@ -24,7 +24,8 @@ const PAGE_STYLE: &str = include_str!("page.css");
 
 /// No script runs, nothing is loaded, no form is sent: the page needs none of it, and what a record holds from a
 /// hostile server could not do any harm even if it were not escaped.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// The page of a record. `language` is the one it opens in; the card says in words what the record only names.
 #[must_use]
@@ -169,8 +170,11 @@ fn chips(summary: &Summary<'_>, language: Language) -> Vec<(Meaning, String)> {
     if faults > 0 {
         chips.push((Meaning::Neutral, fill(labels::STATUS_FAULTS, language, &[("count", &faults.to_string())])));
     }
-    let (meaning, valid) =
-        if summary.invalid.is_empty() { (Meaning::Good, labels::STATUS_VALID) } else { (Meaning::Bad, labels::STATUS_INVALID) };
+    let (meaning, valid) = if summary.invalid.is_empty() {
+        (Meaning::Good, labels::STATUS_VALID)
+    } else {
+        (Meaning::Bad, labels::STATUS_INVALID)
+    };
     chips.push((meaning, valid.get(language).to_owned()));
     chips
 }
@@ -183,7 +187,9 @@ fn raw_record(html: &mut Html, record: &Record) {
         html.raw(&format!("<h2 class=\"in-{each}\" lang=\"{}\">{}</h2>", tag(each), labels::RAW.get(each)));
     }
     let spans = |text: pgstrata_units::Text| {
-        Language::ALL.map(|each| format!("<span class=\"in-{each}\" lang=\"{}\">{}</span>", tag(each), text.get(each))).concat()
+        Language::ALL
+            .map(|each| format!("<span class=\"in-{each}\" lang=\"{}\">{}</span>", tag(each), text.get(each)))
+            .concat()
     };
     let name = format!("{}-{}.json", record.study, preset_name(record.preset));
     html.raw(&format!(
@@ -215,7 +221,17 @@ mod tests {
     #[test]
     fn a_page_loads_nothing_and_runs_nothing() {
         let page = page(&fixture::load(), fixture::CARD, Language::English);
-        for outside in ["<script", "<link", "<iframe", "@import", "src=\"http", "href=\"http", "url(http", " onload=", "javascript:"] {
+        for outside in [
+            "<script",
+            "<link",
+            "<iframe",
+            "@import",
+            "src=\"http",
+            "href=\"http",
+            "url(http",
+            " onload=",
+            "javascript:",
+        ] {
             assert!(!page.contains(outside), "{outside}");
         }
         assert!(page.contains("default-src 'none'"));
@@ -233,7 +249,10 @@ mod tests {
                 for violation in &mut trial.violations {
                     violation.found.clone_from(&planted);
                     violation.invariant.push_str(&planted);
-                    violation.witnesses = vec![serde_json::json!({ planted.as_str(): planted.as_str() }), serde_json::json!(planted.as_str())];
+                    violation.witnesses = vec![
+                        serde_json::json!({ planted.as_str(): planted.as_str() }),
+                        serde_json::json!(planted.as_str()),
+                    ];
                 }
                 for fault in &mut trial.faults {
                     fault.fault.clone_from(&planted);

@@ -70,7 +70,9 @@ pub(super) fn evidence(html: &mut Html, summary: &Summary<'_>, card: &Card, lang
     let held: Vec<_> = card
         .invariants
         .iter()
-        .filter(|invariant| summary.arms.iter().all(|arm| arm.broken.iter().all(|broken| broken.invariant != invariant.id)))
+        .filter(|invariant| {
+            summary.arms.iter().all(|arm| arm.broken.iter().all(|broken| broken.invariant != invariant.id))
+        })
         .collect();
     if !held.is_empty() {
         html.element("h3", "", labels::INVARIANTS_HELD.get(language));
@@ -114,7 +116,8 @@ fn witnesses(html: &mut Html, broken: &Broken<'_>, language: Language) {
     let Some(first) = rows.first() else { return };
     let names: Option<Vec<&String>> = first.as_object().map(|fields| fields.keys().collect());
     let same = |names: &Vec<&String>| {
-        !names.is_empty() && rows.iter().all(|row| row.as_object().is_some_and(|fields| fields.keys().eq(names.iter().copied())))
+        !names.is_empty()
+            && rows.iter().all(|row| row.as_object().is_some_and(|fields| fields.keys().eq(names.iter().copied())))
     };
     let Some(names) = names.filter(same) else {
         html.raw("<ul>");
@@ -371,8 +374,10 @@ pub(super) fn origin(html: &mut Html, summary: &Summary<'_>, language: Language)
         let owner = if server.private { labels::PRIVATE } else { labels::ATTACHED };
         let caption = format!("{name} ({}): {}", owner.get(language), server.version);
         let heads = [(labels::SETTING, false), (labels::VALUE, false)];
-        let rows: Vec<Vec<Cell>> =
-            ordered_settings(server).into_iter().map(|(name, value)| vec![Cell::text(name), Cell::text(value)]).collect();
+        let rows: Vec<Vec<Cell>> = ordered_settings(server)
+            .into_iter()
+            .map(|(name, value)| vec![Cell::text(name), Cell::text(value)])
+            .collect();
         html.table(&caption, &headings(&heads, language), &rows);
     }
     figures(html, summary, language);
