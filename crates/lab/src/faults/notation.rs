@@ -241,30 +241,38 @@ impl fmt::Display for PlannedFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let info = self.kind.info();
         f.write_str(info.name)?;
-        match self.argument {
-            Argument::None => {}
-            Argument::Duration(length) => write!(f, "={}", Length(length))?,
-            Argument::Bytes(bytes) if bytes % (1 << 30) == 0 => write!(f, "={}GB", bytes >> 30)?,
-            Argument::Bytes(bytes) => write!(f, "={}MB", bytes >> 20)?,
-            Argument::Share(share) => write!(f, "={share}")?,
+        if self.argument != Argument::None {
+            write!(f, "={}", self.argument)?;
         }
         let Count::Strikes(count) = self.count else { return Ok(()) };
         if info.stays() && !matches!(info.argument, ArgumentKind::Length(_)) {
-            write!(f, "@{}", Length(self.hold))?;
+            write!(f, "@{}", Argument::Duration(self.hold))?;
         }
         write!(f, ":{count}")
     }
 }
 
-/// A length of time as plans write it: in the largest unit that makes it a whole number.
-struct Length(Duration);
-
-impl fmt::Display for Length {
+/// As plans write it: in the largest unit that makes it a whole number.
+impl fmt::Display for Argument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_micros() {
-            us if us % 1_000_000 == 0 => write!(f, "{}s", us / 1_000_000),
-            us if us % 1_000 == 0 => write!(f, "{}ms", us / 1_000),
-            us => write!(f, "{us}us"),
+        match *self {
+            Self::None => Ok(()),
+            Self::Duration(length) => match length.as_micros() {
+                us if us % 1_000_000 == 0 => write!(f, "{}s", us / 1_000_000),
+                us if us % 1_000 == 0 => write!(f, "{}ms", us / 1_000),
+                us => write!(f, "{us}us"),
+            },
+            Self::Bytes(bytes) if bytes % (1 << 30) == 0 => write!(f, "{}GB", bytes >> 30),
+            Self::Bytes(bytes) => write!(f, "{}MB", bytes >> 20),
+            Self::Share(share) => {
+                // In percent only where that loses nothing.
+                let percent = (share * 100.0).round();
+                if (percent / 100.0).to_bits() == share.to_bits() {
+                    write!(f, "{percent}%")
+                } else {
+                    write!(f, "{share}")
+                }
+            }
         }
     }
 }
@@ -351,6 +359,15 @@ mod tests {
             let error = text.parse::<FaultPlan>().expect_err(text);
             assert_eq!(error.to_string(), message);
             assert!(!error.hint().is_empty());
+        }
+    }
+
+    #[test]
+    fn every_share_reads_back_as_itself() {
+        for per_mille in 1..=1000 {
+            let share = Argument::Share(f64::from(per_mille) / 1000.0);
+            let fault = PlannedFault { argument: share, ..PlannedFault::usual(FaultKind::DuplicateRequest) };
+            assert_eq!(fault.to_string().parse(), Ok(fault), "{share}");
         }
     }
 
