@@ -46,6 +46,16 @@ pub enum Side {
     Measured(f64),
 }
 
+/// Records that have nothing to do with each other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the records are of two studies, {old} and {new}")]
+pub struct DifferentStudies {
+    /// The study of the old record.
+    pub old: String,
+    /// The study of the new record.
+    pub new: String,
+}
+
 /// Something else that differs: (what, old, new).
 pub type Change = (String, String, String);
 
@@ -159,12 +169,19 @@ fn facts(record: &Record) -> BTreeMap<String, String> {
 
 /// Two records as text for a terminal.
 #[must_use]
-pub fn render(old: &Record, new: &Record, style: &Style) -> String {
+pub fn render(old: &Record, new: &Record, style: Style) -> String {
     let mut page = Page::new(style);
     page.line(&style.bold(&style.label(labels::DIFFERENCE)));
     for (label, record) in [(labels::OLD, old), (labels::NEW, new)] {
         let build = &record.build;
-        let text = format!("{}: {} {} ({} {})", label.get(style.language), record.study, record.started_at, build.version, build.commit);
+        let text = format!(
+            "{}: {} {} ({} {})",
+            label.get(style.language),
+            record.study,
+            record.started_at,
+            build.version,
+            build.commit
+        );
         page.line(&style.text(&text));
     }
     page.blank();
@@ -183,7 +200,7 @@ pub fn render(old: &Record, new: &Record, style: &Style) -> String {
     page.out
 }
 
-fn table(arms: &[ArmDifference], style: &Style) -> String {
+fn table(arms: &[ArmDifference], style: Style) -> String {
     let mut table = plain_table(style);
     let heads = [
         (style.label(labels::ARM), CellAlignment::Left),
@@ -193,9 +210,10 @@ fn table(arms: &[ArmDifference], style: &Style) -> String {
     ];
     table.set_header(heads.map(|(text, alignment)| Cell::new(text).set_alignment(alignment)));
     for arm in arms {
-        let [old, new] = arm.sides.each_ref().map(|side| {
-            Cell::new(style.text(&side_text(side, style))).set_alignment(CellAlignment::Right)
-        });
+        let [old, new] = arm
+            .sides
+            .each_ref()
+            .map(|side| Cell::new(style.text(&side_text(side, style))).set_alignment(CellAlignment::Right));
         let ratio = match (arm.ratio, &arm.sides) {
             (Some((ratio, low, high)), _) => number::ratio_with_interval(ratio, low, high),
             (None, [Side::Absent, _] | [_, Side::Absent]) => labels::ONLY_IN_ONE.get(style.language).to_owned(),
@@ -207,7 +225,7 @@ fn table(arms: &[ArmDifference], style: &Style) -> String {
     table.to_string()
 }
 
-fn side_text(side: &Side, style: &Style) -> String {
+fn side_text(side: &Side, style: Style) -> String {
     match side {
         Side::Absent | Side::Unmeasured => "–".to_owned(),
         Side::Violated(ids) => format!("✗ {}", fill(labels::VIOLATED, style.language, &[("ids", ids)])),
@@ -235,7 +253,7 @@ mod tests {
     #[test]
     fn two_records_side_by_side_look_as_they_did() {
         let style = Style { width: 100, ..Style::default() };
-        insta::assert_snapshot!(render(&fixture::load(), &other(), &style));
+        insta::assert_snapshot!(render(&fixture::load(), &other(), style));
     }
 
     #[test]
@@ -257,7 +275,7 @@ mod tests {
     fn a_record_does_not_differ_from_itself() {
         let record = fixture::load();
         assert_eq!(changes(&record, &record), []);
-        let no_verdict = render(&record, &record, &Style::default());
+        let no_verdict = render(&record, &record, Style::default());
         assert!(!no_verdict.contains("faster") && !no_verdict.contains("slower"));
     }
 }

@@ -29,7 +29,10 @@ pub fn table(record: &Record, language: Language) -> String {
     let mut out = String::new();
     let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     out.push_str(&row(COLUMNS.iter().map(|column| markdown_cell(&column.heading(&summary, language))).collect()));
-    out.push_str(&row(COLUMNS.iter().map(|column| (if column.is_numeric() { "---:" } else { "---" }).to_owned()).collect()));
+    out.push_str(&row(COLUMNS
+        .iter()
+        .map(|column| (if column.is_numeric() { "---:" } else { "---" }).to_owned())
+        .collect()));
     for arm in &summary.arms {
         let cell = |column: &Column| {
             let text = markdown_cell(&column.cell(arm, &summary, language).0);
@@ -49,7 +52,10 @@ fn claims(out: &mut String, summary: &Summary<'_>, language: Language) {
             out.push('\n');
         }
         let (meaning, outcome) = claim_outcome(&claim.outcome, claim.target, claim.unit, language);
-        out.push_str(&format!("- {} {} {}\n", meaning.symbol(), markdown_cell(claim.statement), markdown_cell(&outcome)));
+        for part in ["- ", meaning.symbol(), " ", &markdown_cell(claim.statement), " ", &markdown_cell(&outcome), "\n"]
+        {
+            out.push_str(part);
+        }
     }
 }
 
@@ -77,7 +83,11 @@ fn origin(summary: &Summary<'_>, language: Language) -> String {
         ("version", &record.build.version),
         ("commit", &markdown_cell(&record.build.commit)),
     ];
-    format!("{}\n\n```sh\n{}\n```\n", fill(labels::MARKDOWN_ORIGIN, language, &values), escape::terminal(&record.command))
+    format!(
+        "{}\n\n```sh\n{}\n```\n",
+        fill(labels::MARKDOWN_ORIGIN, language, &values),
+        escape::terminal(&record.command)
+    )
 }
 
 #[cfg(test)]

@@ -22,12 +22,13 @@ use pgstrata_units::Language;
 use crate::record::Record;
 use crate::study::Card;
 
+pub use difference::DifferentStudies;
 pub use style::{Meaning, Style};
 
 /// The record for a terminal: the table, and below it all that one must know to believe it.
 #[must_use]
 pub fn terminal(record: &Record, card: &Card, style: &Style) -> String {
-    table::render(record, card, style)
+    table::render(record, card, *style)
 }
 
 /// The record as one self-contained page. It holds both languages and opens in `language`.
@@ -49,7 +50,13 @@ pub fn markdown_in(record: &Record, language: Language) -> String {
 }
 
 /// Two records side by side, for a terminal. Differences get an interval but no verdict.
-#[must_use]
-pub fn compare(before: &Record, after: &Record, style: &Style) -> String {
-    difference::render(before, after, style)
+///
+/// # Errors
+/// If the records are not of the same study.
+pub fn compare(before: &Record, after: &Record, style: &Style) -> Result<String, DifferentStudies> {
+    if before.study == after.study {
+        Ok(difference::render(before, after, *style))
+    } else {
+        Err(DifferentStudies { old: before.study.clone(), new: after.study.clone() })
+    }
 }

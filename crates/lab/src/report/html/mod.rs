@@ -7,7 +7,6 @@ mod writer;
 
 use pgstrata_units::Language;
 
-use super::columns::witness;
 use super::escape::markup;
 use super::labels::{self, fill};
 use super::number;
@@ -24,7 +23,8 @@ const PAGE_STYLE: &str = include_str!("page.css");
 
 /// No script runs, nothing is loaded, no form is sent: the page needs none of it, and what a record holds from a
 /// hostile server could not do any harm even if it were not escaped.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// The page of a record. `language` is the one it opens in; the card says in words what the record only names.
 #[must_use]
@@ -109,13 +109,16 @@ fn top(html: &mut Html, summary: &Summary<'_>, card: &Card, language: Language) 
         html.raw("<div class=\"alarm\">");
         html.marked(Meaning::Bad, labels::INVALID.get(language));
         html.raw("<ul>");
-        summary.invalid.iter().for_each(|reason| html.element("li", "", reason));
+        for reason in &summary.invalid {
+            html.element("li", "", reason);
+        }
         html.raw("</ul></div>");
     }
     html.element("p", "headline", &headline(summary, language));
     html.raw("<ul class=\"chips\">");
     for (meaning, text) in chips(summary, language) {
-        html.element("li", class(meaning), &format!("{} {text}", meaning.symbol()));
+        let text = if meaning == Meaning::Neutral { text } else { format!("{} {text}", meaning.symbol()) };
+        html.element("li", class(meaning), &text);
     }
     html.raw("</ul>");
 }
@@ -127,8 +130,15 @@ pub(super) fn headline(summary: &Summary<'_>, language: Language) -> String {
     let rate = number::significant(arm.median());
     match (&arm.ratio, summary.baseline) {
         (Some(ratio), Some(baseline)) if ratio.verdict == Verdict::Faster && summary.invalid.is_empty() => {
-            let ratio = number::ratio_with_interval(ratio.ratio, ratio.low, ratio.high);
-            let values = [("arm", arm.name), ("rate", &rate), ("ratio", &ratio), ("baseline", baseline)];
+            let [times, low, high] = [ratio.ratio, ratio.low, ratio.high].map(number::significant);
+            let values = [
+                ("arm", arm.name),
+                ("rate", &rate),
+                ("times", &times),
+                ("low", &low),
+                ("high", &high),
+                ("baseline", baseline),
+            ];
             fill(labels::HEADLINE_FASTER, language, &values)
         }
         _ => fill(labels::HEADLINE_ALONE, language, &[("arm", arm.name), ("rate", &rate)]),
@@ -169,8 +179,11 @@ fn chips(summary: &Summary<'_>, language: Language) -> Vec<(Meaning, String)> {
     if faults > 0 {
         chips.push((Meaning::Neutral, fill(labels::STATUS_FAULTS, language, &[("count", &faults.to_string())])));
     }
-    let (meaning, valid) =
-        if summary.invalid.is_empty() { (Meaning::Good, labels::STATUS_VALID) } else { (Meaning::Bad, labels::STATUS_INVALID) };
+    let (meaning, valid) = if summary.invalid.is_empty() {
+        (Meaning::Good, labels::STATUS_VALID)
+    } else {
+        (Meaning::Bad, labels::STATUS_INVALID)
+    };
     chips.push((meaning, valid.get(language).to_owned()));
     chips
 }
@@ -183,7 +196,9 @@ fn raw_record(html: &mut Html, record: &Record) {
         html.raw(&format!("<h2 class=\"in-{each}\" lang=\"{}\">{}</h2>", tag(each), labels::RAW.get(each)));
     }
     let spans = |text: pgstrata_units::Text| {
-        Language::ALL.map(|each| format!("<span class=\"in-{each}\" lang=\"{}\">{}</span>", tag(each), text.get(each))).concat()
+        Language::ALL
+            .map(|each| format!("<span class=\"in-{each}\" lang=\"{}\">{}</span>", tag(each), text.get(each)))
+            .concat()
     };
     let name = format!("{}-{}.json", record.study, preset_name(record.preset));
     html.raw(&format!(
@@ -202,11 +217,6 @@ fn footer(html: &mut Html, record: &Record) {
     html.element("footer", "", &text);
 }
 
-/// A witness row of which the columns are not those of the first row, as one text.
-fn loose(row: &serde_json::Value) -> String {
-    witness(row)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,7 +225,17 @@ mod tests {
     #[test]
     fn a_page_loads_nothing_and_runs_nothing() {
         let page = page(&fixture::load(), fixture::CARD, Language::English);
-        for outside in ["<script", "<link", "<iframe", "@import", "src=\"http", "href=\"http", "url(http", " onload=", "javascript:"] {
+        for outside in [
+            "<script",
+            "<link",
+            "<iframe",
+            "@import",
+            "src=\"http",
+            "href=\"http",
+            "url(http",
+            " onload=",
+            "javascript:",
+        ] {
             assert!(!page.contains(outside), "{outside}");
         }
         assert!(page.contains("default-src 'none'"));
@@ -233,7 +253,10 @@ mod tests {
                 for violation in &mut trial.violations {
                     violation.found.clone_from(&planted);
                     violation.invariant.push_str(&planted);
-                    violation.witnesses = vec![serde_json::json!({ planted.as_str(): planted.as_str() }), serde_json::json!(planted.as_str())];
+                    violation.witnesses = vec![
+                        serde_json::json!({ planted.as_str(): planted.as_str() }),
+                        serde_json::json!(planted.as_str()),
+                    ];
                 }
                 for fault in &mut trial.faults {
                     fault.fault.clone_from(&planted);
@@ -293,7 +316,8 @@ mod tests {
         let mut record = fixture::load();
         record.validity = fixture::invalid();
         let summary = Summary::new(&record);
-        assert_eq!(headline(&summary, Language::English), "coalesced decided 114\u{202f}532 operations per second");
+        let headline = headline(&summary, Language::English);
+        assert!(headline.starts_with("coalesced decided ") && !headline.contains("times"), "{headline}");
         assert!(page(&record, fixture::CARD, Language::English).contains("class=\"alarm\""));
     }
 }

@@ -6,10 +6,9 @@ use pgstrata_stats::Moment;
 use pgstrata_units::{Language, Text};
 use serde_json::Value;
 
-use super::loose;
 use super::writer::{Cell, Html};
 use crate::record::{LoadShape, TrialPurpose, TrialRecord};
-use crate::report::columns::{Column, scalar};
+use crate::report::columns::{Column, scalar, witness};
 use crate::report::labels::{self, fill};
 use crate::report::number;
 use crate::report::plot::{Chart, Frame};
@@ -28,8 +27,10 @@ fn headings(labels: &[(Text, bool)], language: Language) -> Vec<(String, bool)> 
 
 pub(super) fn results(html: &mut Html, summary: &Summary<'_>, language: Language) {
     section(html, "results", labels::RESULTS, language);
-    let heads: Vec<(String, bool)> =
-        Column::ALL.iter().map(|column| (column.heading(summary, language), column.is_numeric())).collect();
+    let heads: Vec<(String, bool)> = Column::ALL
+        .iter()
+        .map(|column| (column.heading(summary, language).replace(" /", "/"), column.is_numeric()))
+        .collect();
     let row = |arm: &ArmSummary<'_>| -> Vec<Cell> {
         let cell = |column: &Column| {
             let (text, meaning) = column.cell(arm, summary, language);
@@ -38,7 +39,9 @@ pub(super) fn results(html: &mut Html, summary: &Summary<'_>, language: Language
         Column::ALL.iter().map(cell).collect()
     };
     let rows: Vec<Vec<Cell>> = summary.arms.iter().map(row).collect();
+    html.raw("<div class=\"results\">");
     html.table(labels::RESULTS_CAPTION.get(language), &heads, &rows);
+    html.raw("</div>");
 }
 
 pub(super) fn plots(html: &mut Html, summary: &Summary<'_>, language: Language) {
@@ -70,7 +73,9 @@ pub(super) fn evidence(html: &mut Html, summary: &Summary<'_>, card: &Card, lang
     let held: Vec<_> = card
         .invariants
         .iter()
-        .filter(|invariant| summary.arms.iter().all(|arm| arm.broken.iter().all(|broken| broken.invariant != invariant.id)))
+        .filter(|invariant| {
+            summary.arms.iter().all(|arm| arm.broken.iter().all(|broken| broken.invariant != invariant.id))
+        })
         .collect();
     if !held.is_empty() {
         html.element("h3", "", labels::INVARIANTS_HELD.get(language));
@@ -114,11 +119,14 @@ fn witnesses(html: &mut Html, broken: &Broken<'_>, language: Language) {
     let Some(first) = rows.first() else { return };
     let names: Option<Vec<&String>> = first.as_object().map(|fields| fields.keys().collect());
     let same = |names: &Vec<&String>| {
-        !names.is_empty() && rows.iter().all(|row| row.as_object().is_some_and(|fields| fields.keys().eq(names.iter().copied())))
+        !names.is_empty()
+            && rows.iter().all(|row| row.as_object().is_some_and(|fields| fields.keys().eq(names.iter().copied())))
     };
     let Some(names) = names.filter(same) else {
         html.raw("<ul>");
-        rows.iter().for_each(|row| html.element("li", "", &loose(row)));
+        for row in rows {
+            html.element("li", "", &witness(row));
+        }
         html.raw("</ul>");
         return;
     };
@@ -299,7 +307,9 @@ pub(super) fn trust(html: &mut Html, summary: &Summary<'_>, language: Language) 
     } else {
         html.marked(Meaning::Bad, labels::INVALID.get(language));
         html.raw("<ul>");
-        summary.invalid.iter().for_each(|reason| html.element("li", "", reason));
+        for reason in &summary.invalid {
+            html.element("li", "", reason);
+        }
         html.raw("</ul>");
     }
     html.element("h3", "", labels::CONTROL.get(language));
@@ -358,7 +368,7 @@ pub(super) fn origin(html: &mut Html, summary: &Summary<'_>, language: Language)
         (label(labels::STARTED), record.started_at.clone()),
         (label(labels::TOOK), number::duration_us(record.seconds * 1e6)),
         (label(labels::PRESET), preset_name(record.preset).to_owned()),
-        (label(labels::SEED), record.seed.to_string()),
+        (label(labels::SEED_FACT), record.seed.to_string()),
         (label(labels::BUILD), format!("{} ({}, {})", record.build.version, record.build.commit, record.build.profile)),
         (label(labels::HOST), machine.host.clone()),
         (label(labels::PROCESSORS), format!("{} × {}", machine.cpus, machine.cpu_model)),
@@ -371,8 +381,10 @@ pub(super) fn origin(html: &mut Html, summary: &Summary<'_>, language: Language)
         let owner = if server.private { labels::PRIVATE } else { labels::ATTACHED };
         let caption = format!("{name} ({}): {}", owner.get(language), server.version);
         let heads = [(labels::SETTING, false), (labels::VALUE, false)];
-        let rows: Vec<Vec<Cell>> =
-            ordered_settings(server).into_iter().map(|(name, value)| vec![Cell::text(name), Cell::text(value)]).collect();
+        let rows: Vec<Vec<Cell>> = ordered_settings(server)
+            .into_iter()
+            .map(|(name, value)| vec![Cell::text(name), Cell::text(value)])
+            .collect();
         html.table(&caption, &headings(&heads, language), &rows);
     }
     figures(html, summary, language);

@@ -45,7 +45,8 @@ impl Axis {
         let below = 10_f64.powf(least.log10().floor());
         let low = [5.0, 2.0, 1.0].map(|digit| digit * below).into_iter().find(|low| *low <= least).unwrap_or(below);
         let under = 10_f64.powf(most.log10().floor());
-        let high = [1.0, 2.0, 5.0, 10.0].map(|digit| digit * under).into_iter().find(|high| *high >= most).unwrap_or(most);
+        let high =
+            [1.0, 2.0, 5.0, 10.0].map(|digit| digit * under).into_iter().find(|high| *high >= most).unwrap_or(most);
         let high = if high > low { high } else { low * 10.0 };
         Self { low, high, pixels, is_logarithmic: true }
     }
@@ -64,7 +65,10 @@ impl Axis {
     pub(super) fn ticks(&self) -> Vec<f64> {
         if !self.is_logarithmic {
             let step = step(self.high);
-            return (0..=20).map(|number| f64::from(number) * step).take_while(|tick| *tick <= self.high * 1.0001).collect();
+            return (0..=20)
+                .map(|number| f64::from(number) * step)
+                .take_while(|tick| *tick <= self.high * 1.0001)
+                .collect();
         }
         let decades = (self.high / self.low).log10();
         let digits: &[f64] = if decades <= 2.2 { &[1.0, 2.0, 5.0] } else { &[1.0] };

@@ -93,7 +93,12 @@ fn round_duration(us: f64) -> String {
 
 /// The percentiles that are marked: (powers of ten of 1/(1 − p), label).
 fn percentiles() -> Vec<(f64, String)> {
-    let mut marks = vec![(FIRST, "p10".to_owned()), (2_f64.log10(), "p50".to_owned()), (1.0, "p90".to_owned()), (2.0, "p99".to_owned())];
+    let mut marks = vec![
+        (FIRST, "p10".to_owned()),
+        (2_f64.log10(), "p50".to_owned()),
+        (1.0, "p90".to_owned()),
+        (2.0, "p99".to_owned()),
+    ];
     marks.extend((3..=NINES).map(|nines| (f64::from(nines), format!("p99.{}", "9".repeat(nines as usize - 2)))));
     marks
 }
@@ -124,8 +129,11 @@ fn description(lines: &[Line<'_>]) -> String {
         .iter()
         .map(|line| {
             let of = |name: &str, us: Option<f64>| us.map(|us| format!(" {name} {}", number::duration_us(us)));
-            let percentiles =
-                [of("p50", line.arm.latency_us_p50), of("p99", line.arm.latency_us_p99), of("p99.9", line.arm.latency_us(0.999))];
+            let percentiles = [
+                of("p50", line.arm.latency_us_p50),
+                of("p99", line.arm.latency_us_p99),
+                of("p99.9", line.arm.latency_us(0.999)),
+            ];
             format!("{}{}", line.arm.name, percentiles.into_iter().flatten().collect::<String>())
         })
         .collect();

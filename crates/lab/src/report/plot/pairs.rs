@@ -39,7 +39,8 @@ pub(super) fn draw(summary: &Summary<'_>, language: Language, id: &str) -> Optio
 
     let baseline = summary.baseline.unwrap_or_default();
     let title = fill(labels::PLOT_PAIRS, language, &[("baseline", baseline)]);
-    let mut svg = Svg::new(id, WIDTH, &title, &all.iter().map(|series| series.label.as_str()).collect::<Vec<_>>().join("; "));
+    let mut svg =
+        Svg::new(id, WIDTH, &title, &all.iter().map(|series| series.label.as_str()).collect::<Vec<_>>().join("; "));
     let mut note = fill(labels::PLOT_PAIRS_NOTE, language, &[("baseline", baseline)]);
     if y.is_logarithmic {
         note = format!("{note} · {}", labels::LOG_AXIS.get(language));
@@ -55,7 +56,8 @@ pub(super) fn draw(summary: &Summary<'_>, language: Language, id: &str) -> Optio
     }
     let placed = spread(&all.iter().map(|series| y.at(series.mean)).collect::<Vec<_>>(), LABEL_GAP, (top, bottom));
     for (series, label_y) in all.iter().zip(placed) {
-        let points: Vec<(f64, f64)> = series.ratios.iter().enumerate().map(|(pair, ratio)| (x(pair), y.at(*ratio))).collect();
+        let points: Vec<(f64, f64)> =
+            series.ratios.iter().enumerate().map(|(pair, ratio)| (x(pair), y.at(*ratio))).collect();
         svg.polyline(&format!("{} thin", line_class(series.number)), &points);
         for point in &points {
             svg.mark(series.number, "mark", *point, 3.5);

@@ -91,7 +91,9 @@ impl Svg {
     pub(super) fn rect(&mut self, class: &str, hatch: Option<&str>, corner: (f64, f64), size: (f64, f64)) {
         let (x, y, width, height) = (number(corner.0), number(corner.1), number(size.0), number(size.1));
         let fill = hatch.map_or(String::new(), |name| format!(" style=\"fill:url(#{}-{name})\"", self.id));
-        self.element(&format!("<rect class=\"{class}\"{fill} x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>"));
+        self.element(&format!(
+            "<rect class=\"{class}\"{fill} x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>"
+        ));
     }
 
     pub(super) fn text(&mut self, class: &str, anchor: Anchor, at: (f64, f64), text: &str) {
@@ -101,7 +103,12 @@ impl Svg {
             Anchor::End => " text-anchor=\"end\"",
         };
         let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
-        self.element(&format!("<text{class}{anchor} x=\"{}\" y=\"{}\">{}</text>", number(at.0), number(at.1), markup(text)));
+        self.element(&format!(
+            "<text{class}{anchor} x=\"{}\" y=\"{}\">{}</text>",
+            number(at.0),
+            number(at.1),
+            markup(text)
+        ));
     }
 
     /// The mark of a series; its shape differs too, so that colour is not needed to tell series apart.
@@ -198,7 +205,9 @@ mod tests {
         let mut svg = Svg::new("x", 10.0, "<t>", "a & b");
         svg.text("", Anchor::Start, (0.0, 0.0), "</svg><script>");
         let text = svg.finish(10.0, Frame::Embedded);
-        assert!(text.contains("&lt;/svg&gt;&lt;script&gt;") && text.contains("<title id=\"x-title\">&lt;t&gt;</title>"));
+        assert!(
+            text.contains("&lt;/svg&gt;&lt;script&gt;") && text.contains("<title id=\"x-title\">&lt;t&gt;</title>")
+        );
         assert!(!text.contains("<script"));
     }
 

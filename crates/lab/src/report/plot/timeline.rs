@@ -70,7 +70,8 @@ fn panel<'a>(arm: &'a ArmSummary<'a>) -> Option<Panel<'a>> {
 
 /// The kinds of faults in the panels, in order.
 fn kinds<'a>(panels: &[Panel<'a>]) -> Vec<&'a str> {
-    let mut kinds: Vec<&str> = panels.iter().flat_map(|panel| &panel.trial.faults).map(|fault| fault.fault.as_str()).collect();
+    let mut kinds: Vec<&str> =
+        panels.iter().flat_map(|panel| &panel.trial.faults).map(|fault| fault.fault.as_str()).collect();
     kinds.sort_unstable();
     kinds.dedup();
     kinds
@@ -201,7 +202,9 @@ fn faults_text(faults: &[Faults<'_>], language: Language) -> String {
             let count = fault.count.to_string();
             let line = fill(labels::FAULT_LINE, language, &[("count", &count), ("fault", fault.fault)]);
             match fault.recovery_us_median {
-                Some(us) => format!("{line}, {}", fill(labels::RECOVERY, language, &[("time", &number::duration_us(us))])),
+                Some(us) => {
+                    format!("{line}, {}", fill(labels::RECOVERY, language, &[("time", &number::duration_us(us))]))
+                }
                 None => line,
             }
         })
@@ -210,8 +213,10 @@ fn faults_text(faults: &[Faults<'_>], language: Language) -> String {
 }
 
 fn description(panels: &[Panel<'_>], language: Language) -> String {
-    let arms: Vec<String> =
-        panels.iter().map(|panel| format!("{}: {}", panel.arm.name, faults_text(&panel.arm.faults, language))).collect();
+    let arms: Vec<String> = panels
+        .iter()
+        .map(|panel| format!("{}: {}", panel.arm.name, faults_text(&panel.arm.faults, language)))
+        .collect();
     arms.join("; ")
 }
 
