@@ -4,7 +4,7 @@
 //! cannot differ from what the program does. Shell completions and man pages are made at run time and not committed.
 
 use std::path::Path;
-use std::process::{ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -55,10 +55,8 @@ pub fn check(root: &Path, product: &Product) -> Result<Outcome> {
 pub fn perform(root: &Path, only_check: bool) -> Result<ExitCode> {
     let product = |arguments: &[&str]| {
         let mut command = cargo::command(root, &["run", "--quiet", "--package", "pgstrata", "--"]);
-        command.args(arguments).stderr(Stdio::inherit());
-        let output = command.output().context("starting cargo run")?;
-        ensure!(output.status.success(), "pgstrata {} failed", arguments.join(" "));
-        Ok(String::from_utf8(output.stdout)?)
+        command.args(arguments);
+        reference(command)
     };
     if only_check {
         return Ok(match check(root, &product)? {
@@ -75,6 +73,17 @@ pub fn perform(root: &Path, only_check: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Runs `pgstrata __reference …`; what it prints must not depend on who runs it.
+pub fn reference(mut command: Command) -> Result<String> {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PGSTRATA_")) {
+        // Help shows the values that the environment gives to flags.
+        command.env_remove(name);
+    }
+    let output = command.stderr(Stdio::inherit()).output().context("starting pgstrata")?;
+    ensure!(output.status.success(), "pgstrata could not print it");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
 /// The files that are not as they should be.
 fn stale(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
     let mut stale = Vec::new();
@@ -87,7 +96,10 @@ fn stale(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
 
 /// A page of the book with every command and flag.
 fn command_line(_: &Tree, product: &Product) -> Result<Vec<Generated>> {
-    Ok(vec![Generated { path: "book/reference/cli.md".to_owned(), text: printed(product, &["__reference", "cli"])? }])
+    Ok(vec![Generated {
+        path: "book/reference/cli.md".to_owned(),
+        text: printed(product, &["__reference", "cli", "--lang", "en"])?,
+    }])
 }
 
 /// The parts of documents that show measured results, in the document's language.
@@ -96,7 +108,7 @@ fn tables(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
     for (path, text) in tree.with_extension("md").filter(|(_, text)| text.contains(BEGIN.0)) {
         let chinese = path.ends_with(".zh-CN.md") || path.starts_with("book/zh/");
         let language = if chinese { "zh" } else { "en" };
-        let spliced = splice(text, |name| printed(product, &["__reference", "table", name, "--language", language]));
+        let spliced = splice(text, |name| printed(product, &["__reference", "table", name, "--lang", language]));
         made.push(Generated { path: path.to_owned(), text: spliced.with_context(|| path.to_owned())? });
     }
     Ok(made)
@@ -147,7 +159,7 @@ mod tests {
     /// A product that prints its arguments.
     const ECHO: &Product = &|arguments| Ok(format!("{}\n\n", arguments.join(" ")));
 
-    const FRESH: &str = "__reference cli\n";
+    const FRESH: &str = "__reference cli --lang en\n";
 
     #[test]
     fn a_stale_file_is_convicted_and_a_fresh_one_is_not() {
@@ -164,9 +176,7 @@ mod tests {
         let tree = Tree::planted(&[("README.md", text), ("README.zh-CN.md", text), ("book/reference/cli.md", FRESH)]);
         let made = stale(&tree, ECHO).expect("made");
         let expect = |language: &str| {
-            format!(
-                "# T\n<!-- generated: sale -->\n\n__reference table sale --language {language}\n\n<!-- end -->\nrest"
-            )
+            format!("# T\n<!-- generated: sale -->\n\n__reference table sale --lang {language}\n\n<!-- end -->\nrest")
         };
         assert_eq!(made.iter().map(|file| file.text.as_str()).collect::<Vec<_>>(), [expect("en"), expect("zh")]);
         let again = Tree::planted(&[("README.md", &made[0].text), ("book/reference/cli.md", FRESH)]);

@@ -9,6 +9,7 @@ mod book;
 mod cargo;
 mod coverage;
 mod generate;
+mod new_study;
 mod report;
 mod test;
 mod tidy;
@@ -41,6 +42,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Make a new study that runs and passes every check.
+    NewStudy(new_study::Options),
     /// Format every crate.
     Fmt {
         /// Only say what is not formatted.
@@ -80,6 +83,7 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Coverage => test::coverage_only(&root),
         Task::Tidy => tidy::perform(&root),
         Task::Gen { check } => generate::perform(&root, check),
+        Task::NewStudy(options) => new_study::perform(&root, &options),
         Task::Fmt { check } => cargo::fmt(&root, check).map(cargo::exit_code),
         Task::Lint => cargo::clippy(&root).map(cargo::exit_code),
         Task::Bench { arguments } => cargo::bench(&root, &arguments).map(cargo::exit_code),

@@ -34,6 +34,13 @@ impl Counts {
         format!("{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
 
+    /// The same for one step. Not in the form of the closing line: there is one of those.
+    fn sentence(self) -> String {
+        let Self { passed, failed, skipped } = self;
+        let verdict = if failed == 0 { "" } else { "FAILED: " };
+        format!("{verdict}{passed} of {} passed, {skipped} skipped", passed + failed)
+    }
+
     fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
@@ -72,7 +79,7 @@ impl Report {
             Outcome::Passed => (one(1, 0, 0), "passed".to_owned()),
             Outcome::Failed(why) => (one(0, 1, 0), format!("FAILED: {why}")),
             Outcome::Skipped(why) => (one(0, 0, 1), format!("skipped: {why}")),
-            Outcome::Counted(counts) => (counts, counts.line().replace(',', " and")),
+            Outcome::Counted(counts) => (counts, counts.sentence()),
         };
         if counts.failed + counts.skipped > 0 {
             self.remarks.push(format!("{name}: {sentence}"));
@@ -110,7 +117,7 @@ mod tests {
             [
                 "b: FAILED: broken",
                 "c: skipped: no node",
-                "d: 10 passed and 2 failed and 3 skipped",
+                "d: FAILED: 10 of 12 passed, 3 skipped",
                 "e: FAILED: cargo is gone"
             ]
         );

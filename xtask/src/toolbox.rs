@@ -69,7 +69,8 @@ fn llvm_bin(need: u32, host: &str) -> Option<(PathBuf, PathBuf)> {
 fn cache_dir() -> Option<PathBuf> {
     let is_root = answers(Command::new("id").arg("-u")).is_some_and(|uid| uid.trim() == "0");
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    cache_dir_of(is_root, variable("XDG_CACHE_HOME"), variable("HOME"))
+    let own = variable("PGSTRATA_CACHE_DIR").map(PathBuf::from);
+    own.or_else(|| cache_dir_of(is_root, variable("XDG_CACHE_HOME"), variable("HOME")))
 }
 
 fn cache_dir_of(is_root: bool, xdg: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {

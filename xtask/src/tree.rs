@@ -38,10 +38,15 @@ impl Tree {
         Ok(Self { files: files.collect() })
     }
 
+    /// A tree of these files; of two with the same name the last counts.
+    pub fn of(files: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { files: files.into_iter().collect() }
+    }
+
     /// A tree of these files, for tests of rules.
     #[cfg(test)]
     pub fn planted(files: &[(&str, &str)]) -> Self {
-        Self { files: files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect() }
+        Self::of(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
     }
 
     /// All files, in the order of their names.

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::error::LabError;
 use crate::history::History;
-use crate::load::{Load, LoadSpec};
+use crate::load::{ClientHome, Load, LoadSpec};
 use crate::record::LoadShape;
 use crate::retry::RetryPolicy;
 use crate::site::Site;
@@ -62,22 +62,21 @@ pub async fn client_cost(
     seed: u64,
 ) -> Result<Vec<ClientCost>, LabError> {
     let endpoint = site.first().control.clone();
-    blocking(bindir, &endpoint, pgbench::initialise).await?;
+    blocking(bindir, &endpoint, pgbench::initialise)?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut pairs = vec![Vec::new(); connections.len()];
     for _ in 0..rounds {
         for (pairs, &connections) in pairs.iter_mut().zip(connections) {
-            let pgbench = |bindir: &Path, endpoint: &pg::Endpoint| {
-                pgbench::select_only(bindir, endpoint, connections, duration)
-            };
+            let pgbench =
+                |bindir: &Path, endpoint: &pg::Endpoint| pgbench::select_only(bindir, endpoint, connections, duration);
             let pgbench_first: bool = rng.random();
             let loop_seed = rng.random();
             let (baseline, candidate) = if pgbench_first {
-                let baseline = blocking(bindir, &endpoint, pgbench).await?;
+                let baseline = blocking(bindir, &endpoint, pgbench)?;
                 (baseline, window(site, connections, duration, loop_seed).await?)
             } else {
                 let candidate = window(site, connections, duration, loop_seed).await?;
-                (blocking(bindir, &endpoint, pgbench).await?, candidate)
+                (blocking(bindir, &endpoint, pgbench)?, candidate)
             };
             let baseline = per_statement(baseline.cpu, baseline.transactions);
             pairs.push(Pair { baseline, candidate });
@@ -102,10 +101,10 @@ fn per_statement(cpu: CpuTime, statements: u64) -> f64 {
 }
 
 /// Runs a program that blocks, off the runtime's own threads.
-async fn blocking<T: Send + 'static>(
+fn blocking<T>(
     bindir: &Path,
     endpoint: &pg::Endpoint,
-    run: impl FnOnce(&Path, &pg::Endpoint) -> Result<T, pg::Error> + Send,
+    run: impl FnOnce(&Path, &pg::Endpoint) -> Result<T, pg::Error>,
 ) -> Result<T, LabError> {
     // The program's end is the only thing there is to wait for here.
     tokio::task::block_in_place(|| run(bindir, endpoint)).map_err(LabError::from)
@@ -121,15 +120,15 @@ async fn window(site: &Site, connections: u32, duration: Duration, seed: u64) ->
         retry: RetryPolicy::default(),
     };
     let scale = Scale { preset: Preset::Full, operations: 0, scarce: false, seed };
-    let load = Load::start(Arc::new(PointRead), &ARMS[0], site.clone(), scale, spec)?.ready().await?;
+    let study: Arc<dyn Study> = Arc::new(PointRead);
+    let load = Load::start(&study, &ARMS[0], site, scale, spec, ClientHome::Thread, DRAIN_LIMIT).await?;
     tokio::time::sleep(WARM_UP).await;
     let (from_ns, before) = (load.now_ns(), self_cpu()?);
     tokio::time::sleep(duration).await;
     let (until_ns, after) = (load.now_ns(), self_cpu()?);
-    let output = load.finish(DRAIN_LIMIT).await?;
-    let history =
-        History { seed, events: output.events, measured_from_ns: from_ns, measured_until_ns: until_ns };
-    Ok(per_statement(after.checked_sub(before).unwrap_or_default(), history.counts().decided()))
+    let output = load.finish().await?;
+    let history = History { seed, events: output.events, measured_from_ns: from_ns, measured_until_ns: until_ns };
+    Ok(per_statement(after - before, history.counts().decided()))
 }
 
 /// pgbench's select-only script as a study; no case, and in no list.
@@ -206,5 +205,23 @@ impl Client for PointReadClient {
         let account = i32::try_from(operation.draw % ACCOUNTS).unwrap_or(0) + 1;
         let row = self.session.query_one(&self.statement, &[&account]).await.map_err(pg::Error::from)?;
         Ok(Reply::Accepted { value: row.get::<_, i32>(0).into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_load_loop_and_pgbench_are_both_measured_on_a_real_server() {
+        let cluster = pg::testing::server().await.expect("a server");
+        let bindir = cluster.install().bindir.clone();
+        let site = Site::of_servers(vec![crate::site::Server::plain(cluster.endpoint())]);
+        let costs = client_cost(&site, &bindir, &[2], 2, Duration::from_secs(1), 7).await.expect("measured");
+        assert_eq!(costs[0].pgbench_us.len(), 2);
+        assert!(
+            costs[0].pgbench_us.iter().chain(&costs[0].load_loop_us).all(|us| *us > 0.5 && us.is_finite()),
+            "{costs:?}"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use pgstrata_pg as pg;
 
+use crate::faults::{FaultError, PlanError};
 use crate::study::StudyError;
 
 /// What kept the lab from making a run.
@@ -22,7 +23,10 @@ pub enum LabError {
     /// The study could not be prepared, opened or checked.
     #[error("the study could not be run")]
     Study(#[from] StudyError),
-    /// The machine lacks something a fault or a probe needs.
+    /// A fault could not be made ready, strike or be healed.
+    #[error("a fault could not be injected")]
+    Fault(#[from] FaultError),
+    /// The machine refused something.
     #[error("could not {action}")]
     Machine {
         /// What was tried, as a lowercase fragment.
@@ -45,6 +49,7 @@ impl LabError {
         match self {
             Self::Usage { hint, .. } | Self::Machine { hint, .. } => Some(hint.clone()),
             Self::Server(error) => error.hint(),
+            Self::Fault(error) => error.hint(),
             Self::Study(error) => error.source.downcast_ref::<pg::Error>().and_then(pg::Error::hint),
             Self::Interrupted => None,
         }
@@ -53,6 +58,12 @@ impl LabError {
     /// A usage error.
     pub fn usage(problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Usage { problem: problem.into(), hint: hint.into() }
+    }
+}
+
+impl From<PlanError> for LabError {
+    fn from(error: PlanError) -> Self {
+        Self::usage(error.to_string(), error.hint())
     }
 }
 

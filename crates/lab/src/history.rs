@@ -24,7 +24,7 @@ pub enum Outcome {
 }
 
 /// One operation's end as one client saw it. Times are nanoseconds since the trial's start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// The operation's number; several events may share it (duplicates).
     pub operation: u64,

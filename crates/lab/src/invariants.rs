@@ -41,7 +41,7 @@ pub async fn evaluate(site: &Site, invariants: &[Invariant]) -> Result<Vec<Viola
 }
 
 /// How long to wait for a server that is just recovering.
-const CONNECT_LIMIT: Duration = Duration::from_secs(60);
+const CONNECT_LIMIT: Duration = Duration::from_mins(1);
 
 /// Evaluates the invariants that hold always, again and again until `stop`, on the given servers.
 ///
@@ -52,7 +52,7 @@ pub async fn watch(endpoints: Vec<Endpoint>, invariants: &'static [Invariant], s
     while !stop.is_cancelled() {
         let round = Instant::now();
         for (endpoint, session) in endpoints.iter().zip(&mut sessions) {
-            if session.as_ref().is_none_or(Session::is_closed) {
+            if session.as_ref().is_none_or(|session| session.is_closed()) {
                 *session = open(endpoint).await.ok();
             }
             let Some(open) = session.as_ref() else { continue };

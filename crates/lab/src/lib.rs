@@ -5,11 +5,19 @@
 //! This crate knows no case and prints nothing.
 
 pub mod archive;
+pub mod calibration;
+pub mod error;
+pub mod faults;
 pub mod history;
+pub mod invariants;
 pub mod load;
 pub mod machine;
 pub mod record;
 pub mod report;
 pub mod retry;
+pub mod run;
+pub mod sampler;
+pub mod sentinel;
 pub mod site;
 pub mod study;
+pub mod trial;

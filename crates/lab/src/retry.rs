@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pgstrata_pg::ErrorClass;
+use serde::{Deserialize, Serialize};
 
 use crate::study::Setback;
 
 /// Bounds of retrying one operation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct RetryPolicy {
     /// How often an operation is tried at most while its outcome is certain (conflicts, serialization failures).
     pub attempts: u16,
@@ -32,14 +33,15 @@ impl Default for RetryPolicy {
             attempts: 10_000,
             backoff: Duration::from_millis(1),
             backoff_cap: Duration::from_millis(100),
-            resolve_limit: Duration::from_secs(60),
+            resolve_limit: Duration::from_mins(1),
             step_limit: Duration::from_secs(20),
         }
     }
 }
 
 /// Why an operation was tried again; each class is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RetryClass {
     /// The arm's own optimistic check.
     Conflict,
@@ -75,8 +77,8 @@ impl RetryClass {
     }
 }
 
-/// Counts of retries by class.
-pub type RetryCounts = BTreeMap<RetryClass, u64>;
+/// Counts of retries by the name of their class.
+pub type RetryCounts = BTreeMap<String, u64>;
 
 /// What follows from a setback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

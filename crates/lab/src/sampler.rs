@@ -36,7 +36,7 @@ pub async fn mean_lock_waiters(endpoints: Vec<Endpoint>, stop: CancellationToken
         let mut complete = true;
         let mut now_waiting = 0;
         for (endpoint, session) in endpoints.iter().zip(&mut sessions) {
-            if session.as_ref().is_none_or(Session::is_closed) {
+            if session.as_ref().is_none_or(|session| session.is_closed()) {
                 *session = endpoint.connect().await.ok();
             }
             match count(session.as_ref()).await {

@@ -88,6 +88,12 @@ impl Endpoint {
         self.changed(|config| config.password(password))
     }
 
+    /// The password, for a process of ours that connects in our place; it must never be shown or written down.
+    #[must_use]
+    pub fn password(&self) -> Option<&str> {
+        self.config.get_password().and_then(|password| std::str::from_utf8(password).ok())
+    }
+
     /// The same under a name that `pg_stat_activity` shows.
     #[must_use]
     pub fn with_application_name(&self, name: &str) -> Self {

@@ -54,7 +54,7 @@ pub fn select_only(
             &format!("--time={}", duration.as_secs().max(1)),
         ],
     )?;
-    let cpu = children_cpu()?.checked_sub(before).unwrap_or(CpuTime::ZERO);
+    let cpu = children_cpu()? - before;
     let transactions = output
         .lines()
         .find_map(|line| line.strip_prefix("number of transactions actually processed: "))

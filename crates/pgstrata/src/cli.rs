@@ -43,7 +43,9 @@ pub enum Lang {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List what can be run, with arms, invariants and claims.
-    #[command(after_help = "Examples:\n  pgstrata list\n  pgstrata list flash-sale\n  pgstrata list --faults\n  pgstrata list --json")]
+    #[command(
+        after_help = "Examples:\n  pgstrata list\n  pgstrata list flash-sale\n  pgstrata list --faults\n  pgstrata list --json"
+    )]
     List(ListArgs),
     /// Run a study against a real PostgreSQL and judge it.
     #[command(after_help = RUN_EXAMPLES)]
@@ -60,7 +62,9 @@ pub enum Command {
     #[command(subcommand)]
     Bench(BenchCommand),
     /// Print a completion script for your shell.
-    #[command(after_help = "Examples:\n  pgstrata completions bash > ~/.local/share/bash-completion/completions/pgstrata\n  pgstrata completions fish > ~/.config/fish/completions/pgstrata.fish")]
+    #[command(
+        after_help = "Examples:\n  pgstrata completions bash > ~/.local/share/bash-completion/completions/pgstrata\n  pgstrata completions fish > ~/.config/fish/completions/pgstrata.fish"
+    )]
     Completions {
         /// The shell.
         shell: Shell,
@@ -338,7 +342,8 @@ const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
 const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 5s or 1m"))?;
+    let duration =
+        humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 5s or 1m"))?;
     if (SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&duration) {
         Ok(duration)
     } else {

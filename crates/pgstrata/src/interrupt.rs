@@ -11,11 +11,8 @@ use crate::failure::INTERRUPTED;
 pub fn token() -> anyhow::Result<CancellationToken> {
     let token = CancellationToken::new();
     let asked = token.clone();
-    let mut signals = [
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::hangup())?,
-    ];
+    let mut signals =
+        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
     tokio::spawn(async move {
         loop {
             let [interrupt, terminate, hangup] = &mut signals;

@@ -32,7 +32,7 @@ pub use interval::Interval;
 pub use pairs::{
     Better, CONFIDENCE, Comparison, EQUIVALENCE_MARGIN, Pair, PairOrder, Settings, Unusable, Verdict, compare, schedule,
 };
-pub use quantiles::{MIN_WINDOWS, QuantileEstimate, RESAMPLES, quantile_estimate};
+pub use quantiles::{MIN_WINDOWS, QuantileEstimate, quantile_estimate};
 pub use sentinel::{
     FOREIGN_CPU_LIMIT, FSYNC_DRIFT_LIMIT, FSYNC_LOAD_LIMIT, InvalidReason, Moment, RunValidity, STEAL_LIMIT,
     SentinelReading, TIMER_OVERSHOOT_LIMIT_US,

@@ -1,7 +1,7 @@
 //! The comparison of two arms by adjacent windows in random order.
 //!
 //! Running all windows of one arm and then all of the other, and testing the difference, calls identical arms
-//! different in 15 to 50 % of runs on autocorrelated noise (`tests/false_positives.rs` shows it). Two windows side by
+//! different in 15 to 50 % of runs on autocorrelated noise (`tests/simulation.rs` shows it). Two windows side by
 //! side share most of the noise, and a coin for their order makes what is left of it symmetric and uncorrelated
 //! from pair to pair, whatever it was before. So the differences of pairs can be judged by the simplest means.
 //!
@@ -181,7 +181,8 @@ pub enum Unusable {
 /// The pairs must be all that were run, in any order: leaving some out by what they show spoils every promise here.
 ///
 /// # Errors
-/// [`Unusable`] if there are fewer than two pairs, a figure is not above zero and finite, or the settings make no sense.
+/// [`Unusable`] if there are fewer than two pairs, a figure is not above zero and finite, or the settings make no
+/// sense.
 pub fn compare(pairs: &[Pair], settings: &Settings) -> Result<Comparison, Unusable> {
     let log_ratios = LogRatios::of(pairs, settings)?;
     let interval = log_ratios.interval(settings.confidence);
@@ -360,7 +361,9 @@ mod tests {
         }
 
         #[test]
-        fn exchanging_the_arms_inverts_the_ratio_and_the_verdict(ratios in proptest::collection::vec(0.5..2.0_f64, 2..30)) {
+        fn exchanging_the_arms_inverts_the_ratio_and_the_verdict(
+            ratios in proptest::collection::vec(0.5..2.0_f64, 2..30),
+        ) {
             let forth = pairs(&ratios);
             let back: Vec<Pair> = forth.iter().map(|p| Pair { baseline: p.candidate, candidate: p.baseline }).collect();
             let forth = compare(&forth, &Settings::new(Better::Higher)).expect("usable pairs");

@@ -1,9 +1,9 @@
-//! Quantiles of Student's t distribution for whole degrees of freedom, and the normal distribution function.
+//! Quantiles of Student's t distribution for whole degrees of freedom.
 //!
 //! Exact finite sums instead of a dependency: a comparison needs two quantiles, and its degrees of freedom are
 //! the number of pairs less one.
 
-use std::f64::consts::{FRAC_2_PI, TAU};
+use std::f64::consts::FRAC_2_PI;
 
 /// Bisection steps: the bracket of 2^17 shrinks below the resolution of an `f64`.
 const BISECTIONS: u32 = 80;
@@ -44,24 +44,6 @@ fn central_probability(t: f64, freedom: u32) -> f64 {
     if odd { FRAC_2_PI * (angle + sine * sum) } else { sine * sum }
 }
 
-/// The standard normal distribution function, by the series of Marsaglia, *Evaluating the Normal Distribution*,
-/// Journal of Statistical Software 11(4), 2004.
-pub(crate) fn normal_cdf(x: f64) -> f64 {
-    /// Beyond eight standard deviations the answer is 0 or 1 to the last bit that matters here.
-    const TAIL: f64 = 8.0;
-    if x.abs() > TAIL {
-        return if x > 0.0 { 1.0 } else { 0.0 };
-    }
-    let (mut term, mut sum, mut divisor) = (x, x, 1.0);
-    // At the tail's edge the terms shrink from the 32nd on and vanish well before the 200th.
-    for _ in 0..200 {
-        divisor += 2.0;
-        term *= x * x / divisor;
-        sum += term;
-    }
-    0.5 + sum * (-0.5 * x * x).exp() / TAU.sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,16 +69,5 @@ mod tests {
     #[test]
     fn quantiles_of_many_degrees_of_freedom_approach_the_normal_ones() {
         assert!((t_quantile(0.975, 100_000) - 1.959_964).abs() < 1e-4);
-    }
-
-    #[test]
-    fn the_normal_distribution_agrees_with_the_printed_tables() {
-        let check = |x, expected: f64| assert!((normal_cdf(x) - expected).abs() < 1e-7, "{x}: {}", normal_cdf(x));
-        check(0.0, 0.5);
-        check(-1.959_964, 0.025);
-        check(1.0, 0.841_344_746);
-        check(-4.0, 3.167_124e-5);
-        check(-7.9, 0.0);
-        check(9.0, 1.0);
     }
 }

@@ -9,12 +9,8 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 struct Listed {
     bindir: PathBuf,
-    version: Version,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    major: u32,
+    /// Such as `15.18`.
+    version: String,
 }
 
 /// The bin folder of `major`; installed first where it is not there yet. `pgstrata` runs the program with arguments
@@ -33,14 +29,15 @@ pub fn bindir(major: u32, pgstrata: impl Fn(&[&str]) -> Result<(bool, String)>) 
 fn listed(major: u32, pgstrata: impl Fn(&[&str]) -> Result<(bool, String)>) -> Result<Option<PathBuf>> {
     let (_, output) = pgstrata(&["pg", "list", "--json"])?;
     let all: Vec<Listed> = serde_json::from_str(&output).context("reading `pgstrata pg list --json`")?;
-    Ok(all.into_iter().find(|install| install.version.major == major).map(|install| install.bindir))
+    let is_it = |install: &Listed| install.version.split('.').next() == Some(major.to_string().as_str());
+    Ok(all.into_iter().find(is_it).map(|install| install.bindir))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FIFTEEN: &str = r#"[{"bindir":"/pg15/bin","version":{"major":15,"minor":18},"source":"distribution"}]"#;
+    const FIFTEEN: &str = r#"[{"bindir":"/pg15/bin","version":"15.18","source":"distribution"}]"#;
 
     #[test]
     fn a_listed_server_is_taken_without_installing() {

@@ -67,22 +67,32 @@ const CRATE_RULES: &[Rule<Metadata>] =
 /// Applies every rule to the repository, as one check.
 pub fn check(root: &Path) -> Result<Outcome> {
     let tree = Tree::read(root)?;
-    let metadata = Metadata::read(root)?;
-    let text = TEXT_RULES.iter().map(|(name, rule)| (*name, rule(&tree)));
-    let crates = CRATE_RULES.iter().map(|(name, rule)| (*name, rule(&metadata)));
-    let mut findings = 0_usize;
-    for (name, found) in text.chain(crates) {
-        findings += found.len();
-        for Finding { place, line, message } in found {
-            let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-            println!("      {place}{line}: {name}: {message}");
-        }
+    let mut findings = findings(&tree);
+    findings.extend(apply(CRATE_RULES, &Metadata::read(root)?));
+    for finding in &findings {
+        println!("      {finding}");
     }
     println!("      {} rules over {} files", TEXT_RULES.len() + CRATE_RULES.len(), tree.files().count());
-    match findings {
+    match findings.len() {
         0 => Ok(Outcome::Passed),
-        _ => Ok(Outcome::Failed(format!("{findings} findings"))),
+        count => Ok(Outcome::Failed(format!("{count} findings; `cargo xtask tidy` shows them again"))),
     }
+}
+
+/// What the rules find in a text, as lines to be shown.
+pub fn findings(tree: &Tree) -> Vec<String> {
+    apply(TEXT_RULES, tree)
+}
+
+fn apply<Subject>(rules: &[Rule<Subject>], subject: &Subject) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, rule) in rules {
+        for Finding { place, line, message } in rule(subject) {
+            let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+            lines.push(format!("{place}{line}: {name}: {message}"));
+        }
+    }
+    lines
 }
 
 /// `cargo xtask tidy`.

@@ -8,6 +8,9 @@ use crate::tree::Tree;
 /// Folders that exist on somebody's machine and not on everybody's. Written in pieces, or this file would be convicted.
 const MACHINE_FOLDERS: &[&[&str]] = &[&["", "home", ""], &["", "root", ""], &["", "work", ""], &["", "Users", ""]];
 
+/// Places below them that are the same on every machine that has them.
+const PUBLIC_FOLDERS: &[&[&str]] = &[&["", "home", "linuxbrew", ""]];
+
 /// Package registries, in pieces. A clone must build through whatever mirror its owner's clients are set to.
 const REGISTRIES: &[&[&str]] = &[
     &["crates", "io"],
@@ -26,11 +29,13 @@ const WRITTEN_BY_CARGO: &str = "Cargo.lock";
 /// No absolute path of somebody's machine.
 pub fn machine_paths(tree: &Tree) -> Vec<Finding> {
     let folders: Vec<String> = MACHINE_FOLDERS.iter().map(|parts| parts.join("/")).collect();
+    let public: Vec<String> = PUBLIC_FOLDERS.iter().map(|parts| parts.join("/")).collect();
     convict(tree.files(), |line| {
         let folder = folders.iter().find(|folder| {
             // `target/work/` and `${HOME}/work/` are inside something else.
             line.match_indices(folder.as_str())
-                .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || "_-.~}*)>".contains(c)))
+                .filter(|(at, _)| !line[..*at].ends_with(|c: char| c.is_alphanumeric() || "_-.~}*)>".contains(c)))
+                .any(|(at, _)| !public.iter().any(|public| line[at..].starts_with(public)))
         })?;
         Some(format!("`{folder}…` is a place on one machine"))
     })
@@ -124,6 +129,7 @@ mod tests {
             assert_eq!(lines(machine_paths, "a.md", &format!("fine\nsee {path}\n")), [Some(2)], "{path}");
             assert_eq!(lines(machine_paths, "a.md", &format!("target{path} $XDG_{path} ~{path}\n")), [], "{path}");
         }
+        assert_eq!(lines(machine_paths, "a.md", &format!("brew: {}\n", PUBLIC_FOLDERS[0].join("/"))), []);
     }
 
     #[test]

@@ -28,6 +28,11 @@ impl Clock {
         Self { origin: Instant::now() }
     }
 
+    /// A clock that shows `shown_ns` at `instant`.
+    pub(super) fn started_before(instant: Instant, shown_ns: u64) -> Self {
+        Self { origin: instant.checked_sub(Duration::from_nanos(shown_ns)).unwrap_or(instant) }
+    }
+
     pub(super) fn origin(self) -> Instant {
         self.origin
     }
@@ -45,6 +50,8 @@ pub(super) struct Arrival {
     pub(super) intended_ns: u64,
     /// When a client took it; in a closed loop the same as intended.
     pub(super) sent_ns: u64,
+    /// An earlier worker process may have had it carried out.
+    pub(super) resumed: bool,
 }
 
 /// How many arrivals may wait for a client; beyond that they are dropped and counted.
@@ -63,12 +70,17 @@ pub(super) struct Arrivals {
     next: AtomicU64,
     closed: AtomicBool,
     dropped: AtomicU64,
+    /// A closed loop looks at the backlog only when there can be one.
+    has_backlog: bool,
     backlog: Mutex<VecDeque<Arrival>>,
     waiting: Semaphore,
 }
 
 impl Arrivals {
-    pub(super) fn new(spec: &LoadSpec, clock: Clock) -> Self {
+    /// An arrival queue that begins with operations to ask for again.
+    pub(super) fn new(spec: &LoadSpec, clock: Clock, resume: &[u64]) -> Self {
+        let now_ns = clock.now_ns();
+        let again = |&number: &u64| Arrival { number, intended_ns: now_ns, sent_ns: now_ns, resumed: true };
         Self {
             clock,
             closed_loop: matches!(spec.shape, LoadShape::Closed { .. }),
@@ -77,8 +89,9 @@ impl Arrivals {
             next: AtomicU64::new(spec.first_operation),
             closed: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
-            backlog: Mutex::new(VecDeque::new()),
-            waiting: Semaphore::new(0),
+            has_backlog: spec.duplicates > 0.0 || !resume.is_empty(),
+            waiting: Semaphore::new(resume.len()),
+            backlog: Mutex::new(resume.iter().map(again).collect()),
         }
     }
 
@@ -101,7 +114,7 @@ impl Arrivals {
             return None;
         }
         let intended_ns = self.clock.now_ns();
-        if self.duplicates > 0.0
+        if self.has_backlog
             && let Some(twin) = self.lock_backlog().pop_front()
         {
             return Some(Arrival { intended_ns, sent_ns: intended_ns, ..twin });
@@ -114,7 +127,7 @@ impl Arrivals {
     }
 
     fn number(&self, intended_ns: u64) -> Arrival {
-        Arrival { number: self.next.fetch_add(1, Ordering::Relaxed), intended_ns, sent_ns: intended_ns }
+        Arrival { number: self.next.fetch_add(1, Ordering::Relaxed), intended_ns, sent_ns: intended_ns, resumed: false }
     }
 
     fn is_duplicated(&self, number: u64) -> bool {

@@ -1,5 +1,6 @@
 //! One client of a load: takes an operation, sees it through to an outcome, writes down what it was told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,9 +9,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::LoadSpec;
-use super::arrivals::{Arrivals, Clock};
+use super::arrivals::{Arrival, Arrivals, Clock};
+use super::journal::{Began, Frame, Journal};
 use crate::history::{Event, Outcome, operation, uniform};
-use crate::retry::{Reaction, RetryClass, RetryCounts};
+use crate::retry::{Reaction, RetryClass};
 use crate::study::{Client, Operation, Reply, Rig, Setback};
 
 /// What the watchdog sees of a client.
@@ -26,7 +28,7 @@ pub(super) struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct ClientReport {
     pub(super) events: Vec<Event>,
-    pub(super) retries: RetryCounts,
+    pub(super) retries: BTreeMap<RetryClass, u64>,
     pub(super) failures: Vec<String>,
 }
 
@@ -44,6 +46,8 @@ pub(super) struct ClientTask {
     pub(super) slots: Arc<[Slot]>,
     pub(super) clock: Clock,
     pub(super) spec: LoadSpec,
+    /// Where a worker process writes down what it begins and learns.
+    pub(super) journal: Option<Arc<Journal>>,
     pub(super) abandon: CancellationToken,
 }
 
@@ -93,7 +97,7 @@ impl ClientTask {
             }
         }
         if let Some(current) = in_hand {
-            report.events.push(self.event(&current, Outcome::Unknown, 0));
+            self.end(self.event(&current, Outcome::Unknown, 0), &mut report);
         }
         report
     }
@@ -114,13 +118,7 @@ impl ClientTask {
             let current = match in_hand {
                 Some(current) => current,
                 None => match self.arrivals.next().await {
-                    Some(arrival) => in_hand.insert(InHand {
-                        operation: operation(self.spec.seed, arrival.number),
-                        intended_ns: arrival.intended_ns,
-                        sent_ns: arrival.sent_ns,
-                        attempts: 0,
-                        may_be_done: false,
-                    }),
+                    Some(arrival) => in_hand.insert(self.begin(arrival)),
                     None => return End::Stopped,
                 },
             };
@@ -131,7 +129,7 @@ impl ClientTask {
             step_since_ns.store(0, Ordering::Relaxed);
             match self.judge(current, answer, report) {
                 Next::Done(event) => {
-                    report.events.push(event);
+                    self.end(event, report);
                     *in_hand = None;
                 }
                 Next::Retry(pause) => {
@@ -142,6 +140,31 @@ impl ClientTask {
                 Next::Reconnect(class) => return End::Lost(class),
             }
         }
+    }
+
+    fn begin(&self, arrival: Arrival) -> InHand {
+        if let Some(journal) = &self.journal {
+            journal.write(&Frame::Began(Began {
+                operation: arrival.number,
+                intended_ns: arrival.intended_ns,
+                sent_ns: arrival.sent_ns,
+                client: self.number,
+            }));
+        }
+        InHand {
+            operation: operation(self.spec.seed, arrival.number),
+            intended_ns: arrival.intended_ns,
+            sent_ns: arrival.sent_ns,
+            attempts: 0,
+            may_be_done: arrival.resumed,
+        }
+    }
+
+    fn end(&self, event: Event, report: &mut ClientReport) {
+        if let Some(journal) = &self.journal {
+            journal.write(&Frame::Ended(event));
+        }
+        report.events.push(event);
     }
 
     /// Connects again and again; the load's drain limit ends it if the server never comes back.
@@ -193,7 +216,7 @@ impl ClientTask {
         let Some(current) = in_hand else { return };
         current.may_be_done |= class != RetryClass::Database(pgstrata_pg::ErrorClass::NotConnected);
         if self.is_spent(current) {
-            report.events.push(self.event(current, current.outcome_without_decision(), 0));
+            self.end(self.event(current, current.outcome_without_decision(), 0), report);
             *in_hand = None;
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgstrata_pg as pg;
-use pgstrata_stats::RunValidity;
+use pgstrata_stats::{ClaimVerdict, RunValidity};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
@@ -112,7 +112,8 @@ impl<'a> Runner<'a> {
         interrupt: &'a CancellationToken,
     ) -> Result<Self, LabError> {
         let card = spec.study.card();
-        let arm_record = |arm: &&'static Arm| ArmRecord { arm: arm.name.to_owned(), kind: arm.kind, trials: Vec::new() };
+        let arm_record =
+            |arm: &&'static Arm| ArmRecord { arm: arm.name.to_owned(), kind: arm.kind, trials: Vec::new() };
         let record = Record {
             format: RECORD_FORMAT,
             system: card.id,
@@ -371,7 +372,7 @@ impl Record {
             let caught = arm.violations().next().is_some();
             if arm.kind == ArmKind::Broken && !named { caught } else { !caught }
         });
-        arms_hold && self.claims.iter().all(|claim| !claim.verdict.is_missed())
+        arms_hold && !self.claims.iter().any(|claim| matches!(claim.verdict, ClaimVerdict::Missed { .. }))
     }
 }
 

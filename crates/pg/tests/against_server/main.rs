@@ -2,6 +2,8 @@
 //!
 //! One test program, so that the tests link once and share their way of getting a server.
 
+mod attach;
 mod quote;
 mod session;
+mod settings;
 mod support;

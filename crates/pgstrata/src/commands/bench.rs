@@ -30,10 +30,11 @@ async fn client(
 ) -> anyhow::Result<Ended> {
     let interrupt = interrupt::token()?;
     let bar = Bar::new(terminal, json);
-    bar.note(terminal.say(Text {
-        en: "measuring the load loop and pgbench in turn",
-        zh: "正在交替测量压测循环与 pgbench",
-    }));
+    bar.note(
+        terminal.say(Text {
+            en: "measuring the load loop and pgbench in turn", zh: "正在交替测量压测循环与 pgbench"
+        }),
+    );
     let install = servers::install(server)?;
     let arguments = ServerArgs { pg_bin: Some(install.bindir.clone()), servers: 1, ..ServerArgs::default() };
     let site = servers::open(&arguments, &"".parse()?, &interrupt).await?;

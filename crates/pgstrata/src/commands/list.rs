@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pgstrata_lab::error::{LabError, nearest};
-use pgstrata_lab::faults::CATALOG;
+use pgstrata_lab::faults::CATALOGUE;
 use pgstrata_lab::study::{Card, Study};
 use pgstrata_units::Text;
 use serde_json::json;
@@ -52,10 +52,10 @@ pub fn list(args: &ListArgs, terminal: &Terminal) -> anyhow::Result<Ended> {
 fn list_faults(json: bool, terminal: &Terminal) -> anyhow::Result<()> {
     if json {
         let faults: Vec<_> =
-            CATALOG.iter().map(|fault| json!({ "name": fault.name, "summary": fault.summary.en })).collect();
+            CATALOGUE.iter().map(|fault| json!({ "name": fault.name, "summary": fault.summary.en })).collect();
         println!("{}", serde_json::to_string_pretty(&faults)?);
     } else {
-        for fault in CATALOG {
+        for fault in &CATALOGUE {
             println!("{:<24} {}", fault.name, terminal.say(fault.summary));
         }
     }

@@ -189,6 +189,6 @@ fn command_line(args: &RunArgs, seed: u64) -> String {
 
 /// Is the client process of a trial with the fault `kill-client`.
 pub async fn load_worker() -> anyhow::Result<Ended> {
-    pgstrata_lab::worker::serve(&pgstrata_cases::studies()).await?;
+    pgstrata_lab::load::serve_worker(&pgstrata_cases::studies()).await?;
     Ok(Ended::Held)
 }

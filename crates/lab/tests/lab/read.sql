@@ -1,0 +1,3 @@
+-- The wrong way, first half: reads the counter to write it later.
+select value
+from counter.total
