@@ -46,16 +46,6 @@ pub enum Side {
     Measured(f64),
 }
 
-/// Records that have nothing to do with each other.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the records are of two studies, {old} and {new}")]
-pub struct DifferentStudies {
-    /// The study of the old record.
-    pub old: String,
-    /// The study of the new record.
-    pub new: String,
-}
-
 /// Something else that differs: (what, old, new).
 pub type Change = (String, String, String);
 

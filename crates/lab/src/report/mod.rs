@@ -19,10 +19,10 @@ mod table;
 
 use pgstrata_units::Language;
 
+use crate::error::LabError;
 use crate::record::Record;
 use crate::study::Card;
 
-pub use difference::DifferentStudies;
 pub use style::{Meaning, Style};
 
 /// The record for a terminal: the table, and below it all that one must know to believe it.
@@ -53,10 +53,28 @@ pub fn markdown_in(record: &Record, language: Language) -> String {
 ///
 /// # Errors
 /// If the records are not of the same study.
-pub fn compare(before: &Record, after: &Record, style: &Style) -> Result<String, DifferentStudies> {
+pub fn compare(before: &Record, after: &Record, style: &Style) -> Result<String, LabError> {
     if before.study == after.study {
         Ok(difference::render(before, after, *style))
     } else {
-        Err(DifferentStudies { old: before.study.clone(), new: after.study.clone() })
+        Err(LabError::usage(
+            format!("the records are of two studies, {} and {}", before.study, after.study),
+            "name two records of the same study",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_two_studies_are_not_set_side_by_side() {
+        let record = fixture::load();
+        let mut other = record.clone();
+        other.study = "ledger".to_owned();
+        let error = compare(&record, &other, &Style::default()).expect_err("they have nothing in common");
+        assert!(matches!(error, LabError::Usage { .. }), "{error}");
+        assert!(compare(&record, &record, &Style::default()).is_ok());
     }
 }
