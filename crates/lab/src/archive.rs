@@ -274,7 +274,10 @@ fn children(dir: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
 fn folder_parts(folder: &Path) -> Option<(String, String)> {
     let name = folder.file_name()?.to_str()?;
     let (date, host) = (name.get(..10)?, name.get(10..)?.strip_prefix('-')?);
-    let is_date = date.bytes().enumerate().all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+    let is_date = date
+        .bytes()
+        .enumerate()
+        .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
     is_date.then(|| (date.to_owned(), host.to_owned()))
 }
 
@@ -300,7 +303,8 @@ fn date_and_time(started_at: &str) -> (String, String) {
 
 /// Letters, digits, hyphens and dots stay; a host's name comes from outside and must not become a path.
 fn file_name_part(text: &str) -> String {
-    let safe = |character: char| if character.is_ascii_alphanumeric() || "-.".contains(character) { character } else { '_' };
+    let safe =
+        |character: char| if character.is_ascii_alphanumeric() || "-.".contains(character) { character } else { '_' };
     let part: String = text.chars().take(64).map(safe).collect();
     let part = part.trim_start_matches('.');
     if part.is_empty() { "unknown".to_owned() } else { part.to_owned() }

@@ -125,7 +125,14 @@ impl<F: Flush> Handle<F> {
     /// the server is lost at that moment does the deadline end the wait for it, with `Unknown`. Dropping the future
     /// withdraws a queued request; one that is in a flush by then may be carried out.
     pub async fn submit(&self, request: F::Request, deadline: Option<Instant>) -> Result<F::Answer, SubmitError> {
-        let waiter = self.shared.queue.push(request, deadline)?;
+        let waiter = match self.shared.queue.push(request, deadline) {
+            Ok(waiter) => waiter,
+            Err(error) => {
+                // A client that comes again at once must not keep the worker, which may share its thread, from running.
+                tokio::task::consume_budget().await;
+                return Err(error);
+            }
+        };
         // The worker drops a ticket without answer only when it is torn down in the middle of a flush.
         waiter.await.unwrap_or(Err(SubmitError::Unknown))
     }

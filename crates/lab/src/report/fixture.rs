@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use pgstrata_stats::{
-    Better, ClaimVerdict, LatencyHistogram, Moment, Pair, RunValidity, SentinelReading, Settings, compare, judge_control,
+    Better, ClaimVerdict, LatencyHistogram, Moment, Pair, RunValidity, SentinelReading, Settings, compare,
+    judge_control,
 };
 use pgstrata_units::SystemId;
 use rand::{Rng, RngExt, SeedableRng};
@@ -84,7 +85,8 @@ pub fn record() -> Record {
         format: RECORD_FORMAT,
         system: SystemId::known("09-01"),
         study: "flash-sale".to_owned(),
-        command: "pgstrata run flash-sale --preset full --faults kill-postmaster:3,disconnect-after-send:2 --seed 7".to_owned(),
+        command: "pgstrata run flash-sale --preset full --faults kill-postmaster:3,disconnect-after-send:2 --seed 7"
+            .to_owned(),
         preset: Preset::Full,
         seed: 7,
         started_at: "2025-01-01T12:00:00Z".to_owned(),
@@ -149,11 +151,7 @@ fn window(shape: &Shape, speed: f64, random: &mut ChaCha8Rng) -> TrialRecord {
         server_cpu_us_per_accepted: Some(rounded(shape.server_cpu_us * 40.0 / 39.0)),
         wal_bytes_per_op: Some(rounded(shape.wal_bytes * wobble(0.01, random))),
         lock_wait_us_per_op: Some(rounded(shape.lock_wait_us * wobble(0.1, random))),
-        timeline: vec![(
-            u32::try_from(decided - rejected).expect("small"),
-            u32::try_from(rejected).expect("small"),
-            0,
-        )],
+        timeline: vec![(u32::try_from(decided - rejected).expect("small"), u32::try_from(rejected).expect("small"), 0)],
         faults: Vec::new(),
         evaluations_during: 0,
         violations: Vec::new(),
@@ -178,7 +176,8 @@ fn proof(shape: &Shape, random: &mut ChaCha8Rng) -> TrialRecord {
     let sums = trial.timeline.iter().fold([0_u64; 3], |sum, slice| {
         [sum[0] + u64::from(slice.0), sum[1] + u64::from(slice.1), sum[2] + u64::from(slice.2)]
     });
-    trial.counts = OutcomeCounts { ok: sums[0], rejected: sums[1], failed: sums[2] / 3, unknown: sums[2] - sums[2] / 3 };
+    trial.counts =
+        OutcomeCounts { ok: sums[0], rejected: sums[1], failed: sums[2] / 3, unknown: sums[2] - sums[2] / 3 };
     trial.retries = retries(shape, sums[0]);
     trial.failures = BTreeMap::from([("the server closed the connection".to_owned(), trial.counts.failed)]);
     trial.evaluations_during = 17;
@@ -186,7 +185,8 @@ fn proof(shape: &Shape, random: &mut ChaCha8Rng) -> TrialRecord {
         trial.violations = violations();
     }
     if shape.name == "coalesced" {
-        trial.figures = vec![Figure { name: "batch_size_mean".to_owned(), value: 2_847.0, unit: "requests".to_owned() }];
+        trial.figures =
+            vec![Figure { name: "batch_size_mean".to_owned(), value: 2_847.0, unit: "requests".to_owned() }];
     }
     trial
 }
@@ -221,12 +221,7 @@ fn violations() -> Vec<Violation> {
 
 fn fault(name: &str, at_ms: f64, recovery_ms: f64) -> FaultRecord {
     let achieved = if name == "kill-postmaster" { "9 processes ended" } else { "1 of 32 sessions cut" };
-    FaultRecord {
-        fault: name.to_owned(),
-        at_ms,
-        healed_ms: Some(at_ms + recovery_ms),
-        achieved: achieved.to_owned(),
-    }
+    FaultRecord { fault: name.to_owned(), at_ms, healed_ms: Some(at_ms + recovery_ms), achieved: achieved.to_owned() }
 }
 
 /// Twenty seconds: nothing is decided while the server is away, and the stock runs out after sixteen.
@@ -236,7 +231,9 @@ fn timeline(shape: &Shape, faults: &[FaultRecord], random: &mut ChaCha8Rng) -> V
         .map(|slice| {
             let at = (slice * TIMELINE_SLICE_MS) as f64;
             let away = faults.iter().find(|fault| {
-                fault.fault == "kill-postmaster" && at >= fault.at_ms && fault.healed_ms.is_some_and(|healed| at < healed)
+                fault.fault == "kill-postmaster"
+                    && at >= fault.at_ms
+                    && fault.healed_ms.is_some_and(|healed| at < healed)
             });
             let rate = per_second(shape, 0.8, random) as f64 * TIMELINE_SLICE_MS as f64 / 1e3;
             let whole = whole(rate);
@@ -324,7 +321,9 @@ fn claims(comparisons: &[ComparisonRecord]) -> Vec<ClaimRecord> {
             "At 20 000 arrivals a second the 99th percentile of latency is at most 25 ms.",
             25.0,
             "ms",
-            ClaimVerdict::Inconclusive { why: "other processes took 14 % of the processors during the load".to_owned() },
+            ClaimVerdict::Inconclusive {
+                why: "other processes took 14 % of the processors during the load".to_owned(),
+            },
         ),
     ]
 }
@@ -373,7 +372,11 @@ fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the fixture's numbers are small and positive")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the fixture's numbers are small and positive"
+)]
 fn whole(value: f64) -> u32 {
     value.round() as u32
 }

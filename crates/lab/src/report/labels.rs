@@ -44,10 +44,8 @@ pub const LOCK_WAIT: Text = text("lock wait/op", "锁等待/操作");
 pub const OUTCOMES: Text = text("ok/rejected/ failed/unknown", "成功/拒绝/ 失败/未知");
 pub const BASELINE: Text = text("baseline", "基准");
 pub const VIOLATED: Text = text("violated {ids}", "违反 {ids}");
-pub const HIDDEN_COLUMNS: Text = text(
-    "{count} columns hidden for want of width: {names}",
-    "终端太窄，隐藏了 {count} 列：{names}",
-);
+pub const HIDDEN_COLUMNS: Text =
+    text("{count} columns hidden for want of width: {names}", "终端太窄，隐藏了 {count} 列：{names}");
 
 // Headings of the terminal report.
 pub const VIOLATIONS: Text = text("Broken invariants", "被破坏的不变式");
@@ -62,14 +60,16 @@ pub const SEED: Text = text("Seed", "随机种子");
 pub const COMMAND: Text = text("Again", "重现");
 
 // Sentences.
-pub const NO_VIOLATIONS: Text = text("every invariant held in all {trials} trials", "全部 {trials} 次试验中，所有不变式均成立");
+pub const NO_VIOLATIONS: Text =
+    text("every invariant held in all {trials} trials", "全部 {trials} 次试验中，所有不变式均成立");
 pub const ROWS_IN_TRIALS: Text = text("{count} rows, {trials} trials", "{count} 行，{trials} 次试验");
 pub const MORE_WITNESSES: Text = text("and {count} more", "另有 {count} 行");
 pub const FAULT_LINE: Text = text("{count} × {fault}", "{count} × {fault}");
 pub const RECOVERY: Text = text("median recovery {time}", "恢复时间中位数 {time}");
 pub const UNHEALED: Text = text("{count} not recovered", "{count} 次未恢复");
 pub const NO_FAULTS: Text = text("none", "无");
-pub const CONTROL_CLEAN: Text = text("{arm} against itself {ratio}, {pairs} pairs: no bias", "{arm} 与自身对比 {ratio}，{pairs} 对：无偏差");
+pub const CONTROL_CLEAN: Text =
+    text("{arm} against itself {ratio}, {pairs} pairs: no bias", "{arm} 与自身对比 {ratio}，{pairs} 对：无偏差");
 pub const CONTROL_BIASED: Text = text(
     "{arm} against itself {ratio}, {pairs} pairs: biased, so no difference is claimed",
     "{arm} 与自身对比 {ratio}，{pairs} 对：存在偏差，因此不作任何差异结论",
@@ -84,8 +84,12 @@ pub const TARGET: Text = text("target {target}", "目标 {target}");
 pub const MEASURED: Text = text("measured", "实测");
 pub const VALID: Text = text("the machine stood still enough for the figures to count", "机器足够稳定，数据有效");
 pub const INVALID: Text = text("the figures do not count", "数据无效");
-pub const MACHINE_LINE: Text = text("{cpu} × {cpus}, {memory}, {kernel}, load {load}", "{cpu} × {cpus}，{memory}，{kernel}，负载 {load}");
-pub const RUN_LINE: Text = text("{study} ({system}), preset {preset}, {started}, {seconds}", "{study}（{system}），预设 {preset}，{started}，{seconds}");
+pub const MACHINE_LINE: Text =
+    text("{cpu} × {cpus}, {memory}, {kernel}, load {load}", "{cpu} × {cpus}，{memory}，{kernel}，负载 {load}");
+pub const RUN_LINE: Text = text(
+    "{study} ({system}), preset {preset}, {started}, {seconds}",
+    "{study}（{system}），预设 {preset}，{started}，{seconds}",
+);
 pub const ATTACHED: Text = text("attached", "外接");
 pub const PRIVATE: Text = text("private", "私有");
 
@@ -108,7 +112,10 @@ pub const PLOT_LATENCY_NOTE: Text = text(
     "自预定开始时刻计；其上样本不足十个处，曲线终止",
 );
 pub const PLOT_TIMELINE: Text = text("Operations over time, faults marked", "操作随时间的变化，标出故障");
-pub const PLOT_TIMELINE_NOTE: Text = text("operations per second; ▼ a fault, shaded until the system was whole again", "每秒操作数；▼ 为故障，阴影持续到系统恢复");
+pub const PLOT_TIMELINE_NOTE: Text = text(
+    "operations per second; ▼ a fault, shaded until the system was whole again",
+    "每秒操作数；▼ 为故障，阴影持续到系统恢复",
+);
 pub const SECONDS: Text = text("seconds since the trial’s start", "试验开始后的秒数");
 pub const ACCEPTED: Text = text("accepted", "接受");
 pub const REJECTED: Text = text("rejected", "拒绝");
@@ -136,7 +143,8 @@ pub const NOT_PAIRED: Text = text(
 pub const TOO_FEW_WINDOWS: Text = text("too few windows", "窗口太少");
 pub const ONLY_IN_ONE: Text = text("only in one record", "仅在一份记录中");
 pub const CHANGED: Text = text("What else differs", "其他不同之处");
-pub const NOTHING_CHANGED: Text = text("machine, build, servers, settings and load are the same", "机器、构建、服务器、设置和负载均相同");
+pub const NOTHING_CHANGED: Text =
+    text("machine, build, servers, settings and load are the same", "机器、构建、服务器、设置和负载均相同");
 
 // The page.
 pub const SKIP: Text = text("Skip to the results", "跳到结果");
@@ -150,7 +158,10 @@ pub const PLOTS: Text = text("Plots", "图");
 pub const EVIDENCE: Text = text("Evidence", "证据");
 pub const WITNESS_CAPTION: Text = text("Rows that break {id}", "违反 {id} 的行");
 pub const INVARIANT_SQL: Text = text("The query that must return no rows", "必须不返回任何行的查询");
-pub const CHECKED_BY_HISTORY: Text = text("Checked against the history of acknowledged outcomes, not by one query.", "依据已确认结果的历史检查，而非单条查询。");
+pub const CHECKED_BY_HISTORY: Text = text(
+    "Checked against the history of acknowledged outcomes, not by one query.",
+    "依据已确认结果的历史检查，而非单条查询。",
+);
 pub const INVARIANTS_HELD: Text = text("Invariants that held", "成立的不变式");
 pub const FAULTS_CAPTION: Text = text("Faults by arm and kind", "按方案与种类统计的故障");
 pub const FAULT: Text = text("fault", "故障");
@@ -178,7 +189,8 @@ pub const BUILD: Text = text("pgstrata", "pgstrata");
 pub const STARTED: Text = text("started", "开始时间");
 pub const TOOK: Text = text("took", "用时");
 pub const REPRODUCE: Text = text("Get it again", "重现");
-pub const REPRODUCE_NOTE: Text = text("The seed is part of the command; the machine is not.", "命令包含随机种子，但不包含机器。");
+pub const REPRODUCE_NOTE: Text =
+    text("The seed is part of the command; the machine is not.", "命令包含随机种子，但不包含机器。");
 pub const RAW: Text = text("Raw record", "原始记录");
 pub const RAW_SHOW: Text = text("Show the JSON of this run", "显示本次运行的 JSON");
 pub const RAW_DOWNLOAD: Text = text("Download the JSON", "下载 JSON");
@@ -192,7 +204,8 @@ pub const HEADLINE_FASTER: Text = text(
 );
 pub const HEADLINE_ALONE: Text = text("{arm} decided {rate} operations per second", "{arm} 每秒决定 {rate} 个操作");
 pub const HEADLINE_NONE: Text = text("no arm has a throughput figure", "没有方案给出吞吐量数据");
-pub const STATUS_INVARIANTS: Text = text("{held} of {all} arms broke no invariant", "{all} 个方案中 {held} 个未违反任何不变式");
+pub const STATUS_INVARIANTS: Text =
+    text("{held} of {all} arms broke no invariant", "{all} 个方案中 {held} 个未违反任何不变式");
 pub const STATUS_CLAIMS: Text = text("{held} of {all} claims held", "{all} 个目标中 {held} 个达成");
 pub const STATUS_FAULTS: Text = text("{count} faults injected", "注入 {count} 次故障");
 pub const STATUS_VALID: Text = text("run valid", "运行有效");

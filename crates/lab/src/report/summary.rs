@@ -207,10 +207,7 @@ impl<'a> Summary<'a> {
     /// The arm with the highest throughput among those that broke nothing.
     #[must_use]
     pub fn fastest(&self) -> Option<&ArmSummary<'a>> {
-        self.arms
-            .iter()
-            .filter(|arm| arm.throughput.is_some())
-            .max_by(|a, b| a.median().total_cmp(&b.median()))
+        self.arms.iter().filter(|arm| arm.throughput.is_some()).max_by(|a, b| a.median().total_cmp(&b.median()))
     }
 
     /// Whether a claim was missed, or an invariant broke in an arm of which that was not expected.
@@ -224,7 +221,10 @@ impl<'a> Summary<'a> {
     #[must_use]
     pub fn minimal_detectable(&self) -> Option<f64> {
         let of_arms = self.arms.iter().filter_map(|arm| arm.ratio);
-        of_arms.chain(self.control.iter().map(|control| control.ratio)).map(|ratio| ratio.minimal_detectable).reduce(f64::max)
+        of_arms
+            .chain(self.control.iter().map(|control| control.ratio))
+            .map(|ratio| ratio.minimal_detectable)
+            .reduce(f64::max)
     }
 }
 
@@ -304,7 +304,9 @@ pub const fn preset_name(preset: Preset) -> &'static str {
 
 /// Windows that no fault disturbed: those of the comparison, or where there is none those of the claims.
 fn undisturbed(trials: &[TrialRecord]) -> Vec<&TrialRecord> {
-    let of = |purpose| trials.iter().filter(move |trial| trial.purpose == purpose && trial.seconds > 0.0).collect::<Vec<_>>();
+    let of = |purpose| {
+        trials.iter().filter(move |trial| trial.purpose == purpose && trial.seconds > 0.0).collect::<Vec<_>>()
+    };
     let compared = of(TrialPurpose::Comparison);
     if compared.is_empty() { of(TrialPurpose::Claim) } else { compared }
 }

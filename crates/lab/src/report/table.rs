@@ -168,8 +168,11 @@ fn faults(summary: &Summary<'_>, page: &mut Page<'_>) {
             .faults
             .iter()
             .map(|fault| {
-                let mut parts =
-                    vec![fill(labels::FAULT_LINE, style.language, &[("count", &fault.count.to_string()), ("fault", fault.fault)])];
+                let mut parts = vec![fill(
+                    labels::FAULT_LINE,
+                    style.language,
+                    &[("count", &fault.count.to_string()), ("fault", fault.fault)],
+                )];
                 if let Some(recovery) = fault.recovery_us_median {
                     parts.push(fill(labels::RECOVERY, style.language, &[("time", &number::duration_us(recovery))]));
                 }
@@ -287,7 +290,8 @@ fn origin(record: &Record, page: &mut Page<'_>) {
 /// `PostgreSQL 15.18, fsync=on synchronous_commit=on …`, the settings that decide durability first.
 #[must_use]
 pub fn settings_line(server: &ServerRecord) -> String {
-    let settings: Vec<String> = ordered_settings(server).iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let settings: Vec<String> =
+        ordered_settings(server).iter().map(|(name, value)| format!("{name}={value}")).collect();
     format!("{}, {}", server.version, settings.join(" "))
 }
 
@@ -302,7 +306,15 @@ pub fn ordered_settings(server: &ServerRecord) -> Vec<(&str, &str)> {
 
 /// The width of the labels left of the last lines.
 fn label_width(style: &Style) -> usize {
-    let all = [labels::CONTROL, labels::DETECTABLE, labels::VALIDITY, labels::MACHINE, labels::SETTINGS, labels::SEED, labels::COMMAND];
+    let all = [
+        labels::CONTROL,
+        labels::DETECTABLE,
+        labels::VALIDITY,
+        labels::MACHINE,
+        labels::SETTINGS,
+        labels::SEED,
+        labels::COMMAND,
+    ];
     all.iter().map(|label| columns(&style.label(*label))).max().unwrap_or(0)
 }
 

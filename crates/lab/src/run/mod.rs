@@ -112,7 +112,8 @@ impl<'a> Runner<'a> {
         interrupt: &'a CancellationToken,
     ) -> Result<Self, LabError> {
         let card = spec.study.card();
-        let arm_record = |arm: &&'static Arm| ArmRecord { arm: arm.name.to_owned(), kind: arm.kind, trials: Vec::new() };
+        let arm_record =
+            |arm: &&'static Arm| ArmRecord { arm: arm.name.to_owned(), kind: arm.kind, trials: Vec::new() };
         let record = Record {
             format: RECORD_FORMAT,
             system: card.id,

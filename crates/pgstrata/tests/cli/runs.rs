@@ -30,7 +30,8 @@ fn all_arms_side_by_side_under_a_crash_hold_and_the_broken_one_is_caught() {
     assert_eq!(status, Some(0), "{stderr}");
     assert_eq!(record.servers[0].settings["fsync"], "on");
     for arm in &record.arms {
-        let crashes = arm.trials.iter().flat_map(|trial| &trial.faults).filter(|fault| fault.fault == "kill-postmaster");
+        let crashes =
+            arm.trials.iter().flat_map(|trial| &trial.faults).filter(|fault| fault.fault == "kill-postmaster");
         assert_eq!(crashes.count(), 1, "{}", arm.arm);
         assert!(arm.trials.iter().any(|trial| trial.counts.ok > 0), "{} sold nothing", arm.arm);
     }
@@ -73,7 +74,17 @@ fn a_client_process_that_is_killed_loses_and_doubles_nothing() {
 fn several_servers_share_the_products() {
     let home = Home::new();
     let output = home.run(&[
-        "run", "flash-sale", "--arms", "coalesced", "--servers", "2", "--preset", "ci", "--faults", "none", "--json",
+        "run",
+        "flash-sale",
+        "--arms",
+        "coalesced",
+        "--servers",
+        "2",
+        "--preset",
+        "ci",
+        "--faults",
+        "none",
+        "--json",
     ]);
     let (status, _, stderr) = parts(&output);
     assert_eq!(status, Some(0), "{stderr}");

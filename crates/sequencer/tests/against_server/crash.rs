@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use pgstrata_pg::Cluster;
 use pgstrata_sequencer::{Handle, Settings, SubmitError};
 
-use crate::support::{Hit, Hits, PATIENCE, assert_consistent, eventually, server, server_with, session, start, stored};
+use crate::support::{
+    Hit, Hits, PATIENCE, assert_consistent, eventually, restart, server, server_with, session, start, stored,
+};
 
 /// What clients were told, by key.
 #[derive(Default)]
@@ -36,6 +38,7 @@ impl Clients {
                     match handle.submit(Hit::new(key), None).await {
                         Ok(answered) => told.accepted.push(answered),
                         Err(SubmitError::Unknown) => told.unknown.push(key),
+                        Err(SubmitError::Stopped) => break,
                         Err(error) => told.not_written.push((key, error)),
                     }
                 }
@@ -82,8 +85,7 @@ async fn killing_the_server_loses_no_acknowledged_request_and_leaves_nobody_wait
         let progress = format!("select total > {before} + 37 * {kill} from counter");
         eventually(&watcher, &progress).await;
         drop(watcher);
-        server.crash().await.expect("a crash");
-        server.start().await.expect("a start");
+        restart(&mut server).await;
     }
     let watcher = session(&server).await;
     let before = sequencer.figures().requests;
