@@ -81,7 +81,7 @@ fn convict<'a>(
 }
 
 /// The lines that are not inside a code block, with their indices.
-fn outside_fences(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn outside_fences(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut fenced = false;
     text.lines().enumerate().filter(move |(_, line)| {
         let fence = line.trim_start().starts_with("```");
