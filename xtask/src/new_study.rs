@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::report::Outcome;
 use crate::tree::Tree;
-use crate::{cargo, tidy};
+use crate::{cargo, template, tidy};
 
 /// What is asked for.
 #[derive(Args)]
@@ -52,7 +52,7 @@ impl Module {
     }
 }
 
-/// The template files: in the study's folder, then the pages in the book.
+/// The files of the study's folder. Its pages in the book are made from the book's own template.
 const SOURCES: &[(&str, &str)] = &[
     ("mod.rs", include_str!("../templates/study/mod.rs.template")),
     ("schema.sql", include_str!("../templates/study/schema.sql.template")),
@@ -62,14 +62,6 @@ const SOURCES: &[(&str, &str)] = &[
     ("write.sql", include_str!("../templates/study/write.sql.template")),
     ("i1_total_is_additions.sql", include_str!("../templates/study/i1_total_is_additions.sql.template")),
     ("additions.sql", include_str!("../templates/study/additions.sql.template")),
-];
-const PAGES: &[(&str, &str)] = &[
-    ("requirements.md", include_str!("../templates/study/pages/requirements.md.template")),
-    ("design.md", include_str!("../templates/study/pages/design.md.template")),
-    ("schema.md", include_str!("../templates/study/pages/schema.md.template")),
-    ("verification.md", include_str!("../templates/study/pages/verification.md.template")),
-    ("performance.md", include_str!("../templates/study/pages/performance.md.template")),
-    ("operations.md", include_str!("../templates/study/pages/operations.md.template")),
 ];
 
 /// Makes the study in the repository.
@@ -127,19 +119,23 @@ fn plan(tree: &Tree, module: Module, name: &str, id: &str) -> Result<Vec<(String
     ensure!(!tree.has(&format!("{folder}/src/{snake}")), "{folder}/src/{snake} is there already");
 
     let kind: String = words.iter().map(|word| capital(word)).collect();
-    let fill = |template: &str| {
-        let title = words.join(" ");
-        template
-            .replace("@id@", id)
+    let title = format!("{id} {}", capital(&words.join(" ")));
+    let fill = |text: &str| {
+        text.replace("@id@", id)
             .replace("@kebab@", name)
             .replace("@snake@", &snake)
             .replace("@Type@", &kind)
-            .replace("@Name@", &capital(&title))
-            .replace("@name@", &title)
+            .replace("@name@", &words.join(" "))
     };
     let mut files = vec![(library, registered(registry, &snake, &kind)?)];
     files.extend(SOURCES.iter().map(|(file, text)| (format!("{folder}/src/{snake}/{file}"), fill(text))));
-    files.extend(PAGES.iter().map(|(file, text)| (format!("book/{folder}/{name}/{file}"), fill(text))));
+    let pages = template::pages(tree);
+    ensure!(!pages.is_empty(), "{} lists no pages", template::TEMPLATE);
+    for language in &template::LANGUAGES {
+        let shelf = format!("{}/{folder}/{name}", language.root);
+        let page = |page: &template::Page| (format!("{shelf}/{}.md", page.name), page.skeleton(&title, language));
+        files.extend(pages.iter().map(page));
+    }
     Ok(files)
 }
 
@@ -208,6 +204,10 @@ mod tests {
         Tree::planted(&[
             ("cases/src/lib.rs", LIBRARY),
             ("cases/src/flash_sale/mod.rs", "//! Sale.\nconst ID: SystemId = SystemId::known(\"09-01\");\n"),
+            (
+                template::TEMPLATE,
+                "## `operations`: operations / 运维\n| Settings | 设置 | What to set. | 设置什么。 |\n",
+            ),
         ])
     }
 
@@ -219,9 +219,11 @@ mod tests {
         assert!(library.contains("pub mod flash_sale;\npub mod social_network;\n"), "{library}");
         assert!(library.contains("vec![Arc::new(flash_sale::FlashSale), Arc::new(social_network::SocialNetwork)]"));
         assert!(text("cases/src/social_network/mod.rs").is_some_and(|text| text.contains("\"09-02\"")));
-        assert!(
-            text("book/cases/social-network/operations.md").is_some_and(|text| text.starts_with("# Social network"))
+        assert_eq!(
+            text("book/cases/social-network/operations.md"),
+            Some("# 09-02 Social network: operations\n\n## Settings\n\nWhat to set.\n")
         );
+        assert!(text("book/zh/cases/social-network/operations.md").is_some_and(|text| text.contains("\n## 设置\n")));
         assert!(files.iter().all(|(_, text)| !text.contains('@')), "a placeholder is left");
     }
 

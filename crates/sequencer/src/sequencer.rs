@@ -30,6 +30,10 @@ impl<F: Flush> Sequencer<F> {
     ///
     /// The connection must be the server's own session: behind a proxy that shares sessions between transactions
     /// neither the lock nor the settings would stay.
+    ///
+    /// # Panics
+    ///
+    /// When `queue_limit`, `batch_limit` or `attempt_limit` is zero.
     pub async fn start(endpoint: pg::Endpoint, flush: F, settings: Settings) -> Result<Self, StartError> {
         assert!(settings.queue_limit > 0 && settings.batch_limit > 0, "a queue and a batch hold at least one request");
         assert!(settings.attempt_limit > 0, "a flush is tried at least once");

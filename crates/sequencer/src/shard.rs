@@ -328,16 +328,20 @@ async fn relock(session: &pg::Session, shard: i32, epoch: i64, predecessor: Back
     if find_holder(session, shard).await?.is_some_and(|holder| holder.backend == predecessor) {
         end_backend(session, shard, predecessor.pid).await?;
     }
-    if wait_for_lock(session, shard, RENEW_LOCK_LIMIT).await? {
-        return Ok(());
+    let began = Instant::now();
+    while began.elapsed() < RENEW_LOCK_LIMIT {
+        // If another instance has the lock, it has begun an epoch or is about to.
+        let current = session.query_opt(include_str!("sql/current_epoch.sql"), &[&shard]).await;
+        let current: Option<i64> = current.map_err(pg::Error::from)?.map(|row| get(&row, 0)).transpose()?;
+        if current != Some(epoch) {
+            return Err(RenewError::Deposed);
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+        if try_lock(session, shard).await? {
+            return Ok(());
+        }
     }
-    let current = session.query_opt(include_str!("sql/current_epoch.sql"), &[&shard]).await.map_err(pg::Error::from)?;
-    let ours = current.is_some_and(|row| row.try_get(0).is_ok_and(|current: i64| current == epoch));
-    Err(if ours {
-        RenewError::Failed(timed_out("take the shard's lock again", RENEW_LOCK_LIMIT))
-    } else {
-        RenewError::Deposed
-    })
+    Err(RenewError::Failed(timed_out("take the shard's lock again", RENEW_LOCK_LIMIT)))
 }
 
 struct Holder {

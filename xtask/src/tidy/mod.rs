@@ -58,6 +58,7 @@ const TEXT_RULES: &[Rule<Tree>] = &[
     ("registry host", places::registry_hosts),
     ("dead link", places::dead_links),
     ("systems", systems::listed),
+    ("headings", systems::headings),
 ];
 
 /// Rules over what `cargo metadata` says.

@@ -13,6 +13,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
 
+use crate::archive;
 use crate::error::LabError;
 use crate::faults::FaultPlan;
 use crate::machine;
@@ -89,6 +90,8 @@ pub async fn run(
     }
     outcome?;
     runner.record.seconds = started.elapsed().as_secs_f64();
+    // Before anything is shown, so that what is shown is what is kept.
+    archive::thin(&mut runner.record);
     Ok(runner.record)
 }
 

@@ -39,7 +39,7 @@ pub fn record(command: &RecordCommand, terminal: &Terminal) -> anyhow::Result<En
         }
         RecordCommand::Compare { before, after } => {
             let (before, after) = (archive::load(before)?, archive::load(after)?);
-            print!("{}", report::compare(&before, &after, &terminal.style()));
+            print!("{}", report::compare(&before, &after, &terminal.style())?);
         }
     }
     Ok(Ended::Held)
