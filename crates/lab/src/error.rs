@@ -66,3 +66,27 @@ impl From<PlanError> for LabError {
         Self::usage(error.to_string(), error.hint())
     }
 }
+
+/// The name among `known` that `wanted` was probably meant to be, by edit distance of at most two.
+#[must_use]
+pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::levenshtein(wanted, name), name))
+        .filter(|(distance, _)| *distance <= 2)
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_name_is_recognised_and_a_strange_one_is_not() {
+        let known = ["naive", "coalesced", "tokens"];
+        assert_eq!(nearest("niave", known), Some("naive"));
+        assert_eq!(nearest("coalesce", known), Some("coalesced"));
+        assert_eq!(nearest("zebra", known), None);
+    }
+}

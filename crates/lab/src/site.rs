@@ -25,7 +25,7 @@ pub struct Server {
     /// The server itself when it is ours to stop and kill; none when attached.
     pub cluster: Option<Arc<Mutex<Cluster>>>,
     /// Where faults take hold of it.
-    pub points: FaultPoints,
+    pub faults: FaultPoints,
 }
 
 /// Which servers to use.
@@ -121,8 +121,8 @@ impl Server {
         let kit = FaultKit::prepare(plan, &mut spec)?;
         let cluster = Cluster::create(spec).await?;
         let control = cluster.endpoint().with_application_name(APPLICATION_NAME);
-        let (endpoint, points) = kit.attach(&control)?;
-        Ok(Self { endpoint, control, cluster: Some(Arc::new(Mutex::new(cluster))), points })
+        let (endpoint, faults) = kit.attach(&control)?;
+        Ok(Self { endpoint, control, cluster: Some(Arc::new(Mutex::new(cluster))), faults })
     }
 
     /// Attaches to a server that is there.
@@ -130,13 +130,13 @@ impl Server {
         let control = control.with_application_name(APPLICATION_NAME);
         // Found out now, where the user is told, and not by the first client.
         control.connect().await?;
-        let (endpoint, points) = FaultKit::for_attached(plan).attach(&control)?;
-        Ok(Self { endpoint, control, cluster: None, points })
+        let (endpoint, faults) = FaultKit::for_attached(plan).attach(&control)?;
+        Ok(Self { endpoint, control, cluster: None, faults })
     }
 
     /// A server that is not ours and has no faults: clients and control go the same way.
     #[must_use]
     pub fn plain(endpoint: Endpoint) -> Self {
-        Self { control: endpoint.clone(), endpoint, cluster: None, points: FaultPoints::default() }
+        Self { control: endpoint.clone(), endpoint, cluster: None, faults: FaultPoints::default() }
     }
 }

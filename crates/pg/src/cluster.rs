@@ -21,6 +21,7 @@ use crate::launch;
 use crate::process::{CpuTime, Pid, tree_cpu};
 use crate::server_log::ServerLog;
 use crate::server_process::ServerProcess;
+use crate::shared_memory::SharedMemory;
 use crate::spec::ClusterSpec;
 use crate::template::Template;
 use crate::user::ServerUser;
@@ -76,8 +77,12 @@ pub struct Cluster {
     pub(crate) log: ServerLog,
     pub(crate) port: u16,
     pub(crate) password: Option<String>,
-    /// Whether the role has been given the password; a new cluster is asked once.
+    /// Whether the role in the database has this password.
     pub(crate) password_is_set: bool,
+    /// Whether it has run, so that endpoints with its port may be about.
+    pub(crate) has_run: bool,
+    /// Shared memory of the current or last run.
+    shared_memory: SharedMemory,
     preload: Option<PathBuf>,
     /// Processor time of earlier runs of the server.
     cpu_before: CpuTime,
@@ -119,6 +124,8 @@ impl Cluster {
             port,
             password,
             password_is_set: false,
+            has_run: false,
+            shared_memory: SharedMemory::default(),
             preload,
             cpu_before: CpuTime::ZERO,
             cpu_told: AtomicU64::new(0),
@@ -161,6 +168,13 @@ impl Cluster {
     #[must_use]
     pub fn postmaster(&self) -> Option<Pid> {
         self.running().map(ServerProcess::pid)
+    }
+
+    /// Its random name on this machine: the setting `cluster_name`, and for a standby the name that the primary knows it
+    /// by in `pg_stat_replication` and `pg_replication_slots`. Letters, digits and underscores.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.home.cluster_name()
     }
 
     /// The server's version.
@@ -254,11 +268,14 @@ impl Cluster {
             if let Err(error) = self.cpu() {
                 tracing::debug!(error = %error, "the server's processor time is not known");
             }
+            // So is the memory that they share.
+            let now = self.look_at_shared_memory(process.pid());
             let fail = |source| Error::new("crash the server", Kind::Io(source));
             process.signal(Signal::SIGKILL).map_err(fail)?;
             if process.wait(KILL_LIMIT).await.is_none() {
                 return Err(Error::new("crash the server", Kind::Timeout { limit_ms: KILL_LIMIT.as_millis() }));
             }
+            self.shared_memory.extend(now);
         }
         self.clear_processes().await?;
         self.forget_process();
@@ -309,6 +326,25 @@ impl Cluster {
 
     pub(crate) fn preload(&self) -> Option<&Path> {
         self.preload.as_deref()
+    }
+
+    /// Notes what would have to be freed if this run were killed and never followed by another.
+    pub(crate) fn note_shared_memory(&mut self) {
+        if let Some(pid) = self.postmaster() {
+            self.shared_memory = self.look_at_shared_memory(pid);
+            self.shared_memory.note_in(self.home.path());
+        }
+    }
+
+    fn look_at_shared_memory(&self, postmaster: Pid) -> SharedMemory {
+        let processes = self.home.family().members().unwrap_or_default();
+        SharedMemory::of(postmaster, &processes, self.home.data(), &self.user)
+    }
+
+    /// Logs in by TCP as on another cluster, of which this is going to be a copy.
+    pub(crate) fn take_password_of(&mut self, other: &Self) {
+        self.password.clone_from(&other.password);
+        self.password_is_set = other.password_is_set;
     }
 
     /// The error of a server that ended, with the last words of its log.
@@ -376,7 +412,10 @@ impl Cluster {
                 process.wait_blocking(KILL_LIMIT);
             }
         }
-        family.wait_gone(ORPHAN_GRACE, KILL_LIMIT).map(drop)
+        if family.wait_gone(ORPHAN_GRACE, KILL_LIMIT)? {
+            self.shared_memory.free();
+        }
+        Ok(())
     }
 }
 

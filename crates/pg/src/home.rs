@@ -169,7 +169,8 @@ impl Drop for Home {
 
 /// The `cluster_name` of the server with this id.
 pub(crate) fn cluster_name(id: &str) -> String {
-    format!("pgstrata-{id}")
+    // An identifier that needs no quotes, since it is also the name of a standby and of its slot.
+    format!("pgstrata_{id}")
 }
 
 /// Removes directories with what is in them; what is not there is fine, anything else is traced.

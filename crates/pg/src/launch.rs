@@ -32,7 +32,7 @@ const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103
 /// Starts the server of a cluster, with another port if the one chosen by us is taken.
 pub(crate) async fn start(cluster: &mut Cluster) -> Result<(), Error> {
     // A port that was asked for, or that endpoints given away already name, must not change.
-    let may_change = cluster.spec.tcp && cluster.spec.port.is_none() && !cluster.password_is_set;
+    let may_change = cluster.spec.tcp && cluster.spec.port.is_none() && !cluster.has_run;
     for _ in 1..PORT_TRIES {
         match try_start(cluster).await {
             Err(error) if may_change && matches!(error.kind(), Kind::PortInUse { .. }) => {
@@ -59,6 +59,8 @@ async fn try_start(cluster: &mut Cluster) -> Result<(), Error> {
         cluster.crash().await?;
         return ready;
     }
+    cluster.has_run = true;
+    cluster.note_shared_memory();
     check_preload(cluster, log_begin)?;
     set_password(cluster).await
 }

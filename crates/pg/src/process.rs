@@ -158,6 +158,11 @@ impl ProcessIdentity {
     }
 }
 
+/// The process that started this one, or took it over; [`Kind::NoProcess`] when it is gone. Linux only.
+pub fn parent_of(pid: Pid) -> Result<Pid, Error> {
+    Ok(stat_of(pid)?.parent)
+}
+
 /// CPU time of this process so far, all threads, ended ones included.
 pub fn self_cpu() -> Result<CpuTime, Error> {
     read_clock(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_err(|errno| failed("read our own CPU clock", errno))
@@ -371,6 +376,7 @@ mod tests {
         let own = of_process(pid).expect("it lives");
         let tree = tree_cpu(pid).expect("it lives");
         assert!(own > CpuTime::ZERO);
+        assert_eq!(parent_of(pid).expect("it lives"), Pid::this());
         assert!(tree > own, "the reaped grandchild counts: {tree} > {own}");
         assert!(tree_cpu(Pid::this()).expect("we live") >= tree, "and all of it is part of this process's tree");
         assert!(identity.exists());

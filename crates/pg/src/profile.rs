@@ -46,7 +46,7 @@ macro_rules! with_common {
             ),
             #[cfg(target_os = "macos")]
             set("wal_sync_method", "fsync_writethrough", "the default leaves commits in the drive's own cache"),
-            set("timezone", "UTC", "records of different machines can be compared"),
+            set("TimeZone", "UTC", "records of different machines can be compared"),
             set("log_timezone", "UTC", "log lines can be put beside our own times"),
             set("lc_messages", "C", "errors are recognised in the log by their English text"),
             $($own),*
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn durable_touches_nothing_that_durability_depends_on() {
-        let harmless = ["recovery_init_sync_method", "wal_sync_method", "timezone", "log_timezone", "lc_messages"];
+        let harmless = ["recovery_init_sync_method", "wal_sync_method", "TimeZone", "log_timezone", "lc_messages"];
         for setting in Profile::Durable.settings() {
             assert!(harmless.contains(&setting.name), "{} is not known to be harmless", setting.name);
             assert!(!setting.reason.is_empty());

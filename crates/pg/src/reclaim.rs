@@ -14,6 +14,7 @@ use crate::dirs::Dirs;
 use crate::error::Error;
 use crate::family::Family;
 use crate::home::{self, OWNER_FILE, Owner};
+use crate::shared_memory::SharedMemory;
 
 /// How long a leftover server has for an immediate shutdown, which cleans up its shared memory.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -93,6 +94,7 @@ impl Leftover {
             tracing::warn!(cluster = self.id, error = %error, "a leftover server could not be stopped");
             return false;
         }
+        SharedMemory::noted_in(&self.path).free();
         let (data, sockets) = (self.own_data(owner), self.own_sockets(owner));
         let others = [data, sockets].into_iter().flatten();
         for path in others {

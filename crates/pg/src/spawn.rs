@@ -11,6 +11,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getpid, getppid};
+
+use crate::error::{Error, Kind};
 
 /// How long a poll for the end of a short program waits between two looks.
 const POLL: Duration = Duration::from_millis(1);
@@ -57,6 +60,20 @@ pub(crate) struct Finished {
 impl Finished {
     pub(crate) fn succeeded(&self) -> bool {
         self.status.is_some_and(|status| status.success())
+    }
+
+    /// The program's failure as an error; `place` is where it was writing.
+    pub(crate) fn require_success(self, program: &str, place: &Path) -> Result<(), Error> {
+        if self.succeeded() {
+            return Ok(());
+        }
+        let context = format!("run {program}");
+        // In English, because the locale is ours.
+        if self.output.contains("No space left on device") || self.output.contains("Disk quota exceeded") {
+            return Err(Error::new(context, Kind::NoSpace { path: place.to_owned() }));
+        }
+        let status = self.status_text();
+        Err(Error::new(context, Kind::Program { program: program.to_owned(), status, output: self.output }))
     }
 
     /// The status for people.

@@ -124,14 +124,7 @@ fn initdb(data: &Path, locale: &str, install: &Install, user: &ServerUser) -> Re
     user.apply(&mut command);
     let finished =
         spawn::run(command, INITDB_LIMIT).map_err(|source| Error::of_path("run initdb", &program, source))?;
-    if finished.succeeded() {
-        return Ok(());
-    }
-    if finished.output.contains("No space left on device") {
-        return Err(Error::new("run initdb", Kind::NoSpace { path: data.to_owned() }));
-    }
-    let status = finished.status_text();
-    Err(Error::new("run initdb", Kind::Program { program: "initdb".to_owned(), status, output: finished.output }))
+    finished.require_success("initdb", data)
 }
 
 fn is_unknown_locale(error: &Error) -> bool {

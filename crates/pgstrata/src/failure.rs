@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use pgstrata_lab::archive::ArchiveError;
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::study::StudyError;
 use pgstrata_pg as pg;
@@ -60,5 +61,6 @@ fn log_tail(error: &anyhow::Error) -> &[String] {
 
 fn hint(error: &anyhow::Error) -> Option<String> {
     let of_lab = error.chain().find_map(|cause| cause.downcast_ref::<LabError>()).and_then(LabError::hint);
-    of_lab.or_else(|| server_error(error).and_then(pg::Error::hint))
+    let of_archive = error.chain().find_map(|cause| cause.downcast_ref::<ArchiveError>()).map(ArchiveError::hint);
+    of_lab.or(of_archive).or_else(|| server_error(error).and_then(pg::Error::hint))
 }

@@ -49,7 +49,9 @@ fn log_to_stderr(verbose: u8) {
         1 => "info",
         _ => "debug",
     };
-    let filter = EnvFilter::try_from_env("PGSTRATA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let wanted = std::env::var("PGSTRATA_LOG").unwrap_or_else(|_| default.to_owned());
+    // The driver's own debug messages hold the values of parameters, which belong in no log.
+    let filter = EnvFilter::new(format!("{wanted},tokio_postgres=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

@@ -3,7 +3,7 @@
 //! Mounting needs root. The memory used is what is really stored, ballast included. A run that was killed leaves its
 //! mount behind; the next one recognises it by its name and takes it away.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,10 @@ impl SmallDisk {
     }
 
     fn mount_in(parent: &Path, bytes: u64) -> Result<Self, FaultError> {
+        if cfg!(not(target_os = "linux")) {
+            let unsupported = io::Error::new(io::ErrorKind::Unsupported, "there is no tmpfs on this system");
+            return Err(FaultError::machine("make a small disk", "run this fault on Linux")(unsupported));
+        }
         let hint = "set PGSTRATA_STATE_DIR to a directory that you can write to and every user can enter";
         let fail = || FaultError::machine(format!("make a directory in {}", parent.display()), hint);
         fs::create_dir_all(parent).map_err(fail())?;
@@ -227,7 +231,7 @@ mod tests {
         let Some(disk) = disk(parent.path()) else { return };
         let path = disk.path().to_owned();
         assert!(is_mounted(&path));
-        let open = File::create(path.join("open")).expect("there is room");
+        let open = fs::File::create(path.join("open")).expect("there is room");
         drop(disk);
         assert!(!is_mounted(&path) && !path.exists());
         drop(open);

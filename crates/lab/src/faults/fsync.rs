@@ -109,9 +109,12 @@ impl FsyncShim {
     /// What was counted so far.
     pub fn counts(&self) -> Result<FsyncCounts, FaultError> {
         let mut bytes = [0; CONTROL_BYTES];
-        self.control.read_exact_at(&mut bytes, 0).map_err(FaultError::machine("read the fsync shim's control", GONE))?;
+        self.control
+            .read_exact_at(&mut bytes, 0)
+            .map_err(FaultError::machine("read the fsync shim's control", GONE))?;
         let (words, _) = bytes.as_chunks::<8>();
-        let [_, _, _, fsync, fdatasync, failed, delayed, delay_ns] = [0, 1, 2, 3, 4, 5, 6, 7].map(|at| u64::from_ne_bytes(words[at]));
+        let [_, _, _, fsync, fdatasync, failed, delayed, delay_ns] =
+            [0, 1, 2, 3, 4, 5, 6, 7].map(|at| u64::from_ne_bytes(words[at]));
         Ok(FsyncCounts { fsync, fdatasync, failed, delayed, delay: Duration::from_nanos(delay_ns) })
     }
 

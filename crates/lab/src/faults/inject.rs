@@ -84,35 +84,28 @@ struct Strike {
 impl Striker<'_> {
     /// Begins a fault that holds for the whole run, on every server.
     async fn begin(&self, planned: &PlannedFault, seed: u64) -> Result<Vec<Strike>, FaultError> {
-        let mut rng = rng(seed, planned.kind);
+        let mut victims = rng(seed, planned.kind, Purpose::Victims);
         let Some(fault) = fault(planned) else { return Ok(Vec::new()) };
         let mut strikes = Vec::new();
         for server in &self.site.servers {
-            strikes.push(strike(planned.kind, &*fault, server, &mut rng).await?);
+            strikes.push(strike(planned.kind, &*fault, server, &mut victims).await?);
         }
         Ok(strikes)
     }
 
     /// Every strike of one counted fault, one after the other, each on a server drawn by lot.
-    async fn all_strikes(
-        &self,
-        planned: &PlannedFault,
-        count: u32,
-        seed: u64,
-    ) -> Result<Vec<FaultRecord>, FaultError> {
-        let mut rng = rng(seed, planned.kind);
+    async fn all_strikes(&self, planned: &PlannedFault, count: u32, seed: u64) -> Result<Vec<FaultRecord>, FaultError> {
+        let mut schedule = rng(seed, planned.kind, Purpose::Schedule);
+        let mut victims = rng(seed, planned.kind, Purpose::Victims);
         let Some(fault) = fault(planned) else { return Ok(Vec::new()) };
         let mut records = Vec::new();
         for number in 0..count {
-            let due = self.started + moment(number, count, self.span, rng.random());
-            let server = rng.random_range(0..self.site.servers.len());
-            let uptime = MINIMUM_UPTIME + UPTIME_JITTER.mul_f64(rng.random());
+            let due = self.started + moment(number, count, self.span, schedule.random());
+            let server = schedule.random_range(0..self.site.servers.len());
+            let uptime = MINIMUM_UPTIME + UPTIME_JITTER.mul_f64(schedule.random());
             tokio::time::sleep_until(due.into()).await;
-            let gate = match takes_the_server_down(planned.kind) {
-                true => Some(self.gates[server].lock().await),
-                false => None,
-            };
-            let strike = strike(planned.kind, &*fault, &self.site.servers[server], &mut rng).await?;
+            let gate = if takes_the_server_down(planned.kind) { Some(self.gates[server].lock().await) } else { None };
+            let strike = strike(planned.kind, &*fault, &self.site.servers[server], &mut victims).await?;
             tokio::time::sleep(planned.hold).await;
             let record = strike.heal(self.origin).await?;
             tracing::info!(fault = record.fault, at_ms = record.at_ms, achieved = record.achieved, "fault healed");
@@ -148,10 +141,17 @@ impl Strike {
     }
 }
 
+/// What random numbers are for. How often a victim has to be drawn depends on the run, the schedule must not.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Schedule,
+    Victims,
+}
+
 /// A generator for one fault of one run, independent of the other faults in the plan.
-fn rng(seed: u64, kind: FaultKind) -> ChaCha8Rng {
+fn rng(seed: u64, kind: FaultKind, purpose: Purpose) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(kind as u64);
+    rng.set_stream(2 * kind as u64 + purpose as u64);
     rng
 }
 
@@ -187,8 +187,7 @@ impl FaultPlan {
     pub fn estimate(&self) -> Duration {
         let of_fault = |planned: &PlannedFault| match planned.count {
             Count::Strikes(count) => {
-                let recovery =
-                    if takes_the_server_down(planned.kind) { EXPECTED_RECOVERY } else { Duration::ZERO };
+                let recovery = if takes_the_server_down(planned.kind) { EXPECTED_RECOVERY } else { Duration::ZERO };
                 (planned.hold + recovery + MINIMUM_UPTIME + UPTIME_JITTER / 2).saturating_mul(count)
             }
             Count::WholeRun => Duration::ZERO,
@@ -221,10 +220,12 @@ mod tests {
 
     #[test]
     fn the_schedule_of_a_fault_depends_on_the_seed_and_on_nothing_else_in_the_plan() {
-        let draw = |seed, kind| rng(seed, kind).random::<u64>();
-        assert_eq!(draw(7, FaultKind::Pause), draw(7, FaultKind::Pause));
-        assert_ne!(draw(7, FaultKind::Pause), draw(8, FaultKind::Pause));
-        assert_ne!(draw(7, FaultKind::Pause), draw(7, FaultKind::NetCut));
+        let draw = |seed, kind, purpose| rng(seed, kind, purpose).random::<u64>();
+        let first = draw(7, FaultKind::Pause, Purpose::Schedule);
+        assert_eq!(first, draw(7, FaultKind::Pause, Purpose::Schedule));
+        assert_ne!(first, draw(8, FaultKind::Pause, Purpose::Schedule));
+        assert_ne!(first, draw(7, FaultKind::NetCut, Purpose::Schedule));
+        assert_ne!(first, draw(7, FaultKind::Pause, Purpose::Victims));
     }
 
     #[test]

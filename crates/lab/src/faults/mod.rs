@@ -11,6 +11,7 @@ pub mod fsync;
 pub mod inject;
 pub mod kit;
 mod network;
+pub mod notation;
 pub mod plan;
 mod process;
 pub mod proxy;
@@ -28,7 +29,8 @@ pub use catalogue::{CATALOGUE, FaultInfo, FaultKind, Needs};
 pub use error::FaultError;
 pub use inject::inject;
 pub use kit::{FaultKit, FaultPoints};
-pub use plan::{Argument, Count, FaultPlan, LoadFault, PlanError, PlannedFault};
+pub use notation::PlanError;
+pub use plan::{Argument, Count, FaultPlan, LoadFault, PlannedFault};
 
 use crate::site::Server;
 

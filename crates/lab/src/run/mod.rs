@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgstrata_pg as pg;
-use pgstrata_stats::RunValidity;
+use pgstrata_stats::{ClaimVerdict, RunValidity};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
 
+use crate::archive;
 use crate::error::LabError;
 use crate::faults::FaultPlan;
 use crate::machine;
@@ -89,6 +90,8 @@ pub async fn run(
     }
     outcome?;
     runner.record.seconds = started.elapsed().as_secs_f64();
+    // Before anything is shown, so that what is shown is what is kept.
+    archive::thin(&mut runner.record);
     Ok(runner.record)
 }
 
@@ -112,7 +115,8 @@ impl<'a> Runner<'a> {
         interrupt: &'a CancellationToken,
     ) -> Result<Self, LabError> {
         let card = spec.study.card();
-        let arm_record = |arm: &&'static Arm| ArmRecord { arm: arm.name.to_owned(), kind: arm.kind, trials: Vec::new() };
+        let arm_record =
+            |arm: &&'static Arm| ArmRecord { arm: arm.name.to_owned(), kind: arm.kind, trials: Vec::new() };
         let record = Record {
             format: RECORD_FORMAT,
             system: card.id,
@@ -371,7 +375,7 @@ impl Record {
             let caught = arm.violations().next().is_some();
             if arm.kind == ArmKind::Broken && !named { caught } else { !caught }
         });
-        arms_hold && self.claims.iter().all(|claim| !claim.verdict.is_missed())
+        arms_hold && !self.claims.iter().any(|claim| matches!(claim.verdict, ClaimVerdict::Missed { .. }))
     }
 }
 

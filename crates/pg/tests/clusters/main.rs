@@ -1,0 +1,10 @@
+//! Servers of our own, from outside: what is claimed about a server is checked by SQL, by the process list, and by the
+//! file system. Each test makes its own server; none needs another's.
+
+mod lifecycle;
+mod reach;
+mod reclaim;
+mod refusals;
+mod settings;
+mod standby;
+mod support;

@@ -1,0 +1,84 @@
+//! The command line as a user meets it: the real binary, a real server, exit codes and what is left behind.
+
+mod ends;
+mod errors;
+mod runs;
+mod servers;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A state directory of its own for one test, which server users can reach.
+pub struct Home {
+    directory: tempfile::TempDir,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        let directory = tempfile::Builder::new().prefix("pgstrata-cli-").tempdir().expect("a directory");
+        // The server may run as another user, who must be able to pass.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(directory.path(), mode).expect("a mode");
+        Self { directory }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The program, with its state here and nothing of the caller's language or configuration.
+    pub fn pgstrata(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pgstrata"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env("PGSTRATA_STATE_DIR", self.path().join("state"))
+            .env("LC_ALL", "C.UTF-8")
+            .env("NO_COLOR", "1")
+            .env_remove("PGSTRATA_LANG")
+            .env_remove("PGSTRATA_LOG");
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.pgstrata(arguments).output().expect("the program runs")
+    }
+
+    /// Data directories of servers below the state directory.
+    pub fn data_directories(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut pending = vec![self.path().join("state")];
+        while let Some(directory) = pending.pop() {
+            // Templates are meant to stay.
+            let is_template = directory.file_name().is_some_and(|name| name == "templates");
+            let Ok(entries) = std::fs::read_dir(&directory) else { continue };
+            if directory.join("PG_VERSION").exists() && !is_template {
+                found.push(directory);
+                continue;
+            }
+            pending.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() && !is_template));
+        }
+        found
+    }
+
+    /// Processes whose command line names this state directory.
+    pub fn processes(&self) -> Vec<u32> {
+        let needle = self.path().to_string_lossy().into_owned();
+        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        pids.filter(|pid| {
+            let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&command).contains(&needle)
+        })
+        .collect()
+    }
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Exit code, standard output and standard error.
+pub fn parts(output: &Output) -> (Option<i32>, String, String) {
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
