@@ -306,9 +306,9 @@ pub enum BenchCommand {
 /// `pgstrata __reference`.
 #[derive(Debug, Args)]
 pub struct ReferenceArgs {
-    /// `cli`, or `table`.
+    /// `cli`, `table`, or the name of a chart.
     pub what: String,
-    /// For `table`: which.
+    /// For a table or a chart: of which study.
     pub name: Option<String>,
     /// Where records are kept.
     #[arg(long, default_value = "record")]
