@@ -204,8 +204,8 @@ impl FaultPlan {
     pub fn estimate(&self) -> Duration {
         let of_fault = |planned: &PlannedFault| match planned.count {
             Count::Strikes(count) => {
-                let recovers = turn(planned.kind) == Some(Turn::Server);
-                let recovery = if recovers { EXPECTED_RECOVERY } else { Duration::ZERO };
+                let is_down = turn(planned.kind) == Some(Turn::Server);
+                let recovery = if is_down { EXPECTED_RECOVERY } else { Duration::ZERO };
                 (planned.hold + recovery + MINIMUM_UPTIME + UPTIME_JITTER / 2).saturating_mul(count)
             }
             Count::WholeRun => Duration::ZERO,
