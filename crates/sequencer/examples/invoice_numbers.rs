@@ -43,6 +43,9 @@ impl Flush for Numbering {
 // #endregion flush
 
 /// Numbers a thousand invoices at once and asks for one of them again.
+///
+/// # Panics
+/// If the sequencer breaks a promise: a number given twice, or another one for the same key.
 pub async fn number_invoices() -> Result<(), Box<dyn Error>> {
     let server = testing::server().await?;
     server.endpoint().connect().await?.batch_execute(SCHEMA).await?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use pgstrata_pg as pg;
 use pgstrata_pg::ErrorClass;
 use pgstrata_pg::sql::SqlState;
+use uuid::Uuid;
 
 use crate::batch::{Batch, Doubtful, Pruned};
 use crate::error::SubmitError;
@@ -98,6 +99,8 @@ pub(crate) struct Worker<F: Flush> {
     shared: Arc<Shared<F::Request, F::Answer>>,
     /// `None` while the server is away.
     session: Option<ShardSession<F::Prepared>>,
+    /// What this instance is known by in the shard's row.
+    token: Uuid,
     /// The epoch and server process of the present session, or of the one that was lost.
     epoch: i64,
     backend: Backend,
@@ -120,6 +123,7 @@ impl<F: Flush> Worker<F> {
         flush: F,
         settings: Settings,
         shared: Arc<Shared<F::Request, F::Answer>>,
+        token: Uuid,
         session: ShardSession<F::Prepared>,
     ) -> Self {
         let (epoch, backend) = (session.epoch, session.backend);
@@ -129,6 +133,7 @@ impl<F: Flush> Worker<F> {
             settings,
             shared,
             session: Some(session),
+            token,
             epoch,
             backend,
             number: 0,
@@ -342,9 +347,9 @@ impl<F: Flush> Worker<F> {
     }
 
     async fn renew(&mut self) -> Result<(ShardSession<F::Prepared>, i64), RenewError> {
-        let Self { endpoint, flush, settings, shared, work, doubt, epoch, backend, .. } = &mut *self;
+        let Self { endpoint, flush, settings, shared, work, doubt, token, backend, .. } = &mut *self;
         let limit = settings.flush_limit;
-        let renewal = ShardSession::renew(endpoint, &*flush, settings, *epoch, *backend);
+        let renewal = ShardSession::renew(endpoint, &*flush, settings, *token, *backend);
         let bounded = async {
             match tokio::time::timeout(limit, renewal).await {
                 Ok(result) => result,

@@ -12,8 +12,13 @@ use tokio::task::JoinHandle;
 use crate::support::{PATIENCE, eventually, restart, server, server_with, session, stored};
 
 /// Without this the log writer would make an asynchronous commit durable within 200 ms, and the wake-ups of its sleep
-/// would decide whether a commit is lost.
-const LAZY_LOG_WRITER: [(&str, &str); 2] = [("wal_writer_delay", "10s"), ("wal_writer_flush_after", "64MB")];
+/// would decide whether a commit is lost. The least log level, because the barrier's messages must not need more.
+const LAZY_LOG_WRITER: [(&str, &str); 4] = [
+    ("wal_writer_delay", "10s"),
+    ("wal_writer_flush_after", "64MB"),
+    ("wal_level", "minimal"),
+    ("max_wal_senders", "0"),
+];
 
 /// Kill -9 in the middle of the load, this often for each kind.
 const KILLS: i64 = 5;
