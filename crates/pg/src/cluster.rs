@@ -19,11 +19,13 @@ use crate::home::Home;
 use crate::install::Install;
 use crate::launch;
 use crate::process::{CpuTime, Pid, tree_cpu};
+use crate::profile::Profile;
 use crate::server_log::ServerLog;
 use crate::server_process::ServerProcess;
 use crate::shared_memory::SharedMemory;
 use crate::spec::ClusterSpec;
 use crate::template::Template;
+use crate::tree;
 use crate::user::ServerUser;
 use crate::version::PgVersion;
 
@@ -132,10 +134,20 @@ impl Cluster {
         })
     }
 
-    fn fill_from_template(&mut self) -> Result<(), Error> {
+    pub(crate) fn fill_from_template(&mut self) -> Result<(), Error> {
         let template = Template::ensure(&self.spec.install, &self.user, &self.spec.dirs())?;
         template.clone_to(self.home.data(), &self.user)?;
-        self.write_settings()
+        self.write_settings()?;
+        self.sync_data()
+    }
+
+    /// Does for a copied data directory what initdb does for a new one: it is on the disk before it is used. So the first
+    /// commits that are measured do not write the copy.
+    pub(crate) fn sync_data(&self) -> Result<(), Error> {
+        if self.spec.profile == Profile::FastTest {
+            return Ok(());
+        }
+        tree::sync(self.home.data())
     }
 
     /// Writes the file that `postgresql.conf` includes.

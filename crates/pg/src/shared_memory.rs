@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::process::Pid;
 use crate::spawn;
@@ -24,6 +25,8 @@ const POSIX_DIRECTORY: &str = "/dev/shm";
 const POSIX_PREFIX: &str = "PostgreSQL.";
 /// How long a program that shows or frees segments may take.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(10);
+/// How long to wait for processes that have been killed to let go of their memory.
+const DETACH_LIMIT: Duration = Duration::from_secs(5);
 
 /// The shared memory of one run of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -69,11 +72,16 @@ impl SharedMemory {
     /// Whether a process still uses the System V segment; a server that starts would refuse to (it asks for the same
     /// number, function `PGSharedMemoryAttach`).
     pub(crate) fn is_attached(&self) -> bool {
-        let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
-        self.system_v.and_then(|id| attached_to(&segments, id, self.postmaster)).is_some_and(|users| users > 0)
+        self.users().is_some_and(|users| users > 0)
     }
 
-    /// Frees what is left, once no process of the server lives. What the server has freed itself is no error.
+    fn users(&self) -> Option<i64> {
+        let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+        attached_to(&segments, self.system_v?, self.postmaster)
+    }
+
+    /// Frees what is left, once no process of the server lives. What the server has freed itself is no error. Blocks for
+    /// as long as processes take to end that were killed just now.
     pub(crate) fn free(&self) {
         for name in self.posix.iter().filter(|name| is_segment_name(name)) {
             let path = Path::new(POSIX_DIRECTORY).join(name);
@@ -82,8 +90,11 @@ impl SharedMemory {
                 let _ = fs::remove_file(&path);
             }
         }
-        let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
-        if let Some(id) = self.system_v.filter(|id| attached_to(&segments, *id, self.postmaster) == Some(0)) {
+        let began = Instant::now();
+        while self.is_attached() && began.elapsed() < DETACH_LIMIT {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if let Some(id) = self.system_v.filter(|_| self.users() == Some(0)) {
             let mut command = spawn::postgres_command("ipcrm");
             command.arg("-m").arg(id.to_string());
             let freed = spawn::run(command, PROGRAM_LIMIT);
