@@ -471,3 +471,26 @@ pub(crate) async fn blocking<T: Send + 'static>(
         Err(error) => Err(Error::new("run a blocking task", Kind::Io(io::Error::other(error)))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles, or does not.
+    fn can_move_to_another_thread<T: Send>(_: &T) {}
+
+    #[tokio::test]
+    async fn a_cluster_can_be_shared_by_tasks() {
+        let spec = crate::testing::spec().expect("install PostgreSQL 14 to 18 to run these tests");
+        let create = Cluster::create(spec);
+        can_move_to_another_thread(&create);
+        let mut cluster = create.await.expect("a server");
+        can_move_to_another_thread(&&cluster);
+        can_move_to_another_thread(&cluster.standby());
+        can_move_to_another_thread(&cluster.crash());
+        can_move_to_another_thread(&cluster.stop(StopMode::Fast));
+        can_move_to_another_thread(&cluster.start());
+        let shown = format!("{cluster:?}");
+        assert!(shown.contains(cluster.home.id()) && !shown.contains("password"), "{shown}");
+    }
+}

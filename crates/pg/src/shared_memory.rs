@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ const DETACH_LIMIT: Duration = Duration::from_secs(5);
 pub(crate) struct SharedMemory {
     postmaster: i32,
     uid: u32,
+    /// User and group to become in order to free segments; `None` when that is us.
+    owner: Option<(u32, u32)>,
     system_v: Option<i32>,
     posix: BTreeSet<String>,
 }
@@ -44,6 +47,7 @@ impl SharedMemory {
         Self {
             postmaster: postmaster.as_raw(),
             uid: user.uid(),
+            owner: user.owner(),
             system_v: segment_in(&lock_file, postmaster),
             posix: segments_in(&maps_of(processes, user)),
         }
@@ -97,6 +101,10 @@ impl SharedMemory {
         if let Some(id) = self.system_v.filter(|_| self.users() == Some(0)) {
             let mut command = spawn::postgres_command("ipcrm");
             command.arg("-m").arg(id.to_string());
+            if let Some((uid, gid)) = self.owner {
+                // Only its owner may, or root with a right that it lacks in a container.
+                command.uid(uid).gid(gid);
+            }
             let freed = spawn::run(command, PROGRAM_LIMIT);
             tracing::debug!(id, freed = freed.is_ok_and(|end| end.succeeded()), "freed an abandoned segment");
         }
