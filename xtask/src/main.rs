@@ -11,6 +11,7 @@ mod coverage;
 mod generate;
 mod new_study;
 mod report;
+mod template;
 mod test;
 mod tidy;
 mod toolbox;

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::report::Outcome;
 use crate::tree::Tree;
-use crate::{cargo, tidy};
+use crate::{cargo, template, tidy};
 
 /// What is asked for.
 #[derive(Args)]
@@ -52,7 +52,7 @@ impl Module {
     }
 }
 
-/// The template files: in the study's folder, then the pages in the book.
+/// The files of the study's folder. Its pages in the book are made from the book's own template.
 const SOURCES: &[(&str, &str)] = &[
     ("mod.rs", include_str!("../templates/study/mod.rs.template")),
     ("schema.sql", include_str!("../templates/study/schema.sql.template")),
@@ -63,18 +63,12 @@ const SOURCES: &[(&str, &str)] = &[
     ("i1_total_is_additions.sql", include_str!("../templates/study/i1_total_is_additions.sql.template")),
     ("additions.sql", include_str!("../templates/study/additions.sql.template")),
 ];
-const PAGES: &[(&str, &str)] = &[
-    ("requirements.md", include_str!("../templates/study/pages/requirements.md.template")),
-    ("design.md", include_str!("../templates/study/pages/design.md.template")),
-    ("schema.md", include_str!("../templates/study/pages/schema.md.template")),
-    ("verification.md", include_str!("../templates/study/pages/verification.md.template")),
-    ("performance.md", include_str!("../templates/study/pages/performance.md.template")),
-    ("operations.md", include_str!("../templates/study/pages/operations.md.template")),
-];
 
 /// Makes the study in the repository.
 pub fn perform(root: &Path, options: &Options) -> Result<ExitCode> {
-    let files = plan(&Tree::read(root)?, options)?;
+    let tree = Tree::read(root)?;
+    let id = id(&tree, options.module, options.id.as_deref())?;
+    let files = plan(&tree, options.module, &options.name, &id)?;
     write(root, &files)?;
     cargo::fmt(root, false)?;
     for (path, _) in &files {
@@ -92,27 +86,26 @@ pub fn check(root: &Path) -> Result<Outcome> {
         std::fs::remove_dir_all(&copy).context("removing the last copy")?;
     }
     let tree = Tree::read(root)?;
-    let options = Options { module: Module::Cases, name: "planted-study".to_owned(), id: Some("09-10".to_owned()) };
-    let planned = plan(&tree, &options)?;
+    // When all are taken, two with one id still compile.
+    let id = id(&tree, Module::Cases, None).unwrap_or_else(|_| "09-01".to_owned());
+    let planned = plan(&tree, Module::Cases, "planted-study", &id)?;
     let files: Vec<_> = tree.files().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
     write(&copy, &files)?;
     write(&copy, &planned)?;
-    let findings = tidy::findings(&Tree::of(files.into_iter().chain(planned)));
-    if findings > 0 {
-        return Ok(Outcome::Failed(format!("cargo xtask tidy would find {findings} faults in a new study")));
+    let before = tidy::findings(&tree);
+    let after = tidy::findings(&Tree::of(files.into_iter().chain(planned)));
+    if let Some(new) = after.iter().find(|finding| !before.contains(finding)) {
+        return Ok(Outcome::Failed(format!("cargo xtask tidy would say of a new study: {new}")));
     }
     // The packages' own folder for compiled code: only the crates of the workspace are compiled again.
     let mut clippy = cargo::command(&copy, &["clippy", "--package", "pgstrata-cases", "--all-targets", "--locked"]);
     clippy.env("CARGO_TARGET_DIR", root.join("target")).args(["--", "--deny", "warnings"]);
-    let mut format = cargo::command(&copy, &["fmt", "--package", "pgstrata-cases", "--check"]);
-    format.stdout(std::process::Stdio::null());
-    let held = cargo::status(format)?.success() && cargo::status(clippy)?.success();
+    let held = cargo::status(clippy)?.success();
     Ok(if held { Outcome::Passed } else { Outcome::Failed("a new study is not clean".to_owned()) })
 }
 
 /// The files to write, with their texts.
-fn plan(tree: &Tree, options: &Options) -> Result<Vec<(String, String)>> {
-    let Options { module, name, .. } = options;
+fn plan(tree: &Tree, module: Module, name: &str, id: &str) -> Result<Vec<(String, String)>> {
     let folder = module.folder();
     let words: Vec<&str> = name.split('-').collect();
     let plain = |word: &&str| {
@@ -125,21 +118,24 @@ fn plan(tree: &Tree, options: &Options) -> Result<Vec<(String, String)>> {
     let registry = tree.text(&library).with_context(|| format!("there is no crate {folder}/ yet"))?;
     ensure!(!tree.has(&format!("{folder}/src/{snake}")), "{folder}/src/{snake} is there already");
 
-    let id = id(tree, *module, options.id.as_deref())?;
     let kind: String = words.iter().map(|word| capital(word)).collect();
-    let fill = |template: &str| {
-        let title = words.join(" ");
-        template
-            .replace("@id@", &id)
+    let title = format!("{id} {}", capital(&words.join(" ")));
+    let fill = |text: &str| {
+        text.replace("@id@", id)
             .replace("@kebab@", name)
             .replace("@snake@", &snake)
             .replace("@Type@", &kind)
-            .replace("@Name@", &capital(&title))
-            .replace("@name@", &title)
+            .replace("@name@", &words.join(" "))
     };
     let mut files = vec![(library, registered(registry, &snake, &kind)?)];
     files.extend(SOURCES.iter().map(|(file, text)| (format!("{folder}/src/{snake}/{file}"), fill(text))));
-    files.extend(PAGES.iter().map(|(file, text)| (format!("book/{folder}/{name}/{file}"), fill(text))));
+    let pages = template::pages(tree);
+    ensure!(!pages.is_empty(), "{} lists no pages", template::TEMPLATE);
+    for language in &template::LANGUAGES {
+        let shelf = format!("{}/{folder}/{name}", language.root);
+        let page = |page: &template::Page| (format!("{shelf}/{}.md", page.name), page.skeleton(&title, language));
+        files.extend(pages.iter().map(page));
+    }
     Ok(files)
 }
 
@@ -204,28 +200,30 @@ mod tests {
     const LIBRARY: &str = "//! Cases.\n\npub mod flash_sale;\n\n/// All.\npub fn studies() -> Vec<Arc<dyn Study>> {\n    \
         vec![Arc::new(flash_sale::FlashSale)]\n}\n";
 
-    fn options(name: &str, id: Option<&str>) -> Options {
-        Options { module: Module::Cases, name: name.to_owned(), id: id.map(str::to_owned) }
-    }
-
     fn tree() -> Tree {
         Tree::planted(&[
             ("cases/src/lib.rs", LIBRARY),
             ("cases/src/flash_sale/mod.rs", "//! Sale.\nconst ID: SystemId = SystemId::known(\"09-01\");\n"),
+            (
+                template::TEMPLATE,
+                "## `operations`: operations / 运维\n| Settings | 设置 | What to set. | 设置什么。 |\n",
+            ),
         ])
     }
 
     #[test]
     fn a_new_study_is_listed_and_has_every_page() {
-        let files = plan(&tree(), &options("social-network", None)).expect("planned");
+        let files = plan(&tree(), Module::Cases, "social-network", "09-02").expect("planned");
         let text = |path: &str| files.iter().find(|(name, _)| name == path).map(|(_, text)| text.as_str());
         let library = text("cases/src/lib.rs").expect("the list");
         assert!(library.contains("pub mod flash_sale;\npub mod social_network;\n"), "{library}");
         assert!(library.contains("vec![Arc::new(flash_sale::FlashSale), Arc::new(social_network::SocialNetwork)]"));
         assert!(text("cases/src/social_network/mod.rs").is_some_and(|text| text.contains("\"09-02\"")));
-        assert!(
-            text("book/cases/social-network/operations.md").is_some_and(|text| text.starts_with("# Social network"))
+        assert_eq!(
+            text("book/cases/social-network/operations.md"),
+            Some("# 09-02 Social network: operations\n\n## Settings\n\nWhat to set.\n")
         );
+        assert!(text("book/zh/cases/social-network/operations.md").is_some_and(|text| text.contains("\n## 设置\n")));
         assert!(files.iter().all(|(_, text)| !text.contains('@')), "a placeholder is left");
     }
 
@@ -237,16 +235,19 @@ mod tests {
     }
 
     #[test]
-    fn names_and_ids_that_cannot_be_are_refused() {
-        for (name, id) in [
-            ("Ledger", None),
-            ("a--b", None),
-            ("flash-sale", None),
-            ("ledger", Some("09-01")),
-            ("ledger", Some("09-11")),
-            ("ledger", Some("10-01")),
-        ] {
-            assert!(plan(&tree(), &options(name, id)).is_err(), "{name} {id:?}");
+    fn the_next_id_is_the_first_that_is_not_taken() {
+        assert_eq!(id(&tree(), Module::Cases, None).expect("an id"), "09-02");
+        assert_eq!(id(&tree(), Module::Cases, Some("09-10")).expect("an id"), "09-10");
+        for refused in ["09-01", "09-11", "10-01"] {
+            assert!(id(&tree(), Module::Cases, Some(refused)).is_err(), "{refused}");
         }
+    }
+
+    #[test]
+    fn names_that_cannot_be_are_refused() {
+        for name in ["Ledger", "a--b", "", "9-lives", "flash-sale"] {
+            assert!(plan(&tree(), Module::Cases, name, "09-02").is_err(), "{name}");
+        }
+        assert!(plan(&tree(), Module::Tools, "advisor", "11-01").is_err(), "there is no such crate");
     }
 }

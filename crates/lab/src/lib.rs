@@ -17,6 +17,7 @@ pub mod report;
 pub mod retry;
 pub mod run;
 pub mod sampler;
+pub mod sentinel;
 pub mod site;
 pub mod study;
 pub mod trial;

@@ -11,7 +11,8 @@ use crate::record::{Build, Machine};
 pub fn describe() -> Machine {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let uname = nix::sys::utsname::uname().ok();
-    let word = |word: Option<&std::ffi::OsStr>| word.map_or("unknown".to_owned(), |word| word.to_string_lossy().into_owned());
+    let word =
+        |word: Option<&std::ffi::OsStr>| word.map_or("unknown".to_owned(), |word| word.to_string_lossy().into_owned());
     Machine {
         host: word(uname.as_ref().map(nix::sys::utsname::UtsName::nodename)),
         cpus: std::thread::available_parallelism().map_or(0, |count| u32::try_from(count.get()).unwrap_or(u32::MAX)),

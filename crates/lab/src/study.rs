@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::history::History;
 use crate::site::Site;
 
+// #region study
 /// One system: a case, a research topic or a tool that can be run and judged.
 #[async_trait]
 pub trait Study: Send + Sync {
@@ -40,6 +41,7 @@ pub trait Study: Send + Sync {
     /// Removes everything that `prepare` made.
     async fn clear(&self, site: &Site) -> Result<(), StudyError>;
 }
+// #endregion study
 
 /// What the clients of one trial share.
 #[async_trait]
@@ -58,6 +60,7 @@ pub trait Rig: Send + Sync {
     }
 }
 
+// #region client
 /// One simulated user.
 #[async_trait]
 pub trait Client: Send {
@@ -90,6 +93,7 @@ pub enum Reply {
         reason: i64,
     },
 }
+// #endregion client
 
 /// Why a step gave no decision. The lab decides what happens next.
 #[derive(Debug, thiserror::Error)]

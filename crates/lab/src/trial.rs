@@ -47,11 +47,8 @@ struct Measured {
     output: LoadOutput,
     history: History,
     during: DuringRun,
-    faults: Vec<FaultRecord>,
+    window: Window,
     lock_waiters: Option<f64>,
-    client_cpu: Option<CpuTime>,
-    server_cpu: Option<CpuTime>,
-    wal_bytes: Option<u64>,
 }
 
 /// Runs one trial.
@@ -68,10 +65,7 @@ pub async fn run(
     study.prepare(spec.arm, site, &spec.scale).await?;
     settle_server(site).await?;
     probe.begin(site).await;
-    let measured = tokio::select! {
-        measured = measure(study, site, spec) => measured?,
-        () = interrupt.cancelled() => return Err(LabError::Interrupted),
-    };
+    let measured = measure(study, site, spec, interrupt).await?;
     let sentinels = probe.end(site).await;
 
     let card = study.card();
@@ -92,7 +86,22 @@ async fn settle_server(site: &Site) -> Result<(), LabError> {
     Ok(())
 }
 
-async fn measure(study: &Arc<dyn Study>, site: &Site, spec: &TrialSpec) -> Result<Measured, LabError> {
+/// What happened while the load ran.
+struct Window {
+    from_ns: u64,
+    until_ns: u64,
+    faults: Vec<FaultRecord>,
+    client_cpu: Option<CpuTime>,
+    server_cpu: Option<CpuTime>,
+    wal_bytes: Option<u64>,
+}
+
+async fn measure(
+    study: &Arc<dyn Study>,
+    site: &Site,
+    spec: &TrialSpec,
+    interrupt: &CancellationToken,
+) -> Result<Measured, LabError> {
     let load_spec = LoadSpec {
         shape: spec.load,
         seed: spec.scale.seed,
@@ -100,31 +109,29 @@ async fn measure(study: &Arc<dyn Study>, site: &Site, spec: &TrialSpec) -> Resul
         duplicates: spec.faults.duplicate_share(),
         retry: RetryPolicy::default(),
     };
-    let load = Load::start(study, spec.arm, site, spec.scale, load_spec, client_home(&spec.faults), DRAIN_LIMIT).await?;
-    tokio::time::sleep(spec.warmup).await;
+    let home = client_home(&spec.faults);
+    let load = Load::start(study, spec.arm, site, spec.scale, load_spec, home, DRAIN_LIMIT).await?;
 
     let controls: Vec<_> = site.servers.iter().map(|server| server.control.clone()).collect();
     let stop = CancellationToken::new();
+    let _stop_on_return = stop.clone().drop_guard();
     let waiters = tokio::spawn(mean_lock_waiters(controls.clone(), stop.clone()));
-    let watcher = spec
-        .evaluate_during
-        .then(|| tokio::spawn(invariants::watch(controls, study.card().invariants, stop.clone())));
+    let watcher =
+        spec.evaluate_during.then(|| tokio::spawn(invariants::watch(controls, study.card().invariants, stop.clone())));
 
-    let wal_before = wal_position(site).await;
-    let (client_before, server_before) = (self_cpu().ok(), server_cpu(site).await);
-    let from_ns = load.now_ns();
-    let (faults, kills, ()) = tokio::join!(
-        inject(&spec.faults, site, load.origin(), spec.scale.seed, spec.measure),
-        kill_clients(&load, &spec.faults, spec.measure),
-        tokio::time::sleep(spec.measure)
-    );
-    let until_ns = load.now_ns();
-    let (client_after, server_after) = (self_cpu().ok(), server_cpu(site).await);
-    let wal_after = wal_position(site).await;
+    let window = tokio::select! {
+        window = window(&load, site, spec) => window,
+        () = interrupt.cancelled() => Err(LabError::Interrupted),
+    };
+    let window = match window {
+        Ok(window) => window,
+        Err(error) => {
+            load.give_up().await;
+            return Err(error);
+        }
+    };
     stop.cancel();
     let mut output = load.finish().await?;
-    let mut faults = faults?;
-    faults.extend(kills?);
     let lock_waiters = waiters.await.ok().flatten();
     let during = match watcher {
         Some(watcher) => watcher.await.unwrap_or_default(),
@@ -133,15 +140,32 @@ async fn measure(study: &Arc<dyn Study>, site: &Site, spec: &TrialSpec) -> Resul
     let history = History {
         seed: spec.scale.seed,
         events: std::mem::take(&mut output.events),
-        measured_from_ns: from_ns,
-        measured_until_ns: until_ns,
+        measured_from_ns: window.from_ns,
+        measured_until_ns: window.until_ns,
     };
-    Ok(Measured {
-        output,
-        history,
-        during,
+    Ok(Measured { output, history, during, window, lock_waiters })
+}
+
+/// Warms up, then reads the counters, injects the faults, and reads the counters again.
+async fn window(load: &Load, site: &Site, spec: &TrialSpec) -> Result<Window, LabError> {
+    tokio::time::sleep(spec.warmup).await;
+    let wal_before = wal_position(site).await;
+    let (client_before, server_before) = (self_cpu().ok(), server_cpu(site).await);
+    let from_ns = load.now_ns();
+    let (faults, kills, ()) = tokio::join!(
+        inject(&spec.faults, site, load.origin(), spec.scale.seed, spec.measure),
+        kill_clients(load, &spec.faults, spec.measure),
+        tokio::time::sleep(spec.measure)
+    );
+    let until_ns = load.now_ns();
+    let (client_after, server_after) = (self_cpu().ok(), server_cpu(site).await);
+    let wal_after = wal_position(site).await;
+    let mut faults = faults?;
+    faults.extend(kills?);
+    Ok(Window {
+        from_ns,
+        until_ns,
         faults,
-        lock_waiters,
         client_cpu: difference(client_before, client_after),
         server_cpu: difference(server_before, server_after),
         wal_bytes: wal_before.zip(wal_after).and_then(|(before, after)| after.checked_sub(before)),
@@ -176,7 +200,7 @@ async fn kill_clients(load: &Load, faults: &FaultPlan, span: Duration) -> Result
 async fn server_cpu(site: &Site) -> Option<CpuTime> {
     let mut total = CpuTime::default();
     for server in &site.servers {
-        total = total + server.cluster.as_ref()?.lock().await.cpu().ok()?;
+        total += server.cluster.as_ref()?.lock().await.cpu().ok()?;
     }
     Some(total)
 }
@@ -203,13 +227,13 @@ fn describe(spec: &TrialSpec, measured: Measured, violations: Vec<Violation>) ->
         retries: measured.output.retries,
         failures: measured.output.failures.into_iter().collect(),
         latency: measured.history.latency(),
-        client_cpu_us_per_op: measured.client_cpu.and_then(|cpu| each(cpu_us(cpu), decided)),
-        server_cpu_us_per_op: measured.server_cpu.and_then(|cpu| each(cpu_us(cpu), decided)),
-        server_cpu_us_per_accepted: measured.server_cpu.and_then(|cpu| each(cpu_us(cpu), counts.ok)),
-        wal_bytes_per_op: measured.wal_bytes.and_then(|bytes| each(bytes as f64, decided)),
+        client_cpu_us_per_op: measured.window.client_cpu.and_then(|cpu| each(cpu_us(cpu), decided)),
+        server_cpu_us_per_op: measured.window.server_cpu.and_then(|cpu| each(cpu_us(cpu), decided)),
+        server_cpu_us_per_accepted: measured.window.server_cpu.and_then(|cpu| each(cpu_us(cpu), counts.ok)),
+        wal_bytes_per_op: measured.window.wal_bytes.and_then(|bytes| each(bytes as f64, decided)),
         lock_wait_us_per_op: measured.lock_waiters.and_then(|mean| each(mean * seconds * 1e6, decided)),
         timeline: timeline(&measured.history),
-        faults: measured.faults,
+        faults: measured.window.faults,
         evaluations_during: measured.during.evaluations,
         violations,
         sentinels: Vec::new(),

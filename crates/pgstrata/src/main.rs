@@ -32,11 +32,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
     let terminal = Terminal::detect(cli.lang);
-    match execute(cli.command, &terminal) {
+    match execute(cli.command, terminal) {
         Ok(Ended::Held) => ExitCode::SUCCESS,
         Ok(Ended::Failed) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("{}", failure::paragraph(&error, &terminal));
+            eprintln!("{}", failure::paragraph(&error, terminal));
             ExitCode::from(failure::exit_code(&error))
         }
     }
@@ -49,11 +49,13 @@ fn log_to_stderr(verbose: u8) {
         1 => "info",
         _ => "debug",
     };
-    let filter = EnvFilter::try_from_env("PGSTRATA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let wanted = std::env::var("PGSTRATA_LOG").unwrap_or_else(|_| default.to_owned());
+    // The driver's own debug messages hold the values of parameters, which belong in no log.
+    let filter = EnvFilter::new(format!("{wanted},tokio_postgres=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
-fn execute(command: Command, terminal: &Terminal) -> anyhow::Result<Ended> {
+fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One thread for control and one for whatever blocks: the machine belongs to the server and the load.
         .worker_threads(2)
@@ -69,7 +71,7 @@ fn execute(command: Command, terminal: &Terminal) -> anyhow::Result<Ended> {
             Command::Bench(command) => commands::bench::bench(&command, terminal).await,
             Command::Completions { shell } => Ok(commands::reference::completions(shell)),
             Command::Man { dir } => commands::reference::man(dir.as_deref()),
-            Command::Reference(args) => commands::reference::reference(&args),
+            Command::Reference(args) => commands::reference::reference(&args, terminal.language),
             Command::Keep(args) => commands::pg::keep(args).await,
             Command::Load => commands::run::load_worker().await,
         }

@@ -3,7 +3,7 @@
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::faults::FaultPlan;
 use pgstrata_lab::site::{Site, SiteSpec};
-use pgstrata_pg::{self as pg, Attached, AttachPolicy, Endpoint, Install};
+use pgstrata_pg::{self as pg, AttachPolicy, Attached, Endpoint, Install};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{PgArgs, ServerArgs};

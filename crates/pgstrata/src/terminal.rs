@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use pgstrata_lab::report::Style;
 use pgstrata_units::{Language, Text};
 
 use crate::cli::Lang;
@@ -13,6 +14,8 @@ pub struct Terminal {
     pub color: bool,
     /// Standard error is a terminal, so progress may be drawn.
     pub interactive: bool,
+    /// Characters beyond ASCII can be shown.
+    pub unicode: bool,
     /// Columns.
     pub width: u16,
     /// The reader's language.
@@ -38,7 +41,9 @@ impl Terminal {
         let columns = variable("COLUMNS").and_then(|value| value.parse().ok());
         let measured = terminal_size::terminal_size().map(|(width, _)| width.0);
         let width = columns.or(measured.filter(|_| stdout)).unwrap_or(WIDTH_OF_A_FILE);
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable).unwrap_or_default().to_lowercase();
         Self {
+            unicode: !stdout || locale.contains("utf-8") || locale.contains("utf8"),
             color: stdout && variable("NO_COLOR").is_none() && variable("TERM").as_deref() != Some("dumb"),
             interactive: std::io::stderr().is_terminal(),
             width,
@@ -46,18 +51,23 @@ impl Terminal {
         }
     }
 
+    /// How reports are written for it.
+    pub fn style(self) -> Style {
+        Style { color: self.color, width: self.width, unicode: self.unicode, language: self.language }
+    }
+
     /// The text in the reader's language.
-    pub fn say(&self, text: Text) -> &'static str {
+    pub fn say(self, text: Text) -> &'static str {
         text.get(self.language)
     }
 
     /// What an error begins with.
-    pub fn error_word(&self) -> &'static str {
+    pub fn error_word(self) -> &'static str {
         self.say(Text { en: "error:", zh: "错误:" })
     }
 
     /// What a hint begins with.
-    pub fn hint_word(&self) -> &'static str {
+    pub fn hint_word(self) -> &'static str {
         self.say(Text { en: "hint:", zh: "提示:" })
     }
 }

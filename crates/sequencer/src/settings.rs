@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+// #region settings
 /// How one shard's sequencer behaves. `Settings { shard: 7, ..Settings::default() }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -39,6 +40,7 @@ pub struct Settings {
     /// How long `Sequencer::stop` goes on flushing what is queued.
     pub drain_limit: Duration,
 }
+// #endregion settings
 
 /// What a start does when another instance has the shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,6 +58,7 @@ const TEXT_RULES: &[Rule<Tree>] = &[
     ("registry host", places::registry_hosts),
     ("dead link", places::dead_links),
     ("systems", systems::listed),
+    ("headings", systems::headings),
 ];
 
 /// Rules over what `cargo metadata` says.
@@ -67,29 +68,32 @@ const CRATE_RULES: &[Rule<Metadata>] =
 /// Applies every rule to the repository, as one check.
 pub fn check(root: &Path) -> Result<Outcome> {
     let tree = Tree::read(root)?;
-    let findings = findings(&tree) + show(CRATE_RULES, &Metadata::read(root)?);
+    let mut findings = findings(&tree);
+    findings.extend(apply(CRATE_RULES, &Metadata::read(root)?));
+    for finding in &findings {
+        println!("      {finding}");
+    }
     println!("      {} rules over {} files", TEXT_RULES.len() + CRATE_RULES.len(), tree.files().count());
-    match findings {
+    match findings.len() {
         0 => Ok(Outcome::Passed),
-        _ => Ok(Outcome::Failed(format!("{findings} findings"))),
+        count => Ok(Outcome::Failed(format!("{count} findings; `cargo xtask tidy` shows them again"))),
     }
 }
 
-/// Shows what the rules find in a text; returns how much it is.
-pub fn findings(tree: &Tree) -> usize {
-    show(TEXT_RULES, tree)
+/// What the rules find in a text, as lines to be shown.
+pub fn findings(tree: &Tree) -> Vec<String> {
+    apply(TEXT_RULES, tree)
 }
 
-fn show<Subject>(rules: &[Rule<Subject>], subject: &Subject) -> usize {
-    let mut findings = 0;
+fn apply<Subject>(rules: &[Rule<Subject>], subject: &Subject) -> Vec<String> {
+    let mut lines = Vec::new();
     for (name, rule) in rules {
         for Finding { place, line, message } in rule(subject) {
             let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-            println!("      {place}{line}: {name}: {message}");
-            findings += 1;
+            lines.push(format!("{place}{line}: {name}: {message}"));
         }
     }
-    findings
+    lines
 }
 
 /// `cargo xtask tidy`.

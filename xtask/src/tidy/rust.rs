@@ -39,8 +39,9 @@ pub fn headers(tree: &Tree) -> Vec<Finding> {
 pub fn prints(tree: &Tree) -> Vec<Finding> {
     let ways = ["println!(", "print!(", "io::stdout()", "io::stderr()", "clippy::print_stdout", "clippy::print_stderr"];
     let libraries = tree.with_extension("rs").filter(|(name, _)| {
-        // A build script talks to cargo by printing.
+        // A build script talks to cargo by printing; an example is a program of its own.
         !name.ends_with("build.rs")
+            && !name.contains("/examples/")
             && !PRINTERS.iter().any(|printer| name.starts_with(printer))
             && !PRINTERS_BESIDE.iter().any(|(file, _)| file == name)
     });
@@ -76,7 +77,7 @@ pub fn unsafe_blocks(tree: &Tree) -> Vec<Finding> {
 fn is_unsafe(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or(line);
     // Split, so that this very line is not taken for one.
-    ["{", "impl ", "fn ", "extern "].iter().any(|what| {
+    ["{", "impl ", "fn "].iter().any(|what| {
         let keyword = format!("unsafe {what}");
         code.match_indices(&keyword)
             .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '"' || c == '_'))

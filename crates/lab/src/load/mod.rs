@@ -152,6 +152,14 @@ impl Load {
         }
     }
 
+    /// Ends the load at once; returns when nothing of it is left.
+    pub async fn give_up(self) {
+        match self.driver {
+            Driver::Thread(load) => load.give_up().await,
+            Driver::Process(load) => load.give_up().await,
+        }
+    }
+
     /// Ends arrivals, lets the clients finish, settles the rig and returns what was seen.
     ///
     /// Operations still in hand after the drain limit are reported as unknown.

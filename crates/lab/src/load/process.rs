@@ -121,6 +121,14 @@ impl ProcessLoad {
         told.await.map_err(|_| failed(gone()))?.map_err(failed)
     }
 
+    /// Kills the worker, and returns when it is gone.
+    pub(super) async fn give_up(self) {
+        let Self { requests, supervisor, .. } = self;
+        // A supervisor whose requests have ended kills its worker.
+        drop(requests);
+        drop(supervisor.await);
+    }
+
     pub(super) async fn finish(self) -> Result<LoadOutput, StudyError> {
         // A supervisor that has ended has its reason in its result.
         let _ = self.requests.send(Request::Finish).await;
@@ -188,7 +196,7 @@ impl Supervisor {
                     Some(Request::Finish) => break,
                     None => {
                         worker.child.kill().await.map_err(failed)?;
-                        break;
+                        return Ok(self.output);
                     }
                 },
             }

@@ -25,10 +25,14 @@ use crate::study::{Arm, Rig, Scale, Study, StudyError};
 #[derive(Debug)]
 pub(super) struct ThreadLoad {
     pub(super) clock: Clock,
-    thread: JoinHandle<Result<LoadOutput, StudyError>>,
+    /// None once it is being joined.
+    thread: Option<JoinHandle<Result<LoadOutput, StudyError>>>,
     ready: Option<oneshot::Receiver<()>>,
     stop: CancellationToken,
+    /// Ends clients with what they have in hand.
     abandon: CancellationToken,
+    /// Ends them and everything after them; nobody wants the outcome.
+    given_up: CancellationToken,
     arrivals: Arc<Arrivals>,
 }
 
@@ -54,7 +58,8 @@ impl ThreadLoad {
     ) -> Result<Self, StudyError> {
         let (journal, resume) = worker.map_or((None, Vec::new()), |(journal, resume)| (Some(journal), resume));
         let stop = CancellationToken::new();
-        let abandon = CancellationToken::new();
+        let given_up = CancellationToken::new();
+        let abandon = given_up.child_token();
         let arrivals = Arc::new(Arrivals::new(&spec, clock, &resume));
         let (ready_sender, ready) = oneshot::channel();
         let body = LoadThread {
@@ -68,12 +73,13 @@ impl ThreadLoad {
             arrivals: Arc::clone(&arrivals),
             stop: stop.clone(),
             abandon: abandon.clone(),
+            given_up: given_up.clone(),
         };
         let thread = std::thread::Builder::new()
             .name(THREAD_NAME.to_owned())
             .spawn(move || body.run(ready_sender))
             .map_err(|source| StudyError::new("start the load thread", source))?;
-        Ok(Self { clock, thread, ready: Some(ready), stop, abandon, arrivals })
+        Ok(Self { clock, thread: Some(thread), ready: Some(ready), stop, abandon, given_up, arrivals })
     }
 
     /// Waits until every client is connected; says whether it came to that.
@@ -84,22 +90,46 @@ impl ThreadLoad {
         }
     }
 
-    pub(super) async fn finish(self, drain: Duration) -> Result<LoadOutput, StudyError> {
-        self.stop.cancel();
-        self.arrivals.close();
+    pub(super) async fn finish(mut self, drain: Duration) -> Result<LoadOutput, StudyError> {
+        self.end_arrivals();
         let abandon = self.abandon.clone();
         let timer = tokio::spawn(async move {
             tokio::time::sleep(drain).await;
             abandon.cancel();
         });
-        let thread = self.thread;
-        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        let output = self.join().await;
         timer.abort();
-        match joined {
+        output
+    }
+
+    /// Ends the load without an outcome, and returns when its thread is gone.
+    pub(super) async fn give_up(mut self) {
+        self.end_arrivals();
+        self.given_up.cancel();
+        if let Err(error) = self.join().await {
+            tracing::debug!(error = %error, "the load that was given up had failed");
+        }
+    }
+
+    fn end_arrivals(&self) {
+        self.stop.cancel();
+        self.arrivals.close();
+    }
+
+    async fn join(&mut self) -> Result<LoadOutput, StudyError> {
+        let Some(thread) = self.thread.take() else { return Ok(LoadOutput::default()) };
+        match tokio::task::spawn_blocking(move || thread.join()).await {
             Ok(Ok(output)) => output,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(error) => Err(StudyError::new("join the load thread", error)),
         }
+    }
+}
+
+impl Drop for ThreadLoad {
+    fn drop(&mut self) {
+        self.end_arrivals();
+        self.given_up.cancel();
     }
 }
 
@@ -115,6 +145,7 @@ struct LoadThread {
     arrivals: Arc<Arrivals>,
     stop: CancellationToken,
     abandon: CancellationToken,
+    given_up: CancellationToken,
 }
 
 impl LoadThread {
@@ -127,6 +158,13 @@ impl LoadThread {
     }
 
     async fn drive(self, ready: oneshot::Sender<()>) -> Result<LoadOutput, StudyError> {
+        tokio::select! {
+            output = self.load(ready) => output,
+            () = self.given_up.cancelled() => Ok(LoadOutput::default()),
+        }
+    }
+
+    async fn load(&self, ready: oneshot::Sender<()>) -> Result<LoadOutput, StudyError> {
         let rig = self.study.open(self.arm, &self.site, &self.scale).await?;
         let count = match self.spec.shape {
             LoadShape::Closed { clients } | LoadShape::Open { clients, .. } => clients,

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use pgstrata_stats::{
-    Better, ClaimVerdict, LatencyHistogram, Moment, Pair, RunValidity, SentinelReading, Settings, compare, judge_control,
+    Better, ClaimVerdict, LatencyHistogram, Moment, Pair, RunValidity, SentinelReading, Settings, compare,
+    judge_control,
 };
-use pgstrata_units::SystemId;
+use pgstrata_units::{SystemId, Text};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
@@ -15,7 +16,7 @@ use crate::record::{
     ArmRecord, Build, ClaimRecord, ComparisonRecord, ControlRecord, FaultRecord, LoadShape, Machine, PairRecord,
     RECORD_FORMAT, Record, ServerRecord, TIMELINE_SLICE_MS, TrialPurpose, TrialRecord,
 };
-use crate::study::{ArmKind, Figure, Preset, Violation};
+use crate::study::{ArmKind, Card, Claim, Figure, Holds, Invariant, Measure, Preset, Violation};
 
 /// How an arm of the made-up record behaves.
 struct Shape {
@@ -63,7 +64,7 @@ const SHAPES: [Shape; 8] = [
 ];
 
 /// Latencies of a window at most; more would only take time.
-const LATENCY_SAMPLES: u64 = 20_000;
+const LATENCY_SAMPLES: u64 = 5_000;
 
 /// Windows of each arm that were compared.
 const PAIRS: usize = 8;
@@ -84,7 +85,8 @@ pub fn record() -> Record {
         format: RECORD_FORMAT,
         system: SystemId::known("09-01"),
         study: "flash-sale".to_owned(),
-        command: "pgstrata run flash-sale --preset full --faults kill-postmaster:3,disconnect-after-send:2 --seed 7".to_owned(),
+        command: "pgstrata run flash-sale --preset full --faults kill-postmaster:3,disconnect-after-send:2 --seed 7"
+            .to_owned(),
         preset: Preset::Full,
         seed: 7,
         started_at: "2025-01-01T12:00:00Z".to_owned(),
@@ -105,7 +107,7 @@ pub fn record() -> Record {
         }],
         arms,
         comparisons,
-        control,
+        control: Some(control),
         claims,
         validity: RunValidity::Valid,
     }
@@ -149,11 +151,7 @@ fn window(shape: &Shape, speed: f64, random: &mut ChaCha8Rng) -> TrialRecord {
         server_cpu_us_per_accepted: Some(rounded(shape.server_cpu_us * 40.0 / 39.0)),
         wal_bytes_per_op: Some(rounded(shape.wal_bytes * wobble(0.01, random))),
         lock_wait_us_per_op: Some(rounded(shape.lock_wait_us * wobble(0.1, random))),
-        timeline: vec![(
-            u32::try_from(decided - rejected).expect("small"),
-            u32::try_from(rejected).expect("small"),
-            0,
-        )],
+        timeline: vec![(u32::try_from(decided - rejected).expect("small"), u32::try_from(rejected).expect("small"), 0)],
         faults: Vec::new(),
         evaluations_during: 0,
         violations: Vec::new(),
@@ -178,7 +176,8 @@ fn proof(shape: &Shape, random: &mut ChaCha8Rng) -> TrialRecord {
     let sums = trial.timeline.iter().fold([0_u64; 3], |sum, slice| {
         [sum[0] + u64::from(slice.0), sum[1] + u64::from(slice.1), sum[2] + u64::from(slice.2)]
     });
-    trial.counts = OutcomeCounts { ok: sums[0], rejected: sums[1], failed: sums[2] / 3, unknown: sums[2] - sums[2] / 3 };
+    trial.counts =
+        OutcomeCounts { ok: sums[0], rejected: sums[1], failed: sums[2] / 3, unknown: sums[2] - sums[2] / 3 };
     trial.retries = retries(shape, sums[0]);
     trial.failures = BTreeMap::from([("the server closed the connection".to_owned(), trial.counts.failed)]);
     trial.evaluations_during = 17;
@@ -186,7 +185,8 @@ fn proof(shape: &Shape, random: &mut ChaCha8Rng) -> TrialRecord {
         trial.violations = violations();
     }
     if shape.name == "coalesced" {
-        trial.figures = vec![Figure { name: "batch_size_mean".to_owned(), value: 2_847.0, unit: "requests".to_owned() }];
+        trial.figures =
+            vec![Figure { name: "batch_size_mean".to_owned(), value: 2_847.0, unit: "requests".to_owned() }];
     }
     trial
 }
@@ -221,12 +221,7 @@ fn violations() -> Vec<Violation> {
 
 fn fault(name: &str, at_ms: f64, recovery_ms: f64) -> FaultRecord {
     let achieved = if name == "kill-postmaster" { "9 processes ended" } else { "1 of 32 sessions cut" };
-    FaultRecord {
-        fault: name.to_owned(),
-        at_ms,
-        healed_ms: Some(at_ms + recovery_ms),
-        achieved: achieved.to_owned(),
-    }
+    FaultRecord { fault: name.to_owned(), at_ms, healed_ms: Some(at_ms + recovery_ms), achieved: achieved.to_owned() }
 }
 
 /// Twenty seconds: nothing is decided while the server is away, and the stock runs out after sixteen.
@@ -236,7 +231,9 @@ fn timeline(shape: &Shape, faults: &[FaultRecord], random: &mut ChaCha8Rng) -> V
         .map(|slice| {
             let at = (slice * TIMELINE_SLICE_MS) as f64;
             let away = faults.iter().find(|fault| {
-                fault.fault == "kill-postmaster" && at >= fault.at_ms && fault.healed_ms.is_some_and(|healed| at < healed)
+                fault.fault == "kill-postmaster"
+                    && at >= fault.at_ms
+                    && fault.healed_ms.is_some_and(|healed| at < healed)
             });
             let rate = per_second(shape, 0.8, random) as f64 * TIMELINE_SLICE_MS as f64 / 1e3;
             let whole = whole(rate);
@@ -280,12 +277,12 @@ fn comparisons(arms: &mut [ArmRecord], random: &mut ChaCha8Rng) -> Vec<Compariso
     comparisons
 }
 
-fn control(random: &mut ChaCha8Rng) -> Option<ControlRecord> {
+fn control(random: &mut ChaCha8Rng) -> ControlRecord {
     let mut draw = || per_second(&SHAPES[2], 1.0, random) as f64;
     let pairs: Vec<Pair> = (0..PAIRS).map(|_| Pair { baseline: draw(), candidate: draw() }).collect();
     let control = judge_control(&pairs, &Settings::new(Better::Higher)).expect("usable pairs");
     let pairs = pairs.into_iter().map(|throughput| PairRecord { throughput, server_cpu_us: None }).collect();
-    Some(ControlRecord { arm: BASELINE.to_owned(), control, pairs })
+    ControlRecord { arm: BASELINE.to_owned(), control, pairs }
 }
 
 fn claims(comparisons: &[ComparisonRecord]) -> Vec<ClaimRecord> {
@@ -324,7 +321,9 @@ fn claims(comparisons: &[ComparisonRecord]) -> Vec<ClaimRecord> {
             "At 20 000 arrivals a second the 99th percentile of latency is at most 25 ms.",
             25.0,
             "ms",
-            ClaimVerdict::Inconclusive { why: "other processes took 14 % of the processors during the load".to_owned() },
+            ClaimVerdict::Inconclusive {
+                why: "other processes took 14 % of the processors during the load".to_owned(),
+            },
         ),
     ]
 }
@@ -373,7 +372,11 @@ fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the fixture's numbers are small and positive")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the fixture's numbers are small and positive"
+)]
 fn whole(value: f64) -> u32 {
     value.round() as u32
 }
@@ -384,6 +387,66 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/record.json");
 /// The record as the file holds it.
 pub fn load() -> Record {
     crate::archive::load(std::path::Path::new(FILE)).expect("the fixture is a record of this format")
+}
+
+/// What the sentinels say of a run on a busy machine.
+pub fn invalid() -> RunValidity {
+    let busy = |moment| SentinelReading { moment, foreign_cpu_share: 0.4, ..sentinels()[0] };
+    RunValidity::judge(&Moment::ALL.map(busy))
+}
+
+/// A card to the record, with statements and claims in both languages.
+pub const CARD: &Card = &Card {
+    id: SystemId::known("09-01"),
+    name: "flash-sale",
+    title: text("Flash sale that cannot oversell", "不会超卖的秒杀"),
+    summary: text(
+        "Many people buy the same few things at the same moment; every unit is sold once.",
+        "许多人在同一时刻购买同样的少量商品；每件商品只卖出一次。",
+    ),
+    operation: text("purchase request", "购买请求"),
+    arms: &[],
+    baseline: BASELINE,
+    invariants: &[
+        Invariant {
+            id: "I1",
+            statement: text(
+                "Paid, reserved and available units add up to the initial stock.",
+                "已付款、已预留与可售数量之和等于初始库存。",
+            ),
+            sql: Some(
+                "select product, initial, available, sold\nfrom stock\nwhere paid + reserved + available <> initial\n   or available < 0;\n",
+            ),
+            holds: Holds::Always,
+        },
+        Invariant {
+            id: "I2",
+            statement: text("No product has less than nothing.", "任何商品的可售数量都不为负。"),
+            sql: Some("select product, available\nfrom stock\nwhere available < 0;\n"),
+            holds: Holds::Always,
+        },
+        Invariant {
+            id: "I3",
+            statement: text("Each acknowledged sale has exactly one order.", "每笔已确认的销售恰有一张订单。"),
+            sql: None,
+            holds: Holds::AtRest,
+        },
+    ],
+    claims: &[Claim {
+        name: "decided-per-second",
+        statement: text(
+            "The coalesced arm decides at least 100 000 purchase requests a second, fsync on.",
+            "合并方案在 fsync 开启时每秒至少决定 100 000 个购买请求。",
+        ),
+        measure: Measure::ServerCpuPerAccepted { arm: "coalesced" },
+        target: 100_000.0,
+        unit: "req/s",
+        better: Better::Higher,
+    }],
+};
+
+const fn text(en: &'static str, zh: &'static str) -> Text {
+    Text { en, zh }
 }
 
 /// As many trials as a full run has at most, with latencies on the histogram's own grid.

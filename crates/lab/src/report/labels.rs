@@ -1,6 +1,6 @@
 //! Every word that the reports show, in both languages. `{name}` in a sentence is filled by [`fill`].
 
-use pgstrata_stats::Verdict;
+use pgstrata_stats::{Moment, Verdict};
 use pgstrata_units::{Language, Text};
 
 use crate::record::TrialPurpose;
@@ -44,13 +44,11 @@ pub const LOCK_WAIT: Text = text("lock wait/op", "锁等待/操作");
 pub const OUTCOMES: Text = text("ok/rejected/ failed/unknown", "成功/拒绝/ 失败/未知");
 pub const BASELINE: Text = text("baseline", "基准");
 pub const VIOLATED: Text = text("violated {ids}", "违反 {ids}");
-pub const HIDDEN_COLUMNS: Text = text(
-    "{count} columns hidden for want of width: {names}",
-    "终端太窄，隐藏了 {count} 列：{names}",
-);
+pub const HIDDEN_COLUMNS: Text =
+    text("{count} columns hidden for want of width: {names}", "终端太窄，隐藏了 {count} 列：{names}");
 
 // Headings of the terminal report.
-pub const VIOLATIONS: Text = text("Broken invariants", "被破坏的不变式");
+pub const VIOLATIONS: Text = text("Invariants", "不变式");
 pub const FAULTS: Text = text("Faults injected", "注入的故障");
 pub const CONTROL: Text = text("A/A control", "A/A 对照");
 pub const DETECTABLE: Text = text("Smallest detectable difference", "可检测的最小差异");
@@ -62,17 +60,20 @@ pub const SEED: Text = text("Seed", "随机种子");
 pub const COMMAND: Text = text("Again", "重现");
 
 // Sentences.
-pub const NO_VIOLATIONS: Text = text("every invariant held in all {trials} trials", "全部 {trials} 次试验中，所有不变式均成立");
-pub const ROWS_IN_TRIALS: Text = text("{count} rows, {trials} trials", "{count} 行，{trials} 次试验");
+pub const NO_VIOLATIONS: Text =
+    text("every invariant held in all {trials} trials", "全部 {trials} 次试验中，所有不变式均成立");
+pub const ROWS_IN_TRIALS: Text = text("rows: {count}, trials: {trials}", "{count} 行，{trials} 次试验");
 pub const MORE_WITNESSES: Text = text("and {count} more", "另有 {count} 行");
 pub const FAULT_LINE: Text = text("{count} × {fault}", "{count} × {fault}");
 pub const RECOVERY: Text = text("median recovery {time}", "恢复时间中位数 {time}");
 pub const UNHEALED: Text = text("{count} not recovered", "{count} 次未恢复");
-pub const NO_FAULTS: Text = text("none", "无");
-pub const CONTROL_CLEAN: Text = text("{arm} against itself {ratio}, {pairs} pairs: no bias", "{arm} 与自身对比 {ratio}，{pairs} 对：无偏差");
+pub const CONTROL_CLEAN: Text = text(
+    "{arm} against itself {ratio} ({confidence} % interval), {pairs} pairs: no bias",
+    "{arm} 与自身对比 {ratio}（{confidence} % 区间），{pairs} 对：无偏差",
+);
 pub const CONTROL_BIASED: Text = text(
-    "{arm} against itself {ratio}, {pairs} pairs: biased, so no difference is claimed",
-    "{arm} 与自身对比 {ratio}，{pairs} 对：存在偏差，因此不作任何差异结论",
+    "{arm} against itself {ratio} ({confidence} % interval), {pairs} pairs: biased, so no difference is claimed",
+    "{arm} 与自身对比 {ratio}（{confidence} % 区间），{pairs} 对：存在偏差，因此不作任何差异结论",
 );
 pub const NO_CONTROL: Text = text("not run", "未运行");
 pub const DETECTABLE_LINE: Text = text("{percent} with 80 % power", "{percent}（检验功效 80 %）");
@@ -81,11 +82,14 @@ pub const MISSED: Text = text("missed", "未达成");
 pub const INCONCLUSIVE: Text = text("inconclusive", "无法判定");
 pub const MEASURED_OF_TARGET: Text = text("measured {measured}, target {target}", "实测 {measured}，目标 {target}");
 pub const TARGET: Text = text("target {target}", "目标 {target}");
-pub const MEASURED: Text = text("measured", "实测");
 pub const VALID: Text = text("the machine stood still enough for the figures to count", "机器足够稳定，数据有效");
 pub const INVALID: Text = text("the figures do not count", "数据无效");
-pub const MACHINE_LINE: Text = text("{cpu} × {cpus}, {memory}, {kernel}, load {load}", "{cpu} × {cpus}，{memory}，{kernel}，负载 {load}");
-pub const RUN_LINE: Text = text("{study} ({system}), preset {preset}, {started}, {seconds}", "{study}（{system}），预设 {preset}，{started}，{seconds}");
+pub const MACHINE_LINE: Text =
+    text("{cpu} × {cpus}, {memory}, {kernel}, load {load}", "{cpu} × {cpus}，{memory}，{kernel}，负载 {load}");
+pub const RUN_LINE: Text = text(
+    "{study} ({system}), preset {preset}, {started}, {seconds}",
+    "{study}（{system}），预设 {preset}，{started}，{seconds}",
+);
 pub const ATTACHED: Text = text("attached", "外接");
 pub const PRIVATE: Text = text("private", "私有");
 
@@ -108,19 +112,21 @@ pub const PLOT_LATENCY_NOTE: Text = text(
     "自预定开始时刻计；其上样本不足十个处，曲线终止",
 );
 pub const PLOT_TIMELINE: Text = text("Operations over time, faults marked", "操作随时间的变化，标出故障");
-pub const PLOT_TIMELINE_NOTE: Text = text("operations per second; ▼ a fault, shaded until the system was whole again", "每秒操作数；▼ 为故障，阴影持续到系统恢复");
+pub const PLOT_TIMELINE_NOTE: Text = text(
+    "operations per second; a dashed line is a fault, shaded until the system was whole again",
+    "每秒操作数；虚线为故障，阴影持续到系统恢复",
+);
 pub const SECONDS: Text = text("seconds since the trial’s start", "试验开始后的秒数");
 pub const ACCEPTED: Text = text("accepted", "接受");
 pub const REJECTED: Text = text("rejected", "拒绝");
 pub const FAILED_OR_UNKNOWN: Text = text("failed or unknown", "失败或未知");
 pub const MORE_ARMS: Text = text("{count} more arms are in the record", "其余 {count} 个方案见记录文件");
-pub const PLOT_PAIRS: Text = text("Each pair of windows", "每一对窗口");
+pub const PLOT_PAIRS: Text = text("Ratio to {baseline}, pair by pair", "与 {baseline} 的比值，逐对");
 pub const PLOT_PAIRS_NOTE: Text = text(
-    "one mark is one pair run side by side; on the line both arms are equally fast",
-    "每个标记是相邻运行的一对窗口；线上表示两方案同样快",
+    "one mark is one pair of adjacent windows; at ×1 both arms are equally fast",
+    "每个标记是一对相邻窗口；×1 表示两方案同样快",
 );
-pub const PAIRS_X: Text = text("{baseline}, decided/s", "{baseline}，决定数/秒");
-pub const PAIRS_Y: Text = text("the other arm, decided/s", "另一方案，决定数/秒");
+pub const PAIRS_X: Text = text("pairs in the order in which they ran", "按运行顺序排列的窗口对");
 
 // The comparison of two records.
 pub const DIFFERENCE: Text = text("Two records side by side", "两份记录的对照");
@@ -136,11 +142,11 @@ pub const NOT_PAIRED: Text = text(
 pub const TOO_FEW_WINDOWS: Text = text("too few windows", "窗口太少");
 pub const ONLY_IN_ONE: Text = text("only in one record", "仅在一份记录中");
 pub const CHANGED: Text = text("What else differs", "其他不同之处");
-pub const NOTHING_CHANGED: Text = text("machine, build, servers, settings and load are the same", "机器、构建、服务器、设置和负载均相同");
+pub const NOTHING_CHANGED: Text =
+    text("machine, build, servers, settings and load are the same", "机器、构建、服务器、设置和负载均相同");
 
 // The page.
 pub const SKIP: Text = text("Skip to the results", "跳到结果");
-pub const LANGUAGE: Text = text("Language", "语言");
 pub const RESULTS: Text = text("Results", "结果");
 pub const RESULTS_CAPTION: Text = text(
     "One row per arm. Throughput is the median of the undisturbed windows; ratios come from adjacent pairs in random order.",
@@ -150,7 +156,10 @@ pub const PLOTS: Text = text("Plots", "图");
 pub const EVIDENCE: Text = text("Evidence", "证据");
 pub const WITNESS_CAPTION: Text = text("Rows that break {id}", "违反 {id} 的行");
 pub const INVARIANT_SQL: Text = text("The query that must return no rows", "必须不返回任何行的查询");
-pub const CHECKED_BY_HISTORY: Text = text("Checked against the history of acknowledged outcomes, not by one query.", "依据已确认结果的历史检查，而非单条查询。");
+pub const CHECKED_BY_HISTORY: Text = text(
+    "Checked against the history of acknowledged outcomes, not by one query.",
+    "依据已确认结果的历史检查，而非单条查询。",
+);
 pub const INVARIANTS_HELD: Text = text("Invariants that held", "成立的不变式");
 pub const FAULTS_CAPTION: Text = text("Faults by arm and kind", "按方案与种类统计的故障");
 pub const FAULT: Text = text("fault", "故障");
@@ -178,21 +187,52 @@ pub const BUILD: Text = text("pgstrata", "pgstrata");
 pub const STARTED: Text = text("started", "开始时间");
 pub const TOOK: Text = text("took", "用时");
 pub const REPRODUCE: Text = text("Get it again", "重现");
-pub const REPRODUCE_NOTE: Text = text("The seed is part of the command; the machine is not.", "命令包含随机种子，但不包含机器。");
+pub const REPRODUCE_NOTE: Text =
+    text("The seed is part of the command; the machine is not.", "命令包含随机种子，但不包含机器。");
 pub const RAW: Text = text("Raw record", "原始记录");
 pub const RAW_SHOW: Text = text("Show the JSON of this run", "显示本次运行的 JSON");
 pub const RAW_DOWNLOAD: Text = text("Download the JSON", "下载 JSON");
-pub const ARMS_SUMMARY: Text = text("The arms", "各方案");
+pub const SEED_FACT: Text = text("seed", "随机种子");
 pub const PRESET: Text = text("preset", "预设");
+
+pub const MARKDOWN_ORIGIN: Text = text(
+    "Measured {date}, preset {preset}, on {cpus} × {cpu}, {memory}; `{settings}`. A/A control: {control}. Validity: {validity}. \
+     pgstrata {version} ({commit}). Medians of undisturbed windows; ratios from adjacent pairs in random order.",
+    "测量于 {date}，预设 {preset}，{cpus} × {cpu}，{memory}；`{settings}`。A/A 对照：{control}。有效性：{validity}。\
+     pgstrata {version}（{commit}）。数值为无干扰窗口的中位数；比值来自随机顺序的相邻窗口对。",
+);
+pub const ERROR_TEXT: Text = text("error", "错误");
+pub const FAILURES_CAPTION: Text = text("What operations failed of (a sample)", "操作失败的原因（抽样）");
+pub const CLAIM_TRIALS: Text = text("The trials that claims were measured in", "用于测量目标的试验");
+pub const OFFERED_LOAD: Text = text("load", "负载");
+pub const CLOSED_LOOP: Text = text("{clients} clients, closed loop", "{clients} 个客户端，闭环");
+pub const OPEN_LOOP: Text =
+    text("{rate}/s arrivals, open loop, up to {clients} under way", "每秒 {rate} 个到达，开环，最多 {clients} 个并行");
+pub const DROPPED: Text = text("dropped", "丢弃");
+pub const P999: Text = text("p99.9", "p99.9");
+pub const SERVER_CPU_PER_ACCEPTED: Text = text("server CPU/accepted", "服务器 CPU/接受");
+pub const SENTINELS_CAPTION: Text = text(
+    "What the sentinels read over all trials: the median of fdatasync, the worst of the others",
+    "哨兵在所有试验中的读数：fdatasync 取中位数，其余取最差值",
+);
+pub const MOMENT: Text = text("moment", "时刻");
+pub const FDATASYNC: Text = text("fdatasync", "fdatasync");
+pub const TIMER: Text = text("timer late by", "定时器延迟");
+pub const FOREIGN_CPU: Text = text("CPU of others", "其他进程 CPU");
+pub const STEAL: Text = text("stolen CPU", "被窃取 CPU");
+pub const FIGURES_CAPTION: Text = text("The study’s own figures (medians)", "本研究自有的指标（中位数）");
+pub const FIGURE: Text = text("figure", "指标");
+pub const TRIALS_OF: Text = text("trials", "试验");
 
 // The headline.
 pub const HEADLINE_FASTER: Text = text(
-    "{arm} decided {rate} operations per second, {ratio} the {baseline} arm",
-    "{arm} 每秒决定 {rate} 个操作，是 {baseline} 的 {ratio}",
+    "{arm} decided {rate} operations per second, {times} times as many as {baseline} (95 % interval {low}–{high})",
+    "{arm} 每秒决定 {rate} 个操作，是 {baseline} 的 {times} 倍（95 % 区间 {low}–{high}）",
 );
 pub const HEADLINE_ALONE: Text = text("{arm} decided {rate} operations per second", "{arm} 每秒决定 {rate} 个操作");
 pub const HEADLINE_NONE: Text = text("no arm has a throughput figure", "没有方案给出吞吐量数据");
-pub const STATUS_INVARIANTS: Text = text("{held} of {all} arms broke no invariant", "{all} 个方案中 {held} 个未违反任何不变式");
+pub const STATUS_INVARIANTS: Text =
+    text("{held} of {all} arms broke no invariant", "{all} 个方案中 {held} 个未违反任何不变式");
 pub const STATUS_CLAIMS: Text = text("{held} of {all} claims held", "{all} 个目标中 {held} 个达成");
 pub const STATUS_FAULTS: Text = text("{count} faults injected", "注入 {count} 次故障");
 pub const STATUS_VALID: Text = text("run valid", "运行有效");
@@ -222,6 +262,16 @@ pub const fn verdict(verdict: Verdict) -> Text {
     }
 }
 
+/// When a reading was taken.
+#[must_use]
+pub const fn moment(moment: Moment) -> Text {
+    match moment {
+        Moment::Before => text("before the load", "负载之前"),
+        Moment::During => text("during the load", "负载期间"),
+        Moment::After => text("after the load", "负载之后"),
+    }
+}
+
 /// What a trial was for.
 #[must_use]
 pub const fn purpose(purpose: TrialPurpose) -> Text {
@@ -229,5 +279,39 @@ pub const fn purpose(purpose: TrialPurpose) -> Text {
         TrialPurpose::Proof => text("proof", "验证"),
         TrialPurpose::Comparison => text("comparison", "对比"),
         TrialPurpose::Claim => text("claim", "目标"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_looks_like_a_name_is_not_filled_again() {
+        let sentence = text("{a} and {b}", "{b}和{a}");
+        assert_eq!(fill(sentence, Language::English, &[("a", "{b}"), ("b", "two")]), "{b} and two");
+        assert_eq!(fill(sentence, Language::Chinese, &[("a", "1"), ("b", "2")]), "2和1");
+    }
+
+    #[test]
+    fn both_languages_of_every_label_name_the_same_values() {
+        let source = include_str!("labels.rs");
+        let names = |text: &str| {
+            let mut names: Vec<String> =
+                text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).map(ToOwned::to_owned).collect();
+            names.sort();
+            names
+        };
+        let labels = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let mut seen = 0;
+        for label in labels.split("text(").skip(1) {
+            let strings: Vec<&str> = label.split('"').collect();
+            if let [_, en, _, zh, ..] = strings.as_slice() {
+                assert_eq!(names(en), names(zh), "{en}");
+                assert!(!en.is_empty() && !zh.is_empty());
+                seen += 1;
+            }
+        }
+        assert!(seen > 100, "only {seen} labels were looked at");
     }
 }

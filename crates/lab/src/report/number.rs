@@ -55,10 +55,12 @@ pub fn short_count(value: u64) -> String {
     value.to_string()
 }
 
-/// Microseconds as `850 µs`, `12.3 ms` or `2.30 s`.
+/// Microseconds as `41.2 ns`, `850 µs`, `12.3 ms` or `2.30 s`.
 #[must_use]
 pub fn duration_us(us: f64) -> String {
     match us.abs() {
+        0.0 => "0".to_owned(),
+        size if size < 0.9995 => with_unit(us * 1e3, "ns"),
         size if size >= 999_500.0 => with_unit(us / 1e6, "s"),
         size if size >= 999.5 => with_unit(us / 1e3, "ms"),
         _ => with_unit(us, "µs"),
@@ -95,9 +97,12 @@ pub fn ratio_with_interval(value: f64, low: f64, high: f64) -> String {
     format!("{} [{}, {}]", ratio(value), significant(low), significant(high))
 }
 
-/// A number and its unit.
+/// A number and its unit; that of ratios stands before it.
 #[must_use]
 pub fn with_unit(value: f64, unit: &str) -> String {
+    if unit == "×" {
+        return ratio(value);
+    }
     with_unit_text(&significant(value), unit)
 }
 
@@ -146,6 +151,9 @@ mod tests {
 
     #[test]
     fn durations_and_bytes_choose_their_unit() {
+        assert_eq!(duration_us(0.041_2), "41.2\u{a0}ns");
+        assert_eq!(duration_us(0.0), "0");
+        assert_eq!(with_unit(466.2, "×"), "×466");
         assert_eq!(duration_us(850.0), "850\u{a0}µs");
         assert_eq!(duration_us(999.7), "1.00\u{a0}ms");
         assert_eq!(duration_us(12_340.0), "12.3\u{a0}ms");

@@ -121,7 +121,7 @@ fn ascii_signs(text: &str) -> String {
             '·' => out.push('|'),
             '≈' => out.push('='),
             '✓' => out.push_str("ok"),
-            '✗' => out.push_str("NO"),
+            '✗' => out.push('X'),
             '’' => out.push('\''),
             other => out.push(other),
         }

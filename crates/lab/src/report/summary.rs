@@ -126,6 +126,8 @@ pub struct Control<'a> {
     pub arm: &'a str,
     /// The ratio, which should hold 1 in its interval.
     pub ratio: Ratio,
+    /// The confidence of that interval.
+    pub confidence: f64,
     /// Whether it does.
     pub clean: bool,
 }
@@ -148,6 +150,20 @@ pub enum ClaimOutcome {
         /// Why, in English.
         why: String,
     },
+}
+
+impl ClaimOutcome {
+    /// Whether the target was met.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        matches!(self, Self::Held { .. })
+    }
+
+    /// Whether the target was missed.
+    #[must_use]
+    pub const fn is_missed(&self) -> bool {
+        matches!(self, Self::Missed { .. })
+    }
 }
 
 /// A claim and its outcome.
@@ -194,6 +210,7 @@ impl<'a> Summary<'a> {
             control: record.control.as_ref().map(|control| Control {
                 arm: &control.arm,
                 ratio: Ratio::new(&control.control.comparison),
+                confidence: control.control.comparison.settings.confidence,
                 clean: control.control.verdict == ControlVerdict::Clean,
             }),
             claims: record.claims.iter().map(claim).collect(),
@@ -207,16 +224,13 @@ impl<'a> Summary<'a> {
     /// The arm with the highest throughput among those that broke nothing.
     #[must_use]
     pub fn fastest(&self) -> Option<&ArmSummary<'a>> {
-        self.arms
-            .iter()
-            .filter(|arm| arm.throughput.is_some())
-            .max_by(|a, b| a.median().total_cmp(&b.median()))
+        self.arms.iter().filter(|arm| arm.throughput.is_some()).max_by(|a, b| a.median().total_cmp(&b.median()))
     }
 
     /// Whether a claim was missed, or an invariant broke in an arm of which that was not expected.
     #[must_use]
     pub fn failed(&self) -> bool {
-        self.claims.iter().any(|claim| matches!(claim.outcome, ClaimOutcome::Missed { .. }))
+        self.claims.iter().any(|claim| claim.outcome.is_missed())
             || self.arms.iter().any(|arm| arm.is_violated() && arm.kind != ArmKind::Broken)
     }
 
@@ -224,7 +238,10 @@ impl<'a> Summary<'a> {
     #[must_use]
     pub fn minimal_detectable(&self) -> Option<f64> {
         let of_arms = self.arms.iter().filter_map(|arm| arm.ratio);
-        of_arms.chain(self.control.iter().map(|control| control.ratio)).map(|ratio| ratio.minimal_detectable).reduce(f64::max)
+        of_arms
+            .chain(self.control.iter().map(|control| control.ratio))
+            .map(|ratio| ratio.minimal_detectable)
+            .reduce(f64::max)
     }
 }
 
@@ -303,8 +320,10 @@ pub const fn preset_name(preset: Preset) -> &'static str {
 }
 
 /// Windows that no fault disturbed: those of the comparison, or where there is none those of the claims.
-fn undisturbed(trials: &[TrialRecord]) -> Vec<&TrialRecord> {
-    let of = |purpose| trials.iter().filter(move |trial| trial.purpose == purpose && trial.seconds > 0.0).collect::<Vec<_>>();
+pub(super) fn undisturbed(trials: &[TrialRecord]) -> Vec<&TrialRecord> {
+    let of = |purpose| {
+        trials.iter().filter(move |trial| trial.purpose == purpose && trial.seconds > 0.0).collect::<Vec<_>>()
+    };
     let compared = of(TrialPurpose::Comparison);
     if compared.is_empty() { of(TrialPurpose::Claim) } else { compared }
 }

@@ -1,7 +1,7 @@
 //! A record as text for a terminal: the result table, and below it all that one must know to believe it.
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
-use pgstrata_units::Text;
+use pgstrata_units::{Language, Text};
 
 use super::columns::{Column, witness};
 use super::labels::{self, fill};
@@ -9,13 +9,14 @@ use super::number;
 use super::style::{Meaning, Style, columns, wrap};
 use super::summary::{Broken, ClaimOutcome, Summary, preset_name};
 use crate::record::{Record, ServerRecord};
+use crate::study::Card;
 
 /// Columns of the heading that stands left of each line below the table.
 const MARGIN: usize = 2;
 
 /// The whole report of a record.
 #[must_use]
-pub fn render(record: &Record, style: &Style) -> String {
+pub fn render(record: &Record, card: &Card, style: Style) -> String {
     let summary = Summary::new(record);
     let mut page = Page::new(style);
     page.line(&style.bold(&run_line(record, style)));
@@ -23,7 +24,8 @@ pub fn render(record: &Record, style: &Style) -> String {
     let (shown, hidden) = fitting_columns(&summary, style);
     page.block(&result_table(&summary, style, &shown));
     if !hidden.is_empty() {
-        let names: Vec<String> = hidden.iter().map(|column| column.heading(&summary, style.language)).collect();
+        let names: Vec<String> =
+            hidden.iter().map(|column| column.heading(&summary, style.language).replace("/ ", "/")).collect();
         let text = fill(
             labels::HIDDEN_COLUMNS,
             style.language,
@@ -33,14 +35,14 @@ pub fn render(record: &Record, style: &Style) -> String {
     }
     violations(&summary, &mut page);
     faults(&summary, &mut page);
-    claims(&summary, &mut page);
+    claims(&summary, card, &mut page);
     trust(&summary, &mut page);
     origin(record, &mut page);
     page.out
 }
 
 /// `flash-sale (09-01), preset full, 2026-11-23T01:02:03Z, 412 s`.
-fn run_line(record: &Record, style: &Style) -> String {
+fn run_line(record: &Record, style: Style) -> String {
     style.text(&fill(
         labels::RUN_LINE,
         style.language,
@@ -55,7 +57,7 @@ fn run_line(record: &Record, style: &Style) -> String {
 }
 
 /// The columns that fit, and those that do not.
-fn fitting_columns(summary: &Summary<'_>, style: &Style) -> (Vec<Column>, Vec<Column>) {
+fn fitting_columns(summary: &Summary<'_>, style: Style) -> (Vec<Column>, Vec<Column>) {
     let mut shown = Column::ALL.to_vec();
     let mut hidden = Vec::new();
     for given_up in Column::GIVEN_UP {
@@ -68,7 +70,7 @@ fn fitting_columns(summary: &Summary<'_>, style: &Style) -> (Vec<Column>, Vec<Co
     (shown, hidden)
 }
 
-fn table_width(summary: &Summary<'_>, style: &Style, shown: &[Column]) -> usize {
+fn table_width(summary: &Summary<'_>, style: Style, shown: &[Column]) -> usize {
     let cell_width = |column: Column| {
         let heading = heading_lines(column, summary, style).iter().map(|line| columns(line)).max().unwrap_or(0);
         let cells = summary.arms.iter().map(|arm| columns(&style.text(&column.cell(arm, summary, style.language).0)));
@@ -78,7 +80,7 @@ fn table_width(summary: &Summary<'_>, style: &Style, shown: &[Column]) -> usize 
 }
 
 /// The lines of a heading. Those of narrow columns are broken after a space, where the label has one.
-fn heading_lines(column: Column, summary: &Summary<'_>, style: &Style) -> Vec<String> {
+fn heading_lines(column: Column, summary: &Summary<'_>, style: Style) -> Vec<String> {
     let heading = style.text(&column.heading(summary, style.language));
     match column {
         Column::Ratio => vec![heading],
@@ -86,7 +88,7 @@ fn heading_lines(column: Column, summary: &Summary<'_>, style: &Style) -> Vec<St
     }
 }
 
-fn result_table(summary: &Summary<'_>, style: &Style, shown: &[Column]) -> String {
+fn result_table(summary: &Summary<'_>, style: Style, shown: &[Column]) -> String {
     let mut table = plain_table(style);
     table.set_header(shown.iter().map(|column| {
         let heading = Cell::new(heading_lines(*column, summary, style).join("\n"));
@@ -102,10 +104,10 @@ fn result_table(summary: &Summary<'_>, style: &Style, shown: &[Column]) -> Strin
 }
 
 /// A table with one rule below its heading.
-fn plain_table(style: &Style) -> Table {
+pub(super) fn plain_table(style: Style) -> Table {
     let rule = if style.unicode { '─' } else { '-' };
     let mut table = Table::new();
-    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill(rule).junction(rule)));
+    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill(rule)));
     table.set_content_arrangement(ContentArrangement::Disabled);
     if style.color {
         table.enforce_styling();
@@ -119,7 +121,7 @@ fn aligned(cell: Cell, column: Column) -> Cell {
     cell.set_alignment(if column.is_numeric() { CellAlignment::Right } else { CellAlignment::Left })
 }
 
-fn colored(cell: Cell, meaning: Meaning, style: &Style) -> Cell {
+fn colored(cell: Cell, meaning: Meaning, style: Style) -> Cell {
     match meaning {
         _ if !style.color => cell,
         Meaning::Good => cell.fg(Color::DarkGreen),
@@ -129,7 +131,7 @@ fn colored(cell: Cell, meaning: Meaning, style: &Style) -> Cell {
     }
 }
 
-fn violations(summary: &Summary<'_>, page: &mut Page<'_>) {
+fn violations(summary: &Summary<'_>, page: &mut Page) {
     let style = page.style;
     page.heading(labels::VIOLATIONS);
     if summary.arms.iter().all(|arm| !arm.is_violated()) {
@@ -146,7 +148,7 @@ fn violations(summary: &Summary<'_>, page: &mut Page<'_>) {
     }
 }
 
-fn witnesses(broken: &Broken<'_>, page: &mut Page<'_>) {
+fn witnesses(broken: &Broken<'_>, page: &mut Page) {
     let style = page.style;
     for row in &broken.worst.witnesses {
         page.indented(&witness(row));
@@ -157,19 +159,24 @@ fn witnesses(broken: &Broken<'_>, page: &mut Page<'_>) {
     }
 }
 
-fn faults(summary: &Summary<'_>, page: &mut Page<'_>) {
+fn faults(summary: &Summary<'_>, page: &mut Page) {
     let style = page.style;
     if summary.arms.iter().all(|arm| arm.faults.is_empty()) {
         return;
     }
     page.heading(labels::FAULTS);
+    let names = summary.arms.iter().filter(|arm| !arm.faults.is_empty()).map(|arm| columns(&style.text(arm.name)));
+    let width = names.max().unwrap_or(0);
     for arm in summary.arms.iter().filter(|arm| !arm.faults.is_empty()) {
         let kinds: Vec<String> = arm
             .faults
             .iter()
             .map(|fault| {
-                let mut parts =
-                    vec![fill(labels::FAULT_LINE, style.language, &[("count", &fault.count.to_string()), ("fault", fault.fault)])];
+                let mut parts = vec![fill(
+                    labels::FAULT_LINE,
+                    style.language,
+                    &[("count", &fault.count.to_string()), ("fault", fault.fault)],
+                )];
                 if let Some(recovery) = fault.recovery_us_median {
                     parts.push(fill(labels::RECOVERY, style.language, &[("time", &number::duration_us(recovery))]));
                 }
@@ -179,11 +186,11 @@ fn faults(summary: &Summary<'_>, page: &mut Page<'_>) {
                 parts.join(", ")
             })
             .collect();
-        page.entry(arm.name, &kinds.join(" · "));
+        page.entry(arm.name, width, &kinds.join(" · "));
     }
 }
 
-fn claims(summary: &Summary<'_>, page: &mut Page<'_>) {
+fn claims(summary: &Summary<'_>, card: &Card, page: &mut Page) {
     if summary.claims.is_empty() {
         return;
     }
@@ -192,18 +199,14 @@ fn claims(summary: &Summary<'_>, page: &mut Page<'_>) {
     for claim in &summary.claims {
         let (meaning, outcome) = claim_outcome(&claim.outcome, claim.target, claim.unit, style.language);
         page.marked(meaning, &format!("{}: {outcome}", claim.name));
-        page.indented(claim.statement);
+        let known = card.claims.iter().find(|known| known.name == claim.name);
+        page.indented(known.map_or(claim.statement, |known| known.statement.get(style.language)));
     }
 }
 
 /// An outcome in words: `missed, measured 91 000 req/s, target 100 000 req/s`.
 #[must_use]
-pub fn claim_outcome(
-    outcome: &ClaimOutcome,
-    target: f64,
-    unit: &str,
-    language: pgstrata_units::Language,
-) -> (Meaning, String) {
+pub fn claim_outcome(outcome: &ClaimOutcome, target: f64, unit: &str, language: Language) -> (Meaning, String) {
     let with_unit = |value: f64| number::with_unit(value, unit);
     let measured = |measured: f64| {
         fill(
@@ -212,7 +215,7 @@ pub fn claim_outcome(
             &[("measured", &with_unit(measured)), ("target", &with_unit(target))],
         )
     };
-    let comma = if language == pgstrata_units::Language::Chinese { "，" } else { ", " };
+    let comma = if language == Language::Chinese { "，" } else { ", " };
     match outcome {
         ClaimOutcome::Held { measured: value } => {
             (Meaning::Good, format!("{}{comma}{}", labels::HELD.get(language), measured(*value)))
@@ -227,7 +230,7 @@ pub fn claim_outcome(
     }
 }
 
-fn trust(summary: &Summary<'_>, page: &mut Page<'_>) {
+fn trust(summary: &Summary<'_>, page: &mut Page) {
     let style = page.style;
     page.blank();
     page.labelled(labels::CONTROL, &[control_line(summary, style.language)]);
@@ -246,13 +249,19 @@ fn trust(summary: &Summary<'_>, page: &mut Page<'_>) {
 
 /// The control in words, and what it means.
 #[must_use]
-pub fn control_line(summary: &Summary<'_>, language: pgstrata_units::Language) -> (Meaning, String) {
+pub fn control_line(summary: &Summary<'_>, language: Language) -> (Meaning, String) {
     let Some(control) = &summary.control else {
         return (Meaning::Unsure, labels::NO_CONTROL.get(language).to_owned());
     };
     let ratio = number::ratio_with_interval(control.ratio.ratio, control.ratio.low, control.ratio.high);
     let pairs = control.ratio.pairs.to_string();
-    let values = [("arm", control.arm), ("ratio", ratio.as_str()), ("pairs", pairs.as_str())];
+    let confidence = number::significant(control.confidence * 100.0);
+    let values = [
+        ("arm", control.arm),
+        ("ratio", &*ratio),
+        ("pairs", &*pairs),
+        ("confidence", confidence.trim_end_matches(".0")),
+    ];
     if control.clean {
         (Meaning::Good, fill(labels::CONTROL_CLEAN, language, &values))
     } else {
@@ -260,7 +269,7 @@ pub fn control_line(summary: &Summary<'_>, language: pgstrata_units::Language) -
     }
 }
 
-fn origin(record: &Record, page: &mut Page<'_>) {
+fn origin(record: &Record, page: &mut Page) {
     let style = page.style;
     let machine = &record.machine;
     let line = fill(
@@ -276,7 +285,7 @@ fn origin(record: &Record, page: &mut Page<'_>) {
     );
     page.labelled(labels::MACHINE, &[(Meaning::Neutral, line)]);
     let settings: Vec<(Meaning, String)> =
-        record.servers.iter().map(|server| (Meaning::Neutral, settings_line(server))).collect();
+        record.servers.iter().map(|server| (Meaning::Neutral, settings_text(server))).collect();
     page.labelled(labels::SETTINGS, &settings);
     page.labelled(labels::SEED, &[(Meaning::Neutral, record.seed.to_string())]);
     // Never wrapped: it is there to be copied.
@@ -286,8 +295,9 @@ fn origin(record: &Record, page: &mut Page<'_>) {
 
 /// `PostgreSQL 15.18, fsync=on synchronous_commit=on …`, the settings that decide durability first.
 #[must_use]
-pub fn settings_line(server: &ServerRecord) -> String {
-    let settings: Vec<String> = ordered_settings(server).iter().map(|(name, value)| format!("{name}={value}")).collect();
+pub fn settings_text(server: &ServerRecord) -> String {
+    let settings: Vec<String> =
+        ordered_settings(server).iter().map(|(name, value)| format!("{name}={value}")).collect();
     format!("{}, {}", server.version, settings.join(" "))
 }
 
@@ -301,8 +311,16 @@ pub fn ordered_settings(server: &ServerRecord) -> Vec<(&str, &str)> {
 }
 
 /// The width of the labels left of the last lines.
-fn label_width(style: &Style) -> usize {
-    let all = [labels::CONTROL, labels::DETECTABLE, labels::VALIDITY, labels::MACHINE, labels::SETTINGS, labels::SEED, labels::COMMAND];
+fn label_width(style: Style) -> usize {
+    let all = [
+        labels::CONTROL,
+        labels::DETECTABLE,
+        labels::VALIDITY,
+        labels::MACHINE,
+        labels::SETTINGS,
+        labels::SEED,
+        labels::COMMAND,
+    ];
     all.iter().map(|label| columns(&style.label(*label))).max().unwrap_or(0)
 }
 
@@ -311,13 +329,13 @@ fn pad(text: &str, width: usize) -> String {
 }
 
 /// Lines as they are put together.
-pub(super) struct Page<'a> {
-    pub(super) style: &'a Style,
+pub(super) struct Page {
+    pub(super) style: Style,
     pub(super) out: String,
 }
 
-impl<'a> Page<'a> {
-    pub(super) fn new(style: &'a Style) -> Self {
+impl Page {
+    pub(super) fn new(style: Style) -> Self {
         Self { style, out: String::new() }
     }
 
@@ -372,9 +390,9 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A name and what is said of it.
-    pub(super) fn entry(&mut self, name: &str, text: &str) {
-        let name = format!("{}{}  ", " ".repeat(MARGIN), self.style.text(name));
+    /// A name in a column of this width, and what is said of it.
+    pub(super) fn entry(&mut self, name: &str, width: usize, text: &str) {
+        let name = format!("{}{}  ", " ".repeat(MARGIN), pad(&self.style.text(name), width));
         let indent = columns(&name);
         for (number, line) in self.wrapped(text, indent).iter().enumerate() {
             let lead = if number == 0 { name.clone() } else { " ".repeat(indent) };
@@ -401,5 +419,68 @@ impl<'a> Page<'a> {
 
     fn wrapped(&self, text: &str, indent: usize) -> Vec<String> {
         wrap(&self.style.text(text), usize::from(self.style.width).saturating_sub(indent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    fn shown(style: Style) -> String {
+        render(&fixture::load(), fixture::CARD, style)
+    }
+
+    #[test]
+    fn the_report_of_the_fixture_looks_as_it_did() {
+        insta::assert_snapshot!("wide", shown(Style { width: 190, ..Style::default() }));
+        insta::assert_snapshot!("narrow", shown(Style { width: 80, unicode: false, ..Style::default() }));
+        insta::assert_snapshot!("chinese", shown(Style { language: Language::Chinese, ..Style::default() }));
+    }
+
+    #[test]
+    fn no_line_but_the_command_is_wider_than_the_terminal() {
+        for width in [72, 80, 100, 120, 160, 220] {
+            for language in Language::ALL {
+                let text = shown(Style { width, language, ..Style::default() });
+                for line in text.lines().filter(|line| !line.contains("pgstrata run")) {
+                    assert!(columns(line) <= usize::from(width), "{width}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_violated_arm_shows_what_it_violated_in_place_of_a_figure() {
+        let text = shown(Style::default());
+        let naive = text.lines().find(|line| line.trim_start().starts_with("naive")).expect("a row");
+        assert!(naive.contains("✗ violated I1, I3") && !naive.contains("652"), "{naive}");
+    }
+
+    #[test]
+    fn without_colour_there_is_no_escape_sequence_and_with_it_the_words_are_the_same() {
+        let plain = shown(Style::default());
+        let colored = shown(Style { color: true, ..Style::default() });
+        assert!(!plain.contains('\u{1b}') && colored.contains('\u{1b}'));
+        let mut stripped = String::new();
+        for (number, part) in colored.split('\u{1b}').enumerate() {
+            stripped.push_str(if number == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) });
+        }
+        let words = |text: &str| text.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&stripped), words(&plain));
+    }
+
+    #[test]
+    fn nothing_from_a_record_can_drive_the_terminal() {
+        let mut record = fixture::load();
+        for trial in record.arms.iter_mut().flat_map(|arm| &mut arm.trials) {
+            for violation in &mut trial.violations {
+                violation.found = "\u{1b}]0;owned\u{7}".to_owned();
+                violation.witnesses = vec![serde_json::json!({"\u{1b}[2J": "\u{9b}31m"})];
+            }
+        }
+        record.command = "pgstrata run \u{1b}[31m".to_owned();
+        let text = render(&record, fixture::CARD, Style::default());
+        assert!(!text.chars().any(|character| character.is_control() && character != '\n'));
     }
 }

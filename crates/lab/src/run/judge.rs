@@ -5,9 +5,7 @@ use pgstrata_stats::{
     StoppingRule, compare, judge_control,
 };
 
-use crate::record::{
-    ClaimRecord, ComparisonRecord, ControlRecord, PairRecord, Record, TrialPurpose, TrialRecord,
-};
+use crate::record::{ClaimRecord, ComparisonRecord, ControlRecord, PairRecord, Record, TrialPurpose, TrialRecord};
 use crate::study::{Arm, Card, Claim, Measure};
 
 /// The pairs of a run so far.
@@ -105,10 +103,8 @@ pub(super) fn ratio_claims(record: &mut Record, card: &Card) {
         }
         let found = record.comparisons.iter().find(|comparison| comparison.arm == arm && comparison.baseline == over);
         let mut verdict = match found {
-            Some(comparison) => goal(claim).judge(Measured {
-                value: comparison.throughput.ratio,
-                interval: Some(comparison.throughput.interval),
-            }),
+            Some(comparison) => goal(claim)
+                .judge(Measured { value: comparison.throughput.ratio, interval: Some(comparison.throughput.interval) }),
             None => ClaimVerdict::Inconclusive { why: "the two were not compared".to_owned() },
         };
         if let Some(control) = &record.control {
@@ -140,7 +136,8 @@ pub(super) fn validity(record: &mut Record) {
     if readings.is_empty() {
         return;
     }
-    let typical: Vec<SentinelReading> = Moment::ALL.into_iter().filter_map(|moment| median(&readings, moment)).collect();
+    let typical: Vec<SentinelReading> =
+        Moment::ALL.into_iter().filter_map(|moment| median(&readings, moment)).collect();
     record.validity = RunValidity::judge(&typical);
 }
 

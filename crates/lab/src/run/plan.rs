@@ -107,7 +107,9 @@ impl Step {
         match self {
             Self::SellOut(arm) => format!("sell-out: {}", arm.name),
             Self::Faults(arm) => format!("faults: {}", arm.name),
-            Self::Pair { baseline, arm } if baseline.name == arm.name => format!("control: {} against itself", arm.name),
+            Self::Pair { baseline, arm } if baseline.name == arm.name => {
+                format!("control: {} against itself", arm.name)
+            }
             Self::Pair { baseline, arm } => format!("pair: {} and {}", baseline.name, arm.name),
             Self::Window(arm) => format!("window: {}", arm.name),
             Self::Claim(claim) => format!("claim: {}", claim.name),

@@ -55,9 +55,9 @@ static CARD: Card = Card {
 };
 
 /// How long each step of the slow arm sleeps in the server.
-pub const NAP: Duration = Duration::from_millis(20);
+pub(crate) const NAP: Duration = Duration::from_millis(20);
 
-pub struct Counter;
+pub(crate) struct Counter;
 
 #[async_trait]
 impl Study for Counter {
@@ -127,16 +127,20 @@ impl Client for CounterClient {
             "slow" => {
                 let nap = NAP.as_secs_f64();
                 self.session.execute("select pg_sleep($1)", &[&nap]).await.map_err(pg::Error::from)?;
+                self.raise(operation).await?;
             }
-            _ => {
-                self.session.execute(RAISE, &[&operation.key]).await.map_err(pg::Error::from)?;
-            }
+            _ => self.raise(operation).await?,
         }
         Ok(Reply::Accepted { value: 1 })
     }
 }
 
 impl CounterClient {
+    async fn raise(&self, operation: &Operation) -> Result<(), pg::Error> {
+        self.session.execute(RAISE, &[&operation.key]).await?;
+        Ok(())
+    }
+
     async fn read_then_write(&self, operation: &Operation) -> Result<(), pg::Error> {
         let seen: i64 = self.session.query_one(READ, &[]).await?.get(0);
         self.session.execute(OVERWRITE, &[&operation.key, &(seen + 1)]).await?;

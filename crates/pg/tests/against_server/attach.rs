@@ -2,7 +2,7 @@
 
 use pgstrata_pg::{AttachPolicy, Attached, Capabilities, Endpoint, ErrorClass, Feature, Kind, Product, Session, probe};
 
-use crate::support::Server;
+use crate::support;
 
 async fn capabilities(endpoint: &Endpoint) -> Capabilities {
     probe(endpoint).await.expect("the server answers")
@@ -28,8 +28,8 @@ async fn traces(session: &Session) -> (String, i64, i64) {
 
 #[tokio::test]
 async fn a_superuser_on_postgresql_lacks_only_prepared_transactions_by_default() {
-    let server = Server::start().await;
-    let session = server.session().await;
+    let server = support::server(&[("full_page_writes", "on"), ("synchronous_commit", "local")]).await;
+    let session = support::session(&server).await;
     let before = traces(&session).await;
     let found = capabilities(&server.endpoint()).await;
     assert_eq!(missing(&found), [Feature::PreparedTransactions], "{:?}", found.lacks);
@@ -41,9 +41,9 @@ async fn a_superuser_on_postgresql_lacks_only_prepared_transactions_by_default()
     assert_eq!(found.role, "postgres");
     assert!(found.is_superuser && !found.in_recovery && !found.is_read_only);
     assert_eq!(found.wal_level.as_deref(), Some("replica"));
-    assert_eq!((found.max_connections, found.max_prepared_transactions), (Some(40), Some(0)));
+    assert_eq!((found.max_connections, found.max_prepared_transactions), (Some(100), Some(0)));
     assert_eq!((found.fsync, found.full_page_writes), (Some(false), Some(true)), "the test server has fsync off");
-    assert_eq!(found.synchronous_commit.as_deref(), Some("on"));
+    assert_eq!(found.synchronous_commit.as_deref(), Some("local"));
     assert!(found.extensions_available.contains("plpgsql"));
     assert!(found.extensions_installed.contains_key("plpgsql"));
     assert!(found.summary().contains("PostgreSQL") && found.summary().contains("superuser"));
@@ -51,8 +51,8 @@ async fn a_superuser_on_postgresql_lacks_only_prepared_transactions_by_default()
 
 #[tokio::test]
 async fn an_ordinary_role_is_told_what_it_lacks_and_what_is_lost() {
-    let server = Server::start_with_settings(&["max_prepared_transactions=2"]).await;
-    let session = server.session().await;
+    let server = support::server(&[("max_prepared_transactions", "2")]).await;
+    let session = support::session(&server).await;
     session.batch_execute("create role visitor login connection limit 1").await.expect("a role");
     let found = capabilities(&server.endpoint().with_user("visitor")).await;
     let expect = [Feature::CreatingSchemas, Feature::AdvisoryLocks, Feature::ActivityOfOthers, Feature::Superuser];
@@ -65,15 +65,21 @@ async fn an_ordinary_role_is_told_what_it_lacks_and_what_is_lost() {
 
 #[tokio::test]
 async fn functions_that_a_compatible_server_lacks_are_listed_and_stubs_are_seen_through() {
-    let server = Server::start().await;
-    let session = server.session().await;
+    let server = support::server(&[]).await;
+    let session = support::session(&server).await;
     // A PostgreSQL made less than it is: functions renamed away, and an advisory lock that everybody gets.
     session
         .batch_execute(
-            "alter function pg_current_wal_lsn() rename to hidden_lsn;
-             alter function pg_logical_emit_message(boolean, text, text) rename to hidden_message;
-             alter function pg_blocking_pids(int) rename to hidden_pids;
-             alter function pg_is_in_recovery() rename to hidden_recovery;
+            "do $$
+             declare hidden regprocedure;
+             begin
+                 for hidden in
+                     select oid::regprocedure from pg_proc
+                     where proname in ('pg_current_wal_lsn', 'pg_logical_emit_message', 'pg_blocking_pids', 'pg_is_in_recovery')
+                 loop
+                     execute format('alter function %s rename to hidden_%s', hidden, hidden::oid);
+                 end loop;
+             end $$;
              create or replace function pg_catalog.pg_try_advisory_xact_lock(int, int) returns boolean
                  language sql as 'select true'",
         )
@@ -95,8 +101,8 @@ async fn functions_that_a_compatible_server_lacks_are_listed_and_stubs_are_seen_
 
 #[tokio::test]
 async fn writing_needs_permission_and_a_server_that_writes() {
-    let server = Server::start().await;
-    let session = server.session().await;
+    let server = support::server(&[]).await;
+    let session = support::session(&server).await;
     session.batch_execute("create table t (id int); create role reader login superuser").await.expect("a table");
     session.batch_execute("alter role reader set default_transaction_read_only = on").await.expect("a reader");
 
@@ -122,9 +128,20 @@ async fn writing_needs_permission_and_a_server_that_writes() {
 
 #[tokio::test]
 async fn a_server_that_goes_away_while_it_is_probed_is_an_error() {
-    let mut server = Server::start().await;
-    server.signal(nix::sys::signal::Signal::SIGQUIT);
-    server.wait();
+    let mut server = support::server(&[]).await;
+    server.stop(pgstrata_pg::StopMode::Immediate).await.expect("it stops");
     let error = probe(&server.endpoint()).await.expect_err("nobody there");
     assert_eq!(error.class(), ErrorClass::NotConnected);
+}
+
+#[tokio::test]
+async fn a_standby_is_recognised_and_not_written_to() {
+    let primary = support::server(&[]).await;
+    let standby = primary.standby().await.expect("a standby");
+    let found = capabilities(&standby.endpoint()).await;
+    assert!(found.in_recovery && found.is_read_only && found.is_superuser);
+    assert_eq!(missing(&found), [Feature::Writing, Feature::PreparedTransactions], "{:?}", found.lacks);
+    let error = AttachPolicy::AllowWrite.check_write(&found).expect_err("a standby");
+    assert!(matches!(error.kind(), Kind::ServerReadOnly { is_standby: true }));
+    assert!(error.hint().expect("a hint").contains("primary"));
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use tokio::runtime::Runtime;
 
-use crate::support::Server;
+use crate::support;
 
 /// What the server's functions say about one name: quoted its way, and ours read back by its parser.
 async fn ask(session: &Session, name: &str, ours: &str) -> (String, Vec<String>) {
@@ -16,8 +16,8 @@ async fn ask(session: &Session, name: &str, ours: &str) -> (String, Vec<String>)
 #[test]
 fn every_name_reads_back_as_itself_and_is_quoted_as_the_server_quotes() {
     let runtime = Runtime::new().expect("a runtime");
-    let server = runtime.block_on(Server::start());
-    let session = runtime.block_on(server.session());
+    let server = runtime.block_on(support::server(&[]));
+    let session = runtime.block_on(support::session(&server));
     // Any text but NUL, which no identifier can hold; names that look bare; names around the double quote.
     let names = prop_oneof!["[^\0]{1,40}", "[a-z_][a-z0-9_]{0,12}", "[a-z\" .;$A-Z0-9]{1,12}"];
     let law = |name: String| {
@@ -33,8 +33,8 @@ fn every_name_reads_back_as_itself_and_is_quoted_as_the_server_quotes() {
 
 #[tokio::test]
 async fn every_keyword_of_this_server_that_needs_quotes_gets_them() {
-    let server = Server::start().await;
-    let session = server.session().await;
+    let server = support::server(&[]).await;
+    let session = support::session(&server).await;
     let differing = "select word, quote_ident(word) from pg_get_keywords() where quote_ident(word) <> word";
     let rows = session.query(differing, &[]).await.expect("the keywords");
     assert!(rows.len() > 100, "PostgreSQL has more than a hundred of them");
@@ -46,8 +46,8 @@ async fn every_keyword_of_this_server_that_needs_quotes_gets_them() {
 
 #[tokio::test]
 async fn a_hostile_table_name_stays_a_name() {
-    let server = Server::start().await;
-    let session = server.session().await;
+    let server = support::server(&[]).await;
+    let session = support::session(&server).await;
     let name = r#"x"; drop table victim; --"#;
     let quoted = quote_identifier(name);
     session.batch_execute("create table victim ()").await.expect("a table");

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use pgstrata_pg::sql::{IsolationLevel, SqlState};
-use pgstrata_pg::{Error, ErrorClass, Kind};
+use pgstrata_pg::{Cluster, Error, ErrorClass, Kind, Pid, StopMode};
 
-use crate::support::Server;
+use crate::support;
 
 /// Long enough for anything a working server does at once, on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
@@ -18,8 +18,8 @@ fn class_of<T: std::fmt::Debug>(result: Result<T, pgstrata_pg::sql::ClientError>
 
 #[tokio::test]
 async fn each_refusal_of_a_statement_has_its_class() {
-    let server = Server::start().await;
-    let session = server.session().await;
+    let server = support::server(&[]).await;
+    let session = support::session(&server).await;
     let script =
         "create table t (id int primary key, amount int not null check (amount >= 0)); insert into t values (1, 5)";
     session.batch_execute(script).await.expect("a table");
@@ -43,8 +43,8 @@ async fn each_refusal_of_a_statement_has_its_class() {
 
 #[tokio::test]
 async fn mistakes_of_the_caller_do_not_look_like_a_lost_server() {
-    let server = Server::start().await;
-    let session = server.session().await;
+    let server = support::server(&[]).await;
+    let session = support::session(&server).await;
     let wrong_type = session.query_one("select $1::int4", &[&"text"]).await;
     assert_eq!(class_of(wrong_type), ErrorClass::Other);
     let too_few_parameters = session.query_one("select $1::int4", &[]).await;
@@ -60,8 +60,8 @@ async fn mistakes_of_the_caller_do_not_look_like_a_lost_server() {
 
 #[tokio::test]
 async fn conflicts_between_transactions_are_retryable() {
-    let server = Server::start().await;
-    let (mut one, mut two) = (server.session().await, server.session().await);
+    let server = support::server(&[]).await;
+    let (mut one, mut two) = (support::session(&server).await, support::session(&server).await);
     one.batch_execute("create table t (id int primary key, n int); insert into t values (1, 0), (2, 0)")
         .await
         .expect("rows");
@@ -85,8 +85,8 @@ async fn conflicts_between_transactions_are_retryable() {
 
 #[tokio::test]
 async fn one_side_of_a_deadlock_is_told_so() {
-    let server = Server::start().await;
-    let (one, two) = (server.session().await, server.session().await);
+    let server = support::server(&[]).await;
+    let (one, two) = (support::session(&server).await, support::session(&server).await);
     one.batch_execute("create table t (id int primary key, n int); insert into t values (1, 0), (2, 0)")
         .await
         .expect("rows");
@@ -105,12 +105,12 @@ async fn one_side_of_a_deadlock_is_told_so() {
 }
 
 /// Runs a statement that waits, does `harm` once the server runs it, and gives back the statement's error.
-async fn error_of_statement_during(server: &Server, harm: impl AsyncFnOnce(i32)) -> Error {
-    let session = server.session().await;
+async fn error_of_statement_during(server: &Cluster, harm: impl AsyncFnOnce(i32)) -> Error {
+    let session = support::session(server).await;
     let pid = session.backend_pid().await.expect("a pid");
     let statement = session.batch_execute("select pg_sleep(600)");
     let harmed = async {
-        let watcher = server.session().await;
+        let watcher = support::session(server).await;
         let running =
             "select count(*) from pg_stat_activity where pid = $1 and state = 'active' and query like '%600%'";
         while watcher.query_one(running, &[&pid]).await.expect("activity").get::<_, i64>(0) == 0 {
@@ -129,9 +129,9 @@ async fn error_of_statement_during(server: &Server, harm: impl AsyncFnOnce(i32))
 
 #[tokio::test]
 async fn a_terminated_backend_leaves_the_outcome_unknown() {
-    let server = Server::start().await;
+    let server = support::server(&[]).await;
     let error = error_of_statement_during(&server, async |pid| {
-        let other = server.session().await;
+        let other = support::session(&server).await;
         other.execute("select pg_terminate_backend($1)", &[&pid]).await.expect("terminate");
     })
     .await;
@@ -139,28 +139,33 @@ async fn a_terminated_backend_leaves_the_outcome_unknown() {
     assert_eq!(error.class(), ErrorClass::ServerLost);
 }
 
+/// Sends a signal to the postmaster.
+fn signal(server: &Cluster, signal: Signal) {
+    kill(server.postmaster().expect("it runs"), signal).expect("signal the postmaster");
+}
+
 #[tokio::test]
-async fn a_killed_postmaster_leaves_the_outcome_unknown() {
-    let mut server = Server::start().await;
+async fn a_killed_server_leaves_the_outcome_unknown() {
+    let mut server = support::server(&[]).await;
     let error = error_of_statement_during(&server, async |pid| {
-        server.signal(Signal::SIGKILL);
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).expect("kill the backend");
+        signal(&server, Signal::SIGKILL);
+        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("kill the backend");
     })
     .await;
     assert_eq!(error.sqlstate(), None, "no answer: the connection just ended");
     assert_eq!(error.class(), ErrorClass::ServerLost);
-    server.wait();
+    server.crash().await.expect("nothing is left of it");
     let refused = server.endpoint().connect().await.expect_err("nobody is there");
     assert_eq!(refused.class(), ErrorClass::NotConnected);
 }
 
 #[tokio::test]
 async fn a_crash_of_another_backend_leaves_the_outcome_unknown() {
-    let server = Server::start().await;
+    let server = support::server(&[]).await;
     let error = error_of_statement_during(&server, async |_| {
-        let other = server.session().await;
+        let other = support::session(&server).await;
         let pid = other.backend_pid().await.expect("a pid");
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).expect("kill another backend");
+        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("kill another backend");
     })
     .await;
     assert_eq!(error.class(), ErrorClass::ServerLost);
@@ -168,15 +173,15 @@ async fn a_crash_of_another_backend_leaves_the_outcome_unknown() {
 
 #[tokio::test]
 async fn an_immediate_stop_leaves_the_outcome_unknown() {
-    let server = Server::start().await;
-    let error = error_of_statement_during(&server, async |_| server.signal(Signal::SIGQUIT)).await;
+    let server = support::server(&[]).await;
+    let error = error_of_statement_during(&server, async |_| signal(&server, Signal::SIGQUIT)).await;
     assert_eq!(error.class(), ErrorClass::ServerLost);
 }
 
 #[tokio::test]
 async fn a_session_known_to_be_closed_sends_nothing() {
-    let server = Server::start().await;
-    let session = server.session().await;
+    let server = support::server(&[]).await;
+    let session = support::session(&server).await;
     session.ensure_open().expect("open");
     let _ = session.batch_execute("select pg_terminate_backend(pg_backend_pid())").await;
     tokio::time::timeout(SOON, async {
@@ -192,8 +197,8 @@ async fn a_session_known_to_be_closed_sends_nothing() {
 
 #[tokio::test]
 async fn refused_log_ins_are_not_connected_and_not_tried_again() {
-    let server = Server::start().await;
-    let session = server.session().await;
+    let server = support::server(&[]).await;
+    let session = support::session(&server).await;
     session.batch_execute("create role limited login connection limit 0").await.expect("a role");
     let check = [
         (server.endpoint().with_database("nowhere"), SqlState::INVALID_CATALOG_NAME),
@@ -213,33 +218,32 @@ async fn refused_log_ins_are_not_connected_and_not_tried_again() {
 
 #[tokio::test]
 async fn a_server_that_is_starting_is_waited_for() {
-    let mut server = Server::start().await;
+    let mut server = support::server(&[]).await;
     let endpoint = server.endpoint();
-    server.signal(Signal::SIGQUIT);
-    server.wait();
+    server.stop(StopMode::Immediate).await.expect("it stops");
     let waiting = tokio::spawn(async move { endpoint.connect_retry(SOON).await });
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(!waiting.is_finished());
-    server.launch(&[]);
+    server.start().await.expect("it starts");
     let session = waiting.await.expect("no panic").expect("the server comes back");
     session.query_one("select 1", &[]).await.expect("and answers");
 }
 
 #[tokio::test]
 async fn a_stopped_server_is_an_error_after_the_limit() {
-    let server = Server::start().await;
-    server.signal(Signal::SIGSTOP);
+    let server = support::server(&[]).await;
+    server.pause().expect("it is stopped");
     let limit = Duration::from_millis(50);
     let error = server.endpoint().with_connect_limit(limit).connect().await.expect_err("nobody answers");
     assert!(matches!(error.kind(), Kind::ConnectTimeout { limit_ms: 50 }), "{error:?}");
     assert_eq!(error.class(), ErrorClass::NotConnected);
-    server.signal(Signal::SIGCONT);
+    server.resume().expect("it goes on");
 }
 
 #[tokio::test]
 async fn a_statement_can_be_cancelled_from_outside() {
-    let server = Server::start().await;
-    let session = server.session().await;
+    let server = support::server(&[]).await;
+    let session = support::session(&server).await;
     let canceller = session.canceller();
     let cancelling = async {
         // A cancel request that comes before the statement starts does nothing, so ask until one has worked.
@@ -255,8 +259,8 @@ async fn a_statement_can_be_cancelled_from_outside() {
 }
 
 /// Waits until the server knows of no session with this application name.
-async fn gone(server: &Server, name: &str) {
-    let watcher = server.session().await;
+async fn gone(server: &Cluster, name: &str) {
+    let watcher = support::session(server).await;
     let count = "select count(*) from pg_stat_activity where application_name = $1";
     tokio::time::timeout(SOON, async {
         while watcher.query_one(count, &[&name]).await.expect("activity").get::<_, i64>(0) > 0 {
@@ -269,7 +273,7 @@ async fn gone(server: &Server, name: &str) {
 
 #[tokio::test]
 async fn dropping_an_idle_session_ends_it_on_the_server() {
-    let server = Server::start().await;
+    let server = support::server(&[]).await;
     let endpoint = server.endpoint().with_application_name("dropped idle");
     drop(endpoint.connect().await.expect("a session"));
     gone(&server, "dropped idle").await;
@@ -279,7 +283,7 @@ async fn dropping_an_idle_session_ends_it_on_the_server() {
 
 #[tokio::test]
 async fn dropping_a_session_hangs_up_on_a_statement_that_never_ends() {
-    let server = Server::start().await;
+    let server = support::server(&[]).await;
     // The server looks at the socket while it runs a statement only when told to (PostgreSQL 14).
     let endpoint = server
         .endpoint()
@@ -294,7 +298,7 @@ async fn dropping_a_session_hangs_up_on_a_statement_that_never_ends() {
 
 #[tokio::test]
 async fn settings_and_names_of_the_endpoint_reach_the_server() {
-    let server = Server::start().await;
+    let server = support::server(&[]).await;
     let odd = r"two words \ and 'quotes' = x";
     let endpoint = server
         .endpoint()
@@ -312,8 +316,8 @@ async fn settings_and_names_of_the_endpoint_reach_the_server() {
 
 #[tokio::test]
 async fn the_backend_pid_is_that_of_the_server_process() {
-    let server = Server::start().await;
-    let session = server.session().await;
+    let server = support::server(&[]).await;
+    let session = support::session(&server).await;
     let pid = session.backend_pid().await.expect("a pid");
     assert_eq!(pid, session.backend_pid().await.expect("the same again"));
     let asked: i32 = session.query_one("select pg_backend_pid()", &[]).await.expect("a row").get(0);

@@ -10,6 +10,8 @@ use crate::Ended;
 use crate::cli::DoctorArgs;
 use crate::terminal::Terminal;
 
+use super::pg::source_words;
+
 /// How a finding is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,7 +34,7 @@ struct Finding {
     remedy: Option<String>,
 }
 
-pub async fn doctor(args: &DoctorArgs, terminal: &Terminal) -> anyhow::Result<Ended> {
+pub async fn doctor(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Ended> {
     let mut findings = servers(args.pg_bin.as_deref());
     findings.push(server_user());
     findings.push(directories());
@@ -68,7 +70,10 @@ fn servers(explicit: Option<&Path>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = installs
         .iter()
         .map(|install| {
-            good("PostgreSQL", format!("{} ({}) in {}", install.version, install.source, install.bindir.display()))
+            good(
+                "PostgreSQL",
+                format!("{} ({}) in {}", install.version, source_words(install.source), install.bindir.display()),
+            )
         })
         .collect();
     findings.push(extensions(&installs[0]));

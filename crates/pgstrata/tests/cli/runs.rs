@@ -30,7 +30,8 @@ fn all_arms_side_by_side_under_a_crash_hold_and_the_broken_one_is_caught() {
     assert_eq!(status, Some(0), "{stderr}");
     assert_eq!(record.servers[0].settings["fsync"], "on");
     for arm in &record.arms {
-        let crashes = arm.trials.iter().flat_map(|trial| &trial.faults).filter(|fault| fault.fault == "kill-postmaster");
+        let crashes =
+            arm.trials.iter().flat_map(|trial| &trial.faults).filter(|fault| fault.fault == "kill-postmaster");
         assert_eq!(crashes.count(), 1, "{}", arm.arm);
         assert!(arm.trials.iter().any(|trial| trial.counts.ok > 0), "{} sold nothing", arm.arm);
     }
@@ -73,7 +74,17 @@ fn a_client_process_that_is_killed_loses_and_doubles_nothing() {
 fn several_servers_share_the_products() {
     let home = Home::new();
     let output = home.run(&[
-        "run", "flash-sale", "--arms", "coalesced", "--servers", "2", "--preset", "ci", "--faults", "none", "--json",
+        "run",
+        "flash-sale",
+        "--arms",
+        "coalesced",
+        "--servers",
+        "2",
+        "--preset",
+        "ci",
+        "--faults",
+        "none",
+        "--json",
     ]);
     let (status, _, stderr) = parts(&output);
     assert_eq!(status, Some(0), "{stderr}");
@@ -99,4 +110,13 @@ fn shells_and_manuals_are_served() {
     }
     assert!(text(&home.run(&["man"]).stdout).starts_with(".ie"));
     assert!(text(&home.run(&["__reference", "cli"]).stdout).contains("## `pgstrata run`"));
+}
+
+#[test]
+fn a_study_without_a_record_is_shown_with_how_to_make_one() {
+    let home = Home::new();
+    let shown = |part: &str, lang: &str| text(&home.run(&["__reference", part, "flash-sale", "--lang", lang]).stdout);
+    assert!(shown("table", "en").contains("`pgstrata run flash-sale --preset full --record` makes one"));
+    assert!(shown("table", "zh").contains("还没有运行记录"));
+    assert!(shown("throughput", "en").starts_with("<svg "));
 }

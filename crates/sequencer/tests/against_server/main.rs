@@ -2,6 +2,7 @@
 
 mod barrier;
 mod crash;
+mod example;
 mod fence;
 mod group;
 mod support;

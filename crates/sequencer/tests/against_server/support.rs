@@ -8,11 +8,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pgstrata_pg::sql::Statement;
-use pgstrata_pg::{Cluster, Error, Session, testing};
+use pgstrata_pg::{Cluster, Error, Kind, Session, testing};
 use pgstrata_sequencer::{Flush, Sequencer, Settings};
 
 /// How long a test waits for something that must happen before it fails. No test measures time.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Kills the server and starts it again.
+pub async fn restart(server: &mut Cluster) {
+    server.crash().await.expect("a crash");
+    // A process that was killed while it let go of its shared memory may hold it for a moment longer, and the new
+    // server refuses to start beside it.
+    let starting = async {
+        while let Err(error) = server.start().await {
+            assert!(matches!(error.kind(), Kind::ServerExited { .. }), "{error:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, starting).await.expect("a server that starts");
+}
 
 /// The subject of these tests: one row per request, and their number in one hot row.
 const SCHEMA: &str = "

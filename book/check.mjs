@@ -1,0 +1,87 @@
+// Checks the built site: what VitePress itself does not look at. Run by `npm run build`; it changes nothing.
+import { readFileSync, readdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import MiniSearch from 'minisearch'
+
+const dist = fileURLToPath(new URL('.vitepress/dist', import.meta.url))
+const base = process.env.PGSTRATA_BOOK_BASE ?? '/docs/'
+const files = readdirSync(dist, { recursive: true, withFileTypes: true })
+  .filter(entry => entry.isFile())
+  .map(entry => join(entry.parentPath ?? entry.path, entry.name))
+const pages = new Map(
+  files.filter(file => file.endsWith('.html')).map(file => [relative(dist, file), readFileSync(file, 'utf8')]),
+)
+
+/** Links to a place inside a page lead to a place that is there. */
+function deadAnchors() {
+  const found = []
+  for (const [page, html] of pages) {
+    for (const [, href] of html.matchAll(/<a [^>]*href="([^"]*#[^"]+)"/g)) {
+      const [path, anchor] = href.split('#')
+      if (path.includes('://')) continue
+      const target = path === '' ? page : path.slice(base.length).replace(/(^|\/)$/, '$1index.html')
+      if (!pages.get(target)?.includes(`id="${decodeURIComponent(anchor)}"`)) found.push(`${page}: nothing is at ${href}`)
+    }
+  }
+  return found
+}
+
+/** Every included statement is shown, not a message that it was not found. */
+function missingSnippets() {
+  return [...pages].filter(([, html]) => /Code snippet path not found|Invalid code snippet/.test(html)).map(([page]) => `${page}: an included file is missing`)
+}
+
+/** A reader without a network sees the same pages: nothing is fetched from another host. */
+function foreignResources() {
+  const resource = /<(?:script|img|iframe|source)[^>]+src="(?:https?:)?\/\/|<link[^>]+href="(?:https?:)?\/\//
+  const found = [...pages].filter(([, html]) => resource.test(html)).map(([page]) => page)
+  const styles = files.filter(file => file.endsWith('.css') && /url\(["']?(?:https?:)?\/\//.test(readFileSync(file, 'utf8')))
+  return [...found, ...styles.map(file => relative(dist, file))].map(file => `${file}: fetches from another host`)
+}
+
+/** Each English page has its Chinese one and the other way round, apart from those that only exist in English. */
+function untranslated() {
+  const englishOnly = ['404.html', 'template.html', join('reference', 'cli.html')]
+  const names = [...pages.keys()].filter(page => !englishOnly.includes(page))
+  const other = page => (page.startsWith('zh/') ? page.slice(3) : `zh/${page}`)
+  return names.filter(page => !pages.has(other(page))).map(page => `${page}: ${other(page)} is missing`)
+}
+
+/** The search index of a language finds each of these words, as the browser would ask for them. */
+async function deafSearch(language, words) {
+  const chunks = join(dist, 'assets', 'chunks')
+  const file = readdirSync(chunks).find(name => name.startsWith(`@localSearchIndex${language}.`))
+  const { default: index } = await import(pathToFileURL(join(chunks, file)).href)
+  // The browser gets these two as text, so they are taken from the built site and not from the source.
+  const html = pages.get('index.html')
+  const [, site] = html.match(/__VP_SITE_DATA__=deserializeFunctions\(JSON\.parse\(("(?:[^"\\]|\\.)*")\)\)/)
+  const { options, searchOptions } = revive(JSON.parse(JSON.parse(site))).themeConfig.search.options.miniSearch
+  const search = MiniSearch.loadJSON(index, {
+    fields: ['title', 'titles', 'text'],
+    storeFields: ['title', 'titles'],
+    searchOptions: { fuzzy: 0.2, prefix: true, ...searchOptions },
+    ...options,
+  })
+  return words.filter(word => search.search(word).length === 0).map(word => `search (${language}): nothing about ${word}`)
+}
+
+/** VitePress sends functions as text marked `_vp-fn_`. */
+function revive(value) {
+  if (typeof value === 'string' && value.startsWith('_vp-fn_')) return Function(`return ${value.slice('_vp-fn_'.length)}`)()
+  if (Array.isArray(value)) return value.map(revive)
+  if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, revive(each)]))
+  return value
+}
+
+const findings = [
+  ...deadAnchors(),
+  ...missingSnippets(),
+  ...foreignResources(),
+  ...untranslated(),
+  ...(await deafSearch('root', ['postmaster', 'oversell'])),
+  ...(await deafSearch('zh', ['超卖', '库存', '故障', 'postmaster'])),
+]
+for (const finding of findings) console.error(`book: ${finding}`)
+console.log(`book: ${pages.size} pages, ${findings.length} findings`)
+process.exitCode = findings.length > 0 ? 1 : 0
