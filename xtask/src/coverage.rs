@@ -75,7 +75,8 @@ impl Instrumented {
         )))
     }
 
-    fn target(&self) -> PathBuf {
+    /// The folder of what this build compiles.
+    pub fn target(&self) -> PathBuf {
         self.root.join("target/coverage")
     }
 

@@ -339,7 +339,7 @@ impl From<PresetArg> for Preset {
 const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
 
 /// The longest window, against a slip of the keyboard.
-const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_WINDOW: Duration = Duration::from_hours(24);
 
 fn duration(text: &str) -> Result<Duration, String> {
     let duration =

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use pgstrata_lab::archive::ArchiveError;
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::study::StudyError;
 use pgstrata_pg as pg;
@@ -28,7 +29,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 }
 
 /// The error, its causes, the server's last log lines and a hint.
-pub fn paragraph(error: &anyhow::Error, terminal: &Terminal) -> String {
+pub fn paragraph(error: &anyhow::Error, terminal: Terminal) -> String {
     let mut text = format!("{} {error}", terminal.error_word());
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
@@ -60,5 +61,6 @@ fn log_tail(error: &anyhow::Error) -> &[String] {
 
 fn hint(error: &anyhow::Error) -> Option<String> {
     let of_lab = error.chain().find_map(|cause| cause.downcast_ref::<LabError>()).and_then(LabError::hint);
-    of_lab.or_else(|| server_error(error).and_then(pg::Error::hint))
+    let of_archive = error.chain().find_map(|cause| cause.downcast_ref::<ArchiveError>()).map(ArchiveError::hint);
+    of_lab.or(of_archive).or_else(|| server_error(error).and_then(pg::Error::hint))
 }

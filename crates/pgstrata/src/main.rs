@@ -32,11 +32,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
     let terminal = Terminal::detect(cli.lang);
-    match execute(cli.command, &terminal) {
+    match execute(cli.command, terminal) {
         Ok(Ended::Held) => ExitCode::SUCCESS,
         Ok(Ended::Failed) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("{}", failure::paragraph(&error, &terminal));
+            eprintln!("{}", failure::paragraph(&error, terminal));
             ExitCode::from(failure::exit_code(&error))
         }
     }
@@ -55,7 +55,7 @@ fn log_to_stderr(verbose: u8) {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
-fn execute(command: Command, terminal: &Terminal) -> anyhow::Result<Ended> {
+fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One thread for control and one for whatever blocks: the machine belongs to the server and the load.
         .worker_threads(2)

@@ -43,6 +43,10 @@ impl Flush for Numbering {
 // #endregion flush
 
 /// Numbers a thousand invoices at once and asks for one of them again.
+///
+/// # Panics
+///
+/// When what it claims about the numbers is not so.
 pub async fn number_invoices() -> Result<(), Box<dyn Error>> {
     let server = testing::server().await?;
     server.endpoint().connect().await?.batch_execute(SCHEMA).await?;

@@ -320,8 +320,8 @@ async fn serve(shared: &Shared, flusher: &Flusher) -> pg::Error {
             }
             continue;
         }
-        let flushed = flusher.flush().await;
-        let verdict = flushed.as_ref().map(|()| ()).map_err(|_| Unknown);
+        let outcome = flusher.flush().await;
+        let verdict = if outcome.is_ok() { Ok(()) } else { Err(Unknown) };
         {
             let mut state = shared.lock();
             match verdict {
@@ -333,7 +333,7 @@ async fn serve(shared: &Shared, flusher: &Flusher) -> pg::Error {
             }
         }
         answer(waiting, verdict);
-        if let Err(error) = flushed {
+        if let Err(error) = outcome {
             // A commit that failed on a good session (disk full, cancelled) proves nothing either way; the next may.
             if flusher.session.is_closed() || matches!(error.class(), pg::ErrorClass::ServerLost) {
                 return error;

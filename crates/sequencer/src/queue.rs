@@ -1,7 +1,7 @@
-//! The bounded queue between many submitters and one worker, and the places where submitters wait.
+//! The bounded queue between many submitters and one worker.
 //!
-//! Requests and the waiters' tickets are kept apart, so that a batch is a plain slice of requests. One short lock per
-//! request and no allocation but the waiter's own; the worker is woken only when it sleeps, once. It knows no server.
+//! One short lock per request, and no allocation but that of the waiter's own channel; the worker is woken only when it
+//! sleeps, once. It knows no server.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
+use crate::batch::{Batch, Pruned, Ticket};
 use crate::error::SubmitError;
 
 /// The bounds of the advice that goes with `QueueFull`.
@@ -24,174 +25,13 @@ const COST_SHIFT: u32 = 3;
 /// A full queue looks for requests that nobody waits for any more, at most this often.
 const FULL_PRUNE_INTERVAL: Duration = Duration::from_millis(10);
 
-/// One waiter's place.
-#[derive(Debug)]
-pub(crate) struct Ticket<A> {
-    answer: oneshot::Sender<Result<A, SubmitError>>,
-    deadline: Option<Instant>,
-}
+/// How many turns of the runtime a waking worker waits for more requests, while each brings some. A turn runs 61 tasks
+/// of a `tokio::task::LocalSet`, or all that are ready; with nobody about to submit it is two turns, about 1 µs.
+const GATHER_TURNS: u32 = 200;
 
-/// Why a ticket needs no work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Idle {
-    Expired,
-    Abandoned,
-}
-
-impl<A> Ticket<A> {
-    /// Answers the waiter; a waiter that is gone is no error.
-    pub(crate) fn answer(self, answer: Result<A, SubmitError>) {
-        let _ = self.answer.send(answer);
-    }
-
-    fn idle(&self, now: Instant) -> Option<Idle> {
-        if self.answer.is_closed() {
-            return Some(Idle::Abandoned);
-        }
-        self.deadline.is_some_and(|deadline| deadline <= now).then_some(Idle::Expired)
-    }
-}
-
-/// Requests with their tickets, in the order of arrival.
-#[derive(Debug)]
-pub(crate) struct Batch<R, A> {
-    requests: Vec<R>,
-    tickets: Vec<Ticket<A>>,
-    /// How often a flush of these requests was undone for a passing reason.
-    pub(crate) attempts: u32,
-}
-
-/// What was taken out of a queue or batch without work.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pruned {
-    /// Answered with `DeadlinePassed`.
-    pub(crate) expired: u64,
-    /// The waiter was gone.
-    pub(crate) abandoned: u64,
-}
-
-impl std::ops::AddAssign for Pruned {
-    fn add_assign(&mut self, other: Self) {
-        self.expired += other.expired;
-        self.abandoned += other.abandoned;
-    }
-}
-
-impl<R, A> Default for Batch<R, A> {
-    fn default() -> Self {
-        Self { requests: Vec::new(), tickets: Vec::new(), attempts: 0 }
-    }
-}
-
-impl<R, A> Batch<R, A> {
-    pub(crate) fn len(&self) -> usize {
-        self.requests.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.requests.is_empty()
-    }
-
-    pub(crate) fn requests(&self) -> &[R] {
-        &self.requests
-    }
-
-    /// Drops the requests that need no work: the deadline has passed, or the waiter is gone.
-    pub(crate) fn prune(&mut self, now: Instant) -> Pruned {
-        let mut pruned = Pruned::default();
-        if self.tickets.iter().all(|ticket| ticket.idle(now).is_none()) {
-            return pruned;
-        }
-        let requests = std::mem::take(&mut self.requests);
-        let tickets = std::mem::take(&mut self.tickets);
-        for (request, ticket) in requests.into_iter().zip(tickets) {
-            if let Some(ticket) = settle(ticket, now, &mut pruned) {
-                self.requests.push(request);
-                self.tickets.push(ticket);
-            }
-        }
-        pruned
-    }
-
-    /// Cuts off the second half.
-    pub(crate) fn split(&mut self) -> Self {
-        let half = self.len() / 2;
-        Self { requests: self.requests.split_off(half), tickets: self.tickets.split_off(half), attempts: self.attempts }
-    }
-
-    /// Gives each waiter its answer, in order, and keeps the room for the next batch.
-    pub(crate) fn deliver(&mut self, answers: Vec<A>) {
-        assert_eq!(answers.len(), self.len(), "a flush gives one answer for each request of its batch");
-        for (ticket, answer) in self.tickets.drain(..).zip(answers) {
-            ticket.answer(Ok(answer));
-        }
-        self.requests.clear();
-        self.attempts = 0;
-    }
-
-    /// Puts each request beside its answer, for a time in which neither may be given.
-    pub(crate) fn with_answers(&mut self, answers: Vec<A>) -> Vec<Doubtful<R, A>> {
-        let tickets = self.tickets.drain(..).zip(answers);
-        self.requests
-            .drain(..)
-            .zip(tickets)
-            .map(|(request, (ticket, answer))| Doubtful { request, answer, ticket })
-            .collect()
-    }
-
-    /// Takes requests back whose answers turned out not to be true.
-    pub(crate) fn without_answers(doubtful: Vec<Doubtful<R, A>>, attempts: u32) -> Self {
-        let (requests, tickets) = doubtful.into_iter().map(|one| (one.request, one.ticket)).unzip();
-        Self { requests, tickets, attempts }
-    }
-
-    /// Answers every waiter with the same error, and keeps the room for the next batch.
-    pub(crate) fn fail(&mut self, error: &SubmitError) {
-        for ticket in self.tickets.drain(..) {
-            ticket.answer(Err(error.clone()));
-        }
-        self.requests.clear();
-        self.attempts = 0;
-    }
-}
-
-/// A request that may have been carried out, and what its answer is in that case.
-#[derive(Debug)]
-pub(crate) struct Doubtful<R, A> {
-    request: R,
-    answer: A,
-    ticket: Ticket<A>,
-}
-
-impl<R, A> Doubtful<R, A> {
-    /// It was carried out.
-    pub(crate) fn confirm(self) {
-        self.ticket.answer(Ok(self.answer));
-    }
-
-    /// Nobody can tell.
-    pub(crate) fn give_up(self) {
-        self.ticket.answer(Err(SubmitError::Unknown));
-    }
-
-    /// Whether its waiter's patience has ended.
-    pub(crate) fn is_over(&self, now: Instant) -> bool {
-        self.ticket.idle(now).is_some()
-    }
-}
-
-/// Answers and drops a ticket that needs no work; gives back one that does.
-fn settle<A>(ticket: Ticket<A>, now: Instant, pruned: &mut Pruned) -> Option<Ticket<A>> {
-    match ticket.idle(now) {
-        None => return Some(ticket),
-        Some(Idle::Abandoned) => pruned.abandoned += 1,
-        Some(Idle::Expired) => {
-            pruned.expired += 1;
-            ticket.answer(Err(SubmitError::DeadlinePassed));
-        }
-    }
-    None
-}
+/// So many turns without a new request end the gathering: in one of two, the worker may just have been run again before
+/// the others were.
+const GATHER_IDLE_TURNS: u32 = 2;
 
 /// Whether and why a queue takes no more requests.
 #[derive(Clone, Debug)]
@@ -259,7 +99,7 @@ impl<R, A> Queue<R, A> {
         deadline: Option<Instant>,
     ) -> Result<oneshot::Receiver<Result<A, SubmitError>>, SubmitError> {
         // Made before the lock is taken: the allocation is the longest part.
-        let (answer, waiter) = oneshot::channel();
+        let (ticket, waiter) = Ticket::new(deadline);
         let mut state = self.lock();
         if let Gate::Shut(error) | Gate::Closed(error) = &state.gate {
             return Err(error.clone());
@@ -268,7 +108,7 @@ impl<R, A> Queue<R, A> {
             return Err(SubmitError::QueueFull { retry_after: self.retry_after(state.tickets.len()) });
         }
         state.requests.push_back(request);
-        state.tickets.push_back(Ticket { answer, deadline });
+        state.tickets.push_back(ticket);
         state.peak = state.peak.max(state.tickets.len());
         if let Some(deadline) = deadline {
             state.earliest = Some(state.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
@@ -293,8 +133,8 @@ impl<R, A> Queue<R, A> {
             state.sleeping = true;
             return Take::Nothing;
         }
-        batch.requests.extend(state.requests.drain(..count));
-        batch.tickets.extend(state.tickets.drain(..count));
+        let State { requests, tickets, .. } = &mut *state;
+        batch.extend(requests.drain(..count), tickets.drain(..count));
         if state.tickets.is_empty() {
             state.earliest = None;
         }
@@ -304,6 +144,28 @@ impl<R, A> Queue<R, A> {
     /// Sleeps until a request was queued after [`Take::Nothing`], the queue was closed, or so long.
     pub(crate) async fn wait(&self, at_most: Duration) {
         let _ = tokio::time::timeout(at_most, self.wake.notified()).await;
+    }
+
+    /// Lets everybody who is about to submit do so, as long as each turn of the runtime brings more requests; unless
+    /// nobody waits, or `plenty` do.
+    ///
+    /// The clients that one flush has answered come back together. Without this a few that were run first would be
+    /// alone in one flush and all the others in the next, again and again: half of the flushes for nothing.
+    pub(crate) async fn gather(&self, plenty: usize) {
+        let mut before = self.lock().tickets.len();
+        if before == 0 || before >= plenty {
+            return;
+        }
+        let mut idle_turns = 0;
+        for _ in 0..GATHER_TURNS {
+            tokio::task::yield_now().await;
+            let now = self.lock().tickets.len();
+            idle_turns = if now > before { 0 } else { idle_turns + 1 };
+            if idle_turns >= GATHER_IDLE_TURNS {
+                return;
+            }
+            before = now;
+        }
     }
 
     /// Answers the queued requests whose deadline has passed. Costs nothing while none has.
@@ -316,14 +178,14 @@ impl<R, A> Queue<R, A> {
 
     /// Refuses new requests with `error` until [`Self::open`], and answers those that wait. Nothing of them was
     /// written. Without effect on a closed queue, except that nobody waits in it any more.
-    pub(crate) fn shut(&self, error: SubmitError) {
+    pub(crate) fn shut(&self, error: &SubmitError) {
         let mut state = self.lock();
         if !matches!(state.gate, Gate::Closed(_)) {
             state.gate = Gate::Shut(error.clone());
         }
         let (_requests, tickets) = state.empty();
         drop(state);
-        fail_all(tickets, &error);
+        fail_all(tickets, error);
     }
 
     /// Takes requests again after [`Self::shut`].
@@ -400,13 +262,13 @@ impl<R, A> State<R, A> {
         let requests = std::mem::take(&mut self.requests);
         let tickets = std::mem::take(&mut self.tickets);
         for (request, ticket) in requests.into_iter().zip(tickets) {
-            if let Some(ticket) = settle(ticket, now, &mut pruned) {
+            if let Some(ticket) = ticket.settle(now, &mut pruned) {
                 self.requests.push_back(request);
                 self.tickets.push_back(ticket);
             }
         }
         self.pruned += pruned;
-        self.earliest = self.tickets.iter().filter_map(|ticket| ticket.deadline).min();
+        self.earliest = self.tickets.iter().filter_map(Ticket::deadline).min();
     }
 
     /// Everything that waits, to be answered and dropped without the lock.
@@ -419,5 +281,216 @@ impl<R, A> State<R, A> {
 fn fail_all<A>(tickets: VecDeque<Ticket<A>>, error: &SubmitError) {
     for ticket in tickets {
         ticket.answer(Err(error.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Waiter = oneshot::Receiver<Result<u32, SubmitError>>;
+
+    fn queue(limit: usize) -> Queue<u32, u32> {
+        Queue::new(limit)
+    }
+
+    fn push(queue: &Queue<u32, u32>, request: u32, deadline: Option<Instant>) -> Waiter {
+        queue.push(request, deadline).expect("room in the queue")
+    }
+
+    /// What one step of a random history does.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push,
+        Withdraw,
+        Flush { limit: usize },
+        Refuse { limit: usize },
+        CutInTwo { limit: usize },
+        Shut,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            8 => Just(Step::Push),
+            1 => Just(Step::Withdraw),
+            2 => (1..9_usize).prop_map(|limit| Step::Flush { limit }),
+            1 => (1..9_usize).prop_map(|limit| Step::Refuse { limit }),
+            1 => (2..9_usize).prop_map(|limit| Step::CutInTwo { limit }),
+            1 => Just(Step::Shut),
+        ]
+    }
+
+    fn run(queue: &Queue<u32, u32>, step: &Step, pushed: &mut u32, waiters: &mut Vec<(u32, Waiter)>) {
+        let mut batch = Batch::default();
+        match step {
+            Step::Push => {
+                if let Ok(waiter) = queue.push(*pushed, None) {
+                    waiters.push((*pushed, waiter));
+                }
+                *pushed += 1;
+            }
+            Step::Withdraw => drop(waiters.pop()),
+            Step::Flush { limit } => {
+                queue.take(&mut batch, *limit);
+                batch.prune(Instant::now());
+                batch.deliver(batch.requests().to_vec());
+            }
+            Step::Refuse { limit } => {
+                queue.take(&mut batch, *limit);
+                batch.fail(&SubmitError::Unknown);
+            }
+            Step::CutInTwo { limit } => {
+                queue.take(&mut batch, *limit);
+                let mut second = batch.split();
+                second.deliver(second.requests().to_vec());
+                batch.deliver(batch.requests().to_vec());
+            }
+            Step::Shut => {
+                queue.shut(&SubmitError::Unreachable);
+                queue.open();
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_waiter_gets_one_answer_and_an_accepting_one_is_its_own(steps in prop::collection::vec(step(), 0..80)) {
+            let queue = queue(12);
+            let (mut pushed, mut waiters) = (0, Vec::new());
+            for step in steps {
+                run(&queue, &step, &mut pushed, &mut waiters);
+                prop_assert!(queue.depth().0 <= 12, "bounded");
+            }
+            queue.end(&SubmitError::Stopped);
+            for (request, mut waiter) in waiters {
+                let answer = waiter.try_recv().expect("answered, not dropped");
+                if let Ok(answer) = answer {
+                    prop_assert_eq!(answer, request);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn requests_leave_in_the_order_in_which_they_came() {
+        let queue = queue(10);
+        let _waiters: Vec<_> = (0..5).map(|request| push(&queue, request, None)).collect();
+        let mut batch = Batch::default();
+        assert_eq!(queue.take(&mut batch, 3), Take::Some);
+        assert_eq!(batch.requests(), [0, 1, 2]);
+        batch.fail(&SubmitError::Stopped);
+        assert_eq!(queue.take(&mut batch, 3), Take::Some);
+        assert_eq!(batch.requests(), [3, 4]);
+        batch.fail(&SubmitError::Stopped);
+        assert_eq!(queue.take(&mut batch, 3), Take::Nothing);
+        assert_eq!(queue.depth().1, 5, "the high-water mark");
+    }
+
+    #[test]
+    fn a_full_queue_makes_room_by_dropping_those_that_nobody_waits_for() {
+        let queue = queue(2);
+        let stays = push(&queue, 1, None);
+        drop(push(&queue, 2, None));
+        let comes = push(&queue, 3, None);
+        assert!(matches!(queue.push(4, None), Err(SubmitError::QueueFull { .. })));
+        let mut batch = Batch::default();
+        queue.take(&mut batch, 9);
+        assert_eq!(batch.requests(), [1, 3]);
+        assert_eq!(queue.depth().2, Pruned { expired: 0, abandoned: 1 });
+        drop((stays, comes));
+    }
+
+    #[test]
+    fn sweeping_answers_only_those_whose_deadline_has_passed() {
+        let queue = queue(9);
+        let now = Instant::now();
+        let soon = now + Duration::from_secs(1);
+        let mut hasty = push(&queue, 1, Some(now));
+        let mut patient = push(&queue, 2, Some(soon));
+        let mut endless = push(&queue, 3, None);
+        queue.sweep(now);
+        assert!(matches!(hasty.try_recv(), Ok(Err(SubmitError::DeadlinePassed))));
+        assert!(patient.try_recv().is_err(), "still waits");
+        queue.sweep(soon);
+        assert!(matches!(patient.try_recv(), Ok(Err(SubmitError::DeadlinePassed))));
+        queue.sweep(soon + Duration::from_hours(1));
+        assert!(endless.try_recv().is_err(), "still waits");
+        assert_eq!(queue.depth().2, Pruned { expired: 2, abandoned: 0 });
+    }
+
+    #[test]
+    fn the_advice_of_a_full_queue_follows_the_rate_of_the_last_flushes() {
+        let queue = queue(1_000);
+        let _waiters: Vec<_> = (0..1_000).map(|request| push(&queue, request, None)).collect();
+        let advice = || match queue.push(0, None) {
+            Err(SubmitError::QueueFull { retry_after }) => retry_after,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(advice(), Duration::from_millis(10), "before any flush: 10 µs for each of 1,000");
+        for _ in 0..100 {
+            queue.learn_cost(1_000, Duration::from_millis(100));
+        }
+        let settled = advice();
+        assert!((90..=100).contains(&settled.as_millis()), "100 ms for 1,000 requests, not {settled:?}");
+        for _ in 0..100 {
+            queue.learn_cost(1, Duration::from_hours(1));
+        }
+        assert_eq!(advice(), RETRY_AFTER.1, "bounded");
+    }
+
+    #[test]
+    fn a_closed_queue_gives_out_what_waits_and_says_when_it_is_finished() {
+        let queue = queue(9);
+        let mut waiter = push(&queue, 1, None);
+        queue.close(SubmitError::Stopped);
+        assert!(matches!(queue.push(2, None), Err(SubmitError::Stopped)));
+        queue.shut(&SubmitError::Unreachable);
+        assert!(matches!(waiter.try_recv(), Ok(Err(SubmitError::Unreachable))), "the server went away meanwhile");
+        queue.open();
+        assert!(matches!(queue.push(3, None), Err(SubmitError::Stopped)), "closed for good");
+        assert!(queue.is_finished());
+        assert_eq!(queue.take(&mut Batch::default(), 9), Take::Finished);
+        queue.end(&SubmitError::Deposed);
+        assert!(matches!(queue.push(4, None), Err(SubmitError::Deposed)), "the graver reason stays");
+    }
+
+    /// 2,000 clients in a closed loop that the runtime runs 61 at a time.
+    #[tokio::test]
+    async fn clients_that_come_back_together_are_flushed_together() {
+        let queue = Arc::new(queue(4_000));
+        let server = Arc::clone(&queue);
+        let worker = tokio::spawn(async move {
+            let (mut batch, mut sizes) = (Batch::default(), vec![0]);
+            while sizes.len() < 6 {
+                server.gather(sizes[sizes.len() - 1] / 2).await;
+                while server.take(&mut batch, 4_000) == Take::Nothing {
+                    server.wait(Duration::from_mins(1)).await;
+                    server.gather(4_000).await;
+                }
+                sizes.push(batch.len());
+                // A flush: everybody who can submit does.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                batch.deliver(batch.requests().to_vec());
+            }
+            server.end(&SubmitError::Stopped);
+            sizes
+        });
+        let clients = tokio::task::LocalSet::new();
+        for client in 0..2_000 {
+            let queue = Arc::clone(&queue);
+            clients.spawn_local(async move {
+                while let Ok(waiter) = queue.push(client, None) {
+                    if waiter.await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        let sizes = clients.run_until(worker).await.expect("the worker");
+        assert_eq!(sizes[3..], [2_000; 3], "however it began: {sizes:?}");
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use pgstrata_pg as pg;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::error::{StartError, SubmitError};
 use crate::figures::FlushFigures;
@@ -30,11 +31,16 @@ impl<F: Flush> Sequencer<F> {
     ///
     /// The connection must be the server's own session: behind a proxy that shares sessions between transactions
     /// neither the lock nor the settings would stay.
+    ///
+    /// # Panics
+    ///
+    /// When `queue_limit`, `batch_limit` or `attempt_limit` is zero.
     pub async fn start(endpoint: pg::Endpoint, flush: F, settings: Settings) -> Result<Self, StartError> {
         assert!(settings.queue_limit > 0 && settings.batch_limit > 0, "a queue and a batch hold at least one request");
         assert!(settings.attempt_limit > 0, "a flush is tried at least once");
         let limit = settings.flush_limit + settings.takeover.limit();
-        let opening = ShardSession::start(&endpoint, &flush, &settings);
+        let token = Uuid::now_v7();
+        let opening = ShardSession::start(&endpoint, &flush, &settings, token);
         let session = match tokio::time::timeout(limit, opening).await {
             Ok(opened) => opened?,
             Err(_) => return Err(StartError::Session(timed_out("start a sequencer", limit))),
@@ -50,7 +56,7 @@ impl<F: Flush> Sequencer<F> {
         }
         let shared = Arc::new(Shared::new(settings.queue_limit));
         let drain_limit = settings.drain_limit;
-        let worker = Worker::new(endpoint, flush, settings, Arc::clone(&shared), session);
+        let worker = Worker::new(endpoint, flush, settings, Arc::clone(&shared), token, session);
         let task = Some(tokio::spawn(worker.run()));
         Ok(Self { shared, task, durability, epoch, drain_limit })
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use pgstrata_pg as pg;
 use pgstrata_pg::ErrorClass;
 use pgstrata_pg::sql::{ClientError, FromSql, Row, Statement, ToSql};
+use uuid::Uuid;
 
 use crate::error::StartError;
 use crate::flush::Flush;
@@ -94,27 +95,28 @@ impl<P: Send + Sync> ShardSession<P> {
         endpoint: &pg::Endpoint,
         flush: &F,
         settings: &Settings,
+        token: Uuid,
     ) -> Result<Self, StartError> {
         let (session, durability, backend) = open(endpoint, settings).await.map_err(StartError::Session)?;
         ensure_schema(&session).await.map_err(StartError::Schema)?;
-        let epoch = claim(&session, settings).await?;
+        let epoch = claim(&session, settings, token).await?;
         let prepared = flush.prepare(&session).await.map_err(StartError::Prepare)?;
         Self::assemble(session, prepared, settings.shard, epoch, durability, backend).await.map_err(StartError::Session)
     }
 
     /// Opens a session in place of a lost one; also gives the number of the last flush that committed.
     ///
-    /// `epoch` and `predecessor` are those of the lost session.
+    /// `token` is the instance's own, `predecessor` the server process of the lost session.
     pub(crate) async fn renew<F: Flush<Prepared = P>>(
         endpoint: &pg::Endpoint,
         flush: &F,
         settings: &Settings,
-        epoch: i64,
+        token: Uuid,
         predecessor: Backend,
     ) -> Result<(Self, i64), RenewError> {
         let (session, durability, backend) = open(endpoint, settings).await?;
-        relock(&session, settings.shard, epoch, predecessor).await?;
-        let renewed = session.query_opt(include_str!("sql/renew.sql"), &[&settings.shard, &epoch]).await;
+        relock(&session, settings.shard, token, predecessor).await?;
+        let renewed = session.query_opt(include_str!("sql/renew.sql"), &[&settings.shard, &token]).await;
         let Some(row) = renewed.map_err(pg::Error::from)? else { return Err(RenewError::Deposed) };
         let (epoch, last_flush): (i64, i64) = (get(&row, 0)?, get(&row, 1)?);
         let prepared = flush.prepare(&session).await?;
@@ -270,21 +272,21 @@ pub(crate) async fn ensure_schema(session: &pg::Session) -> Result<(), pg::Error
 }
 
 /// Takes the shard's lock as the settings say, and begins a new epoch.
-async fn claim(session: &pg::Session, settings: &Settings) -> Result<i64, StartError> {
+async fn claim(session: &pg::Session, settings: &Settings, token: Uuid) -> Result<i64, StartError> {
     if try_lock(session, settings.shard).await.map_err(StartError::Session)? {
-        return take_epoch(session, settings).await.map_err(StartError::Session);
+        return take_epoch(session, settings, token).await.map_err(StartError::Session);
     }
     match settings.takeover {
         Takeover::Refuse => Err(held(session, settings.shard).await),
         Takeover::Wait(limit) => {
             if wait_for_lock(session, settings.shard, limit).await.map_err(StartError::Session)? {
-                return take_epoch(session, settings).await.map_err(StartError::Session);
+                return take_epoch(session, settings, token).await.map_err(StartError::Session);
             }
             Err(held(session, settings.shard).await)
         }
         Takeover::Depose(limit) => {
             // The epoch first: from here on no flush of the other instance commits, whatever becomes of its session.
-            let epoch = take_epoch(session, settings).await.map_err(StartError::Session)?;
+            let epoch = take_epoch(session, settings, token).await.map_err(StartError::Session)?;
             tracing::warn!(shard = settings.shard, epoch, "another instance is deposed");
             if let Some(holder) = find_holder(session, settings.shard).await.map_err(StartError::Session)? {
                 end_backend(session, settings.shard, holder.backend.pid).await.map_err(StartError::Session)?;
@@ -297,9 +299,9 @@ async fn claim(session: &pg::Session, settings: &Settings) -> Result<i64, StartE
     }
 }
 
-async fn take_epoch(session: &pg::Session, settings: &Settings) -> Result<i64, pg::Error> {
-    let row = session.query_one(include_str!("sql/take_over.sql"), &[&settings.shard, &settings.instance]).await?;
-    get(&row, 0)
+async fn take_epoch(session: &pg::Session, settings: &Settings, token: Uuid) -> Result<i64, pg::Error> {
+    let parameters: [&(dyn ToSql + Sync); 3] = [&settings.shard, &token, &settings.instance];
+    get(&session.query_one(include_str!("sql/take_over.sql"), &parameters).await?, 0)
 }
 
 async fn try_lock(session: &pg::Session, shard: i32) -> Result<bool, pg::Error> {
@@ -321,23 +323,27 @@ async fn wait_for_lock(session: &pg::Session, shard: i32, limit: Duration) -> Re
 
 /// Takes the lock for a reconnected session. The lost session's server process may live on for a while, not knowing
 /// that its client is gone; it is ended, since its lock is ours.
-async fn relock(session: &pg::Session, shard: i32, epoch: i64, predecessor: Backend) -> Result<(), RenewError> {
+async fn relock(session: &pg::Session, shard: i32, token: Uuid, predecessor: Backend) -> Result<(), RenewError> {
     if try_lock(session, shard).await? {
         return Ok(());
     }
     if find_holder(session, shard).await?.is_some_and(|holder| holder.backend == predecessor) {
         end_backend(session, shard, predecessor.pid).await?;
     }
-    if wait_for_lock(session, shard, RENEW_LOCK_LIMIT).await? {
-        return Ok(());
+    let began = Instant::now();
+    while began.elapsed() < RENEW_LOCK_LIMIT {
+        // If another instance has the lock, it has begun an epoch or is about to.
+        let current = session.query_opt(include_str!("sql/current_token.sql"), &[&shard]).await;
+        let current: Option<Uuid> = current.map_err(pg::Error::from)?.map(|row| get(&row, 0)).transpose()?;
+        if current != Some(token) {
+            return Err(RenewError::Deposed);
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+        if try_lock(session, shard).await? {
+            return Ok(());
+        }
     }
-    let current = session.query_opt(include_str!("sql/current_epoch.sql"), &[&shard]).await.map_err(pg::Error::from)?;
-    let ours = current.is_some_and(|row| row.try_get(0).is_ok_and(|current: i64| current == epoch));
-    Err(if ours {
-        RenewError::Failed(timed_out("take the shard's lock again", RENEW_LOCK_LIMIT))
-    } else {
-        RenewError::Deposed
-    })
+    Err(RenewError::Failed(timed_out("take the shard's lock again", RENEW_LOCK_LIMIT)))
 }
 
 struct Holder {

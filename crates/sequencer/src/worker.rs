@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 use pgstrata_pg as pg;
 use pgstrata_pg::ErrorClass;
 use pgstrata_pg::sql::SqlState;
+use uuid::Uuid;
 
+use crate::batch::{Batch, Doubtful, Pruned};
 use crate::error::SubmitError;
 use crate::figures::FlushFigures;
 use crate::flush::Flush;
-use crate::queue::{Batch, Doubtful, Pruned, Queue, Take};
+use crate::queue::{Queue, Take};
 use crate::settings::Settings;
 use crate::shard::{Attempt, Backend, RenewError, ShardSession, timed_out};
 
@@ -97,6 +99,8 @@ pub(crate) struct Worker<F: Flush> {
     shared: Arc<Shared<F::Request, F::Answer>>,
     /// `None` while the server is away.
     session: Option<ShardSession<F::Prepared>>,
+    /// What this instance is known by in the shard's row.
+    token: Uuid,
     /// The epoch and server process of the present session, or of the one that was lost.
     epoch: i64,
     backend: Backend,
@@ -107,6 +111,8 @@ pub(crate) struct Worker<F: Flush> {
     doubt: Option<Doubt<F::Request, F::Answer>>,
     /// How often the present batch may still be cut.
     splits_left: u32,
+    /// How many requests the last batch took from the queue.
+    last_batch: usize,
     /// An empty batch with room in it.
     spare: Option<Batch<F::Request, F::Answer>>,
 }
@@ -117,6 +123,7 @@ impl<F: Flush> Worker<F> {
         flush: F,
         settings: Settings,
         shared: Arc<Shared<F::Request, F::Answer>>,
+        token: Uuid,
         session: ShardSession<F::Prepared>,
     ) -> Self {
         let (epoch, backend) = (session.epoch, session.backend);
@@ -126,12 +133,14 @@ impl<F: Flush> Worker<F> {
             settings,
             shared,
             session: Some(session),
+            token,
             epoch,
             backend,
             number: 0,
             work: Vec::new(),
             doubt: None,
             splits_left: 0,
+            last_batch: 0,
             spare: None,
         }
     }
@@ -184,15 +193,22 @@ impl<F: Flush> Worker<F> {
                 self.recycle(batch);
                 continue;
             }
+            // Fewer than half of the last batch: most of those who were answered are not back yet.
+            self.shared.queue.gather(self.last_batch / 2).await;
             let mut batch = self.spare.take().unwrap_or_default();
             let taken = self.shared.queue.take(&mut batch, self.settings.batch_limit);
             match taken {
                 Take::Some => {
                     self.splits_left = self.settings.isolation_limit;
+                    self.last_batch = batch.len();
                     self.work.push(batch);
                     continue;
                 }
-                Take::Nothing => self.shared.queue.wait(IDLE_CHECK_INTERVAL).await,
+                Take::Nothing => {
+                    self.shared.queue.wait(IDLE_CHECK_INTERVAL).await;
+                    // The server is idle, so waiting for the others costs nobody anything.
+                    self.shared.queue.gather(self.settings.batch_limit).await;
+                }
                 Take::Finished => return Next::Finished,
             }
             self.spare = Some(batch);
@@ -319,7 +335,7 @@ impl<F: Flush> Worker<F> {
             }
             if lost_at.elapsed() >= self.settings.reconnect_limit {
                 self.fail_work(&SubmitError::Unreachable);
-                self.shared.queue.shut(SubmitError::Unreachable);
+                self.shared.queue.shut(&SubmitError::Unreachable);
             }
             if self.work.is_empty() && self.doubt.is_none() && self.shared.queue.is_finished() {
                 return Some(End::Finished);
@@ -331,9 +347,9 @@ impl<F: Flush> Worker<F> {
     }
 
     async fn renew(&mut self) -> Result<(ShardSession<F::Prepared>, i64), RenewError> {
-        let Self { endpoint, flush, settings, shared, work, doubt, epoch, backend, .. } = &mut *self;
+        let Self { endpoint, flush, settings, shared, work, doubt, token, backend, .. } = &mut *self;
         let limit = settings.flush_limit;
-        let renewal = ShardSession::renew(endpoint, &*flush, settings, *epoch, *backend);
+        let renewal = ShardSession::renew(endpoint, &*flush, settings, *token, *backend);
         let bounded = async {
             match tokio::time::timeout(limit, renewal).await {
                 Ok(result) => result,

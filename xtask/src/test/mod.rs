@@ -6,10 +6,10 @@ mod counts;
 mod servers;
 
 use std::cell::Cell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::coverage::Instrumented;
@@ -54,7 +54,7 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
     for major in &options.pg {
         report.step(&format!("tests on PostgreSQL {major}"), || {
             let bindir = servers::bindir(*major, |arguments| {
-                let output = runner.pgstrata(arguments).stderr(Stdio::inherit()).output()?;
+                let output = runner.pgstrata(arguments)?.stderr(Stdio::inherit()).output()?;
                 Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
             })?;
             runner.tests(Some(&bindir))
@@ -62,7 +62,7 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
     }
     report.step("doctests", || if options.quick { Ok(quick()) } else { runner.doctests() });
     report.step("generated files", || {
-        generate::check(root, &|arguments| generate::reference(runner.pgstrata(arguments)))
+        generate::check(root, &|arguments| generate::reference(runner.pgstrata(arguments)?))
     });
     report.step("coverage", || runner.coverage(missing));
     report.step("book", || if options.quick { Ok(quick()) } else { book::check(root) });
@@ -134,11 +134,21 @@ impl<'a> Runner<'a> {
         Ok(counted(counts::of_cargo_test(&output), status.success(), "the doctests were not built"))
     }
 
-    /// Pgstrata itself, as the tests have built it.
-    fn pgstrata(&self, arguments: &[&str]) -> Command {
-        let mut command = self.cargo(&["run", "--quiet", "--locked", "--package", "pgstrata", "--"]);
-        command.args(arguments);
-        command
+    /// Pgstrata itself. Built together with the tests' targets: alone it would get its dependencies with fewer
+    /// features, and most of them would be compiled again.
+    fn pgstrata(&self, arguments: &[&str]) -> Result<Command> {
+        let build = self.cargo(&["build", "--quiet", "--workspace", "--all-targets", "--locked"]);
+        ensure!(cargo::status(build)?.success(), "pgstrata was not built");
+        let target = match &self.instrumented {
+            Some(build) => build.target(),
+            None => std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from),
+        };
+        let mut command = Command::new(target.join("debug/pgstrata"));
+        if let Some(build) = &self.instrumented {
+            build.apply(&mut command);
+        }
+        command.args(arguments).current_dir(self.root);
+        Ok(command)
     }
 
     fn cargo(&self, arguments: &[&str]) -> Command {

@@ -46,6 +46,7 @@ pub fn registry_hosts(tree: &Tree) -> Vec<Finding> {
     let hosts: Vec<String> = REGISTRIES.iter().map(|parts| parts.join(".")).collect();
     convict(tree.files().filter(|(name, _)| !name.ends_with(WRITTEN_BY_CARGO)), |line| {
         let host = hosts.iter().find(|host| line.contains(host.as_str()))?;
+        // npm leaves them out with `omit-lockfile-registry-resolved=true` in .npmrc.
         Some(format!("`{host}`: leave it to the package client which registry it asks"))
     })
 }

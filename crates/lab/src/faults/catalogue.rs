@@ -1,6 +1,6 @@
 //! The faults there are: their names, what they do, what can be said about them in a plan, what they need.
 //!
-//! Only descriptions. How a fault strikes is in the file of its family; how a plan is written is in `plan.rs`.
+//! Only descriptions. How a fault strikes is in the file of its family; how a plan is written is in `notation.rs`.
 
 use std::time::Duration;
 
@@ -316,6 +316,20 @@ impl FaultInfo {
     pub fn stays(&self) -> bool {
         self.hold > Duration::ZERO
     }
+
+    /// How it is written in a plan, with the defaults in brackets: `slow-fsync[=5ms][@2s][:count]`.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        let argument = match self.argument.default() {
+            Argument::None => String::new(),
+            argument => format!("[={argument}]"),
+        };
+        let is_length = matches!(self.argument, ArgumentKind::Length(_));
+        let hold = Argument::Duration(self.hold);
+        let hold = if self.stays() && !is_length { format!("[@{hold}]") } else { String::new() };
+        let count = if self.count == DefaultCount::Uncounted { "" } else { "[:count]" };
+        format!("{}{argument}{hold}{count}", self.name)
+    }
 }
 
 impl ArgumentKind {
@@ -372,6 +386,19 @@ mod tests {
     fn what_changes_the_server_from_outside_needs_a_server_of_our_own() {
         for info in &CATALOGUE {
             assert!(info.needs.private || !(info.needs.shim || info.needs.small_disk), "{}", info.name);
+        }
+    }
+
+    #[test]
+    fn usage_shows_what_can_be_said_with_its_defaults() {
+        for (kind, usage) in [
+            (FaultKind::KillPostmaster, "kill-postmaster[:count]"),
+            (FaultKind::Pause, "pause[=500ms][:count]"),
+            (FaultKind::SlowFsync, "slow-fsync[=5ms][@2s][:count]"),
+            (FaultKind::DiskFull, "disk-full[=256MB][@2s][:count]"),
+            (FaultKind::DuplicateRequest, "duplicate-request[=1%]"),
+        ] {
+            assert_eq!(kind.info().usage(), usage);
         }
     }
 

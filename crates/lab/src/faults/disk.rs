@@ -43,6 +43,10 @@ impl SmallDisk {
     }
 
     fn mount_in(parent: &Path, bytes: u64) -> Result<Self, FaultError> {
+        if cfg!(not(target_os = "linux")) {
+            let unsupported = io::Error::new(io::ErrorKind::Unsupported, "there is no tmpfs on this system");
+            return Err(FaultError::machine("make a small disk", "run this fault on Linux")(unsupported));
+        }
         let hint = "set PGSTRATA_STATE_DIR to a directory that you can write to and every user can enter";
         let fail = || FaultError::machine(format!("make a directory in {}", parent.display()), hint);
         fs::create_dir_all(parent).map_err(fail())?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pgstrata_pg::{ClusterSpec, Endpoint, ServerUser};
 
+use super::catalogue::FaultKind;
 use super::disk::SmallDisk;
 use super::error::FaultError;
 use super::fsync::FsyncShim;
@@ -29,6 +30,8 @@ const SMALL_DISK_SETTINGS: [(&str, &str); 2] = [("min_wal_size", "32MB"), ("max_
 pub struct FaultKit {
     points: FaultPoints,
     wants_proxy: bool,
+    /// A fault that cannot strike a server of somebody else's.
+    unmet: Option<FaultKind>,
 }
 
 impl FaultKit {
@@ -52,20 +55,26 @@ impl FaultKit {
             spec.environment.push(shim.environment());
             points.shim = Some(Arc::new(shim));
         }
-        Ok(Self { points, wants_proxy: needs.proxy })
+        Ok(Self { points, wants_proxy: needs.proxy, unmet: None })
     }
 
-    /// For a server that is there already: only the network between it and its clients can be had.
+    /// For a server that is there already: only the network between it and its clients can be had. A plan that wants
+    /// more is refused by [`FaultKit::attach`].
     #[must_use]
     pub fn for_attached(plan: &FaultPlan) -> Self {
-        Self { points: FaultPoints::default(), wants_proxy: plan.needs().proxy }
+        let unmet = plan.faults.iter().map(|fault| fault.kind).find(|kind| kind.info().needs.private);
+        Self { points: FaultPoints::default(), wants_proxy: plan.needs().proxy, unmet }
     }
 
     /// Finishes what needs the server's address: what clients connect to from now on, and the points.
     ///
     /// # Errors
-    /// If the proxy cannot be started.
+    /// If the proxy cannot be started, or the server is not ours and would have to be.
     pub fn attach(mut self, server: &Endpoint) -> Result<(Endpoint, FaultPoints), FaultError> {
+        if let Some(kind) = self.unmet {
+            let what = "a private server, which may be stopped and killed";
+            return Err(FaultError::Missing { fault: kind.name(), what });
+        }
         if !self.wants_proxy {
             return Ok((server.clone(), self.points));
         }
@@ -79,5 +88,31 @@ impl FaultKit {
         let address = proxy.address();
         self.points.proxy = Some(Arc::new(proxy));
         Ok((server.with_tcp(&address.ip().to_string(), address.port()), self.points))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attached_server_can_have_a_proxy_and_nothing_that_needs_a_server_of_our_own() {
+        let attach = |plan: &str| {
+            let plan: FaultPlan = plan.parse().expect("a plan");
+            FaultKit::for_attached(&plan).attach(&Endpoint::tcp("db.example", 5433, "alice").with_database("shop"))
+        };
+        let (endpoint, points) = attach("terminate-backend").expect("nothing needed");
+        assert_eq!(endpoint.tcp_address(), Some(("db.example".to_owned(), 5433)));
+        assert!(points.proxy.is_none());
+
+        let (endpoint, points) = attach("net-delay=1ms,duplicate-request").expect("a proxy");
+        let proxy = points.proxy.expect("needed").address();
+        assert_eq!(endpoint.tcp_address(), Some((proxy.ip().to_string(), proxy.port())));
+        assert_eq!((endpoint.user(), endpoint.database()), (Some("alice"), Some("shop")));
+
+        for plan in ["net-cut,pause", "slow-fsync", "disk-full"] {
+            let error = attach(plan).expect_err("not ours");
+            assert!(matches!(error, FaultError::Missing { .. }) && error.hint().is_some(), "{plan}: {error}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::catalogue::FaultKind;
 use super::error::FaultError;
 use super::proxy::{Behaviour, FaultProxy, Flow};
-use super::recovery::{EFFECT_LIMIT, RECOVERY_LIMIT};
+use super::recovery::RECOVERY_LIMIT;
 use super::{Fault, InForce};
 use crate::site::Server;
 
@@ -123,7 +123,8 @@ impl Fault for DisconnectAfterSend {
                 }
             }
         };
-        match tokio::time::timeout(EFFECT_LIMIT, wait).await {
+        // Another fault may have taken the server down; clients send requests when it is back.
+        match tokio::time::timeout(RECOVERY_LIMIT, wait).await {
             Ok(id) => Ok(Box::new(Disconnected(format!("closed connection {} after its request was sent", id.0)))),
             Err(_) => Err(FaultError::NoEffect {
                 fault: FaultKind::DisconnectAfterSend.name(),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use pgstrata_pg::process::parent_of;
 use pgstrata_pg::{Cluster, Pid, Session};
@@ -60,12 +61,12 @@ impl Fault for KillBackend {
     async fn strike(&self, server: &Server, rng: &mut ChaCha8Rng) -> Result<Box<dyn InForce>, FaultError> {
         let owner = cluster(server, FaultKind::KillBackend)?;
         let session = control(server).await?;
-        let victim = {
-            // Held so that nobody starts another server between the look and the kill.
-            let owner = owner.lock().await;
-            let victim = find_backend(&session, rng, FaultKind::KillBackend).await?;
-            kill_child(&owner, victim)?;
-            victim
+        let mut victims = Victims::of(&session, FaultKind::KillBackend);
+        let victim = loop {
+            let victim = victims.next(rng).await?;
+            if kill_child(&*owner.lock().await, victim)? {
+                break victim;
+            }
         };
         // The server does not fall at once; this session is ended when it does.
         let Some(said) = wait_until_ended(&session).await else {
@@ -76,15 +77,19 @@ impl Fault for KillBackend {
     }
 }
 
-/// Kills a process only if it is a child of this very server's postmaster now.
-fn kill_child(cluster: &Cluster, victim: Pid) -> Result<(), FaultError> {
-    let fail = FaultError::machine(format!("kill backend {victim}"), "run again");
+/// Kills a process only if it is a child of this very server's postmaster now; false when it has just ended.
+fn kill_child(cluster: &Cluster, victim: Pid) -> Result<bool, FaultError> {
     let parent = parent_of(victim).ok();
     if parent.is_none() || parent != cluster.postmaster() {
-        let gone = std::io::Error::new(std::io::ErrorKind::NotFound, "it has ended, or is no process of this server");
-        return Err(fail(gone));
+        return Ok(false);
     }
-    kill(victim, Signal::SIGKILL).map_err(|errno| fail(errno.into()))
+    match kill(victim, Signal::SIGKILL) {
+        Ok(()) => Ok(true),
+        Err(Errno::ESRCH) => Ok(false),
+        Err(errno) => Err(
+            FaultError::machine(format!("kill backend {victim}"), "run as the server's user or as root")(errno.into()),
+        ),
+    }
 }
 
 /// `pg_terminate_backend` of one session.
@@ -94,13 +99,16 @@ pub(super) struct TerminateBackend;
 impl Fault for TerminateBackend {
     async fn strike(&self, server: &Server, rng: &mut ChaCha8Rng) -> Result<Box<dyn InForce>, FaultError> {
         let session = control(server).await?;
-        let victim = find_backend(&session, rng, FaultKind::TerminateBackend).await?;
-        let (pid, limit_ms) = (victim.as_raw(), i64::try_from(EFFECT_LIMIT.as_millis()).unwrap_or(i64::MAX));
-        let row = session.query_one("select pg_terminate_backend($1, $2)", &[&pid, &limit_ms]).await;
-        let row = row.map_err(|error| FaultError::server("terminate a backend")(error.into()))?;
-        if !row.get::<_, bool>(0) {
-            return Err(no_effect(FaultKind::TerminateBackend, format!("backend {victim} did not end")));
-        }
+        let mut victims = Victims::of(&session, FaultKind::TerminateBackend);
+        let limit_ms = i64::try_from(EFFECT_LIMIT.as_millis()).unwrap_or(i64::MAX);
+        let victim = loop {
+            let victim = victims.next(rng).await?.as_raw();
+            let row = session.query_one("select pg_terminate_backend($1, $2)", &[&victim, &limit_ms]).await;
+            // False when it has just ended by itself.
+            if row.map_err(|error| FaultError::server("terminate a backend")(error.into()))?.get(0) {
+                break victim;
+            }
+        };
         Ok(Box::new(BackendGone { server: server.clone(), what: format!("terminated backend {victim}") }))
     }
 }
@@ -113,23 +121,32 @@ impl InForce for BackendGone {
     }
 }
 
-/// A random backend that serves a client; the workbench's own control sessions only when there is no other.
-async fn find_backend(session: &Session, rng: &mut ChaCha8Rng, fault: FaultKind) -> Result<Pid, FaultError> {
-    let statement = include_str!("backends.sql");
-    let start = Instant::now();
-    loop {
-        let rows = session.query(statement, &[]).await;
-        let rows = rows.map_err(|error| FaultError::server("list the backends")(error.into()))?;
-        let backends = |of_control: bool| -> Vec<i32> {
-            rows.iter().filter(|row| row.get::<_, bool>(1) == of_control).map(|row| row.get(0)).collect()
-        };
-        if let Some(pid) = backends(false).choose(rng).or(backends(true).choose(rng)) {
-            return Ok(Pid::from_raw(*pid));
+/// Draws backends that serve clients; the workbench's own control sessions only when there is no other.
+struct Victims<'a> {
+    session: &'a Session,
+    fault: FaultKind,
+    began: Instant,
+}
+
+impl<'a> Victims<'a> {
+    fn of(session: &'a Session, fault: FaultKind) -> Self {
+        Self { session, fault, began: Instant::now() }
+    }
+
+    /// A backend that was there a moment ago. Waits for one, and gives up when none was to be had for too long.
+    async fn next(&mut self, rng: &mut ChaCha8Rng) -> Result<Pid, FaultError> {
+        while self.began.elapsed() < EFFECT_LIMIT {
+            let rows = self.session.query(include_str!("backends.sql"), &[]).await;
+            let rows = rows.map_err(|error| FaultError::server("list the backends")(error.into()))?;
+            let backends = |of_control: bool| -> Vec<i32> {
+                rows.iter().filter(|row| row.get::<_, bool>(1) == of_control).map(|row| row.get(0)).collect()
+            };
+            if let Some(pid) = backends(false).choose(rng).or(backends(true).choose(rng)) {
+                return Ok(Pid::from_raw(*pid));
+            }
+            tokio::time::sleep(LOOK_PERIOD).await;
         }
-        if start.elapsed() >= EFFECT_LIMIT {
-            return Err(no_effect(fault, "no client is connected".to_owned()));
-        }
-        tokio::time::sleep(LOOK_PERIOD).await;
+        Err(no_effect(self.fault, "no client stays connected".to_owned()))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgstrata_pg::{self as pg, Cluster, Session};
+use pgstrata_pg::{Cluster, Session};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::catalogue::FaultKind;
@@ -13,8 +13,8 @@ use crate::site::Server;
 /// How long a server may take to accept sessions again: crash recovery of what a run has written.
 pub const RECOVERY_LIMIT: Duration = Duration::from_mins(2);
 
-/// How long one look at a server that may have died meanwhile takes.
-const LOOK: Duration = Duration::from_millis(500);
+/// The shortest and longest pause between two attempts to get the server back.
+const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 
 /// How long the server may take to show that a fault has struck.
 pub(super) const EFFECT_LIMIT: Duration = Duration::from_secs(30);
@@ -35,37 +35,30 @@ pub(super) async fn control(server: &Server) -> Result<Session, FaultError> {
     server.control.connect_retry(RECOVERY_LIMIT).await.map_err(FaultError::server("connect to strike the server"))
 }
 
-/// Waits until the server accepts sessions, and starts it again as often as it is found dead.
+/// Waits until the server accepts sessions, and starts it again as often as it is found dead; how long that took.
 ///
 /// A postmaster gives up when recovery fails, which it may do after a fault was lifted if it had begun before.
 pub(super) async fn wait_until_whole(server: &Server) -> Result<Duration, FaultError> {
-    let start = Instant::now();
+    let began = Instant::now();
     loop {
-        if let Some(cluster) = &server.cluster {
-            // Does nothing while it runs.
-            let started = cluster.lock().await.start().await;
-            if let Err(error) = started
-                && start.elapsed() >= RECOVERY_LIMIT
-            {
-                return Err(FaultError::server("start the server again")(error));
-            }
+        let attempt = attempt(server).await;
+        let Err(error) = attempt else { return Ok(began.elapsed()) };
+        if began.elapsed() >= RECOVERY_LIMIT {
+            return Err(error);
         }
-        match server.control.connect_retry(LOOK).await {
-            Ok(session) => {
-                session.close().await;
-                return Ok(start.elapsed());
-            }
-            Err(error) if start.elapsed() >= RECOVERY_LIMIT || is_final(&error) => {
-                return Err(FaultError::server("get the server to accept sessions again")(error));
-            }
-            Err(_) => {}
-        }
+        // A sixteenth of the time waited so far, so that waiting does not slow down what is waited for.
+        tokio::time::sleep((began.elapsed() / 16).clamp(RETRY_PAUSE.0, RETRY_PAUSE.1)).await;
     }
 }
 
-/// Whether waiting longer cannot help. After a crash, everything but a rejected log-in may pass.
-fn is_final(error: &pg::Error) -> bool {
-    matches!(error.kind(), pg::Kind::BadUrl { .. } | pg::Kind::NoTls)
+async fn attempt(server: &Server) -> Result<(), FaultError> {
+    if let Some(cluster) = &server.cluster {
+        // Does nothing while it runs.
+        cluster.lock().await.start().await.map_err(FaultError::server("start the server again"))?;
+    }
+    let session = server.control.connect().await;
+    session.map_err(FaultError::server("get the server to accept sessions again"))?.close().await;
+    Ok(())
 }
 
 /// Waits until the server has ended this session; how it said so, or none when it did not within the limit.

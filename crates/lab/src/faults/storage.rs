@@ -152,7 +152,7 @@ impl Fault for DiskFull {
         // From here on, dropping gives the space back.
         let mut full = Full { server: server.clone(), disk, since: Instant::now(), taken: 0, seen: String::new() };
         for _ in 0..FILL_TRIES {
-            full.taken += full.disk.fill()?;
+            full.taken += fill(&full.disk).await?;
             if let Some(seen) = write_something(&session).await {
                 full.seen = seen;
                 return Ok(Box::new(full));
@@ -163,6 +163,16 @@ impl Fault for DiskFull {
             seen: "the server could still write".to_owned(),
             hint: "run again; if it happens again, the server stores its data elsewhere (a tablespace?)",
         })
+    }
+}
+
+/// Fills the disk, which takes the kernel some time for each page.
+async fn fill(disk: &Arc<SmallDisk>) -> Result<u64, FaultError> {
+    let disk = Arc::clone(disk);
+    match tokio::task::spawn_blocking(move || disk.fill()).await {
+        Ok(taken) => taken,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => Err(FaultError::machine("fill the small disk", "run again")(std::io::Error::other(error))),
     }
 }
 

@@ -159,7 +159,7 @@ fn facts(record: &Record) -> BTreeMap<String, String> {
 
 /// Two records as text for a terminal.
 #[must_use]
-pub fn render(old: &Record, new: &Record, style: &Style) -> String {
+pub fn render(old: &Record, new: &Record, style: Style) -> String {
     let mut page = Page::new(style);
     page.line(&style.bold(&style.label(labels::DIFFERENCE)));
     for (label, record) in [(labels::OLD, old), (labels::NEW, new)] {
@@ -190,7 +190,7 @@ pub fn render(old: &Record, new: &Record, style: &Style) -> String {
     page.out
 }
 
-fn table(arms: &[ArmDifference], style: &Style) -> String {
+fn table(arms: &[ArmDifference], style: Style) -> String {
     let mut table = plain_table(style);
     let heads = [
         (style.label(labels::ARM), CellAlignment::Left),
@@ -215,7 +215,7 @@ fn table(arms: &[ArmDifference], style: &Style) -> String {
     table.to_string()
 }
 
-fn side_text(side: &Side, style: &Style) -> String {
+fn side_text(side: &Side, style: Style) -> String {
     match side {
         Side::Absent | Side::Unmeasured => "–".to_owned(),
         Side::Violated(ids) => format!("✗ {}", fill(labels::VIOLATED, style.language, &[("ids", ids)])),
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn two_records_side_by_side_look_as_they_did() {
         let style = Style { width: 100, ..Style::default() };
-        insta::assert_snapshot!(render(&fixture::load(), &other(), &style));
+        insta::assert_snapshot!(render(&fixture::load(), &other(), style));
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
     fn a_record_does_not_differ_from_itself() {
         let record = fixture::load();
         assert_eq!(changes(&record, &record), []);
-        let no_verdict = render(&record, &record, &Style::default());
+        let no_verdict = render(&record, &record, Style::default());
         assert!(!no_verdict.contains("faster") && !no_verdict.contains("slower"));
     }
 }

@@ -48,7 +48,7 @@ pub const HIDDEN_COLUMNS: Text =
     text("{count} columns hidden for want of width: {names}", "终端太窄，隐藏了 {count} 列：{names}");
 
 // Headings of the terminal report.
-pub const VIOLATIONS: Text = text("Broken invariants", "被破坏的不变式");
+pub const VIOLATIONS: Text = text("Invariants", "不变式");
 pub const FAULTS: Text = text("Faults injected", "注入的故障");
 pub const CONTROL: Text = text("A/A control", "A/A 对照");
 pub const DETECTABLE: Text = text("Smallest detectable difference", "可检测的最小差异");
@@ -62,7 +62,7 @@ pub const COMMAND: Text = text("Again", "重现");
 // Sentences.
 pub const NO_VIOLATIONS: Text =
     text("every invariant held in all {trials} trials", "全部 {trials} 次试验中，所有不变式均成立");
-pub const ROWS_IN_TRIALS: Text = text("{count} rows, {trials} trials", "{count} 行，{trials} 次试验");
+pub const ROWS_IN_TRIALS: Text = text("rows: {count}, trials: {trials}", "{count} 行，{trials} 次试验");
 pub const MORE_WITNESSES: Text = text("and {count} more", "另有 {count} 行");
 pub const FAULT_LINE: Text = text("{count} × {fault}", "{count} × {fault}");
 pub const RECOVERY: Text = text("median recovery {time}", "恢复时间中位数 {time}");
@@ -192,6 +192,7 @@ pub const REPRODUCE_NOTE: Text =
 pub const RAW: Text = text("Raw record", "原始记录");
 pub const RAW_SHOW: Text = text("Show the JSON of this run", "显示本次运行的 JSON");
 pub const RAW_DOWNLOAD: Text = text("Download the JSON", "下载 JSON");
+pub const SEED_FACT: Text = text("seed", "随机种子");
 pub const PRESET: Text = text("preset", "预设");
 
 pub const MARKDOWN_ORIGIN: Text = text(
@@ -225,8 +226,8 @@ pub const TRIALS_OF: Text = text("trials", "试验");
 
 // The headline.
 pub const HEADLINE_FASTER: Text = text(
-    "{arm} decided {rate} operations per second, {ratio} the {baseline} arm",
-    "{arm} 每秒决定 {rate} 个操作，是 {baseline} 的 {ratio}",
+    "{arm} decided {rate} operations per second, {times} times as many as {baseline} (95 % interval {low}–{high})",
+    "{arm} 每秒决定 {rate} 个操作，是 {baseline} 的 {times} 倍（95 % 区间 {low}–{high}）",
 );
 pub const HEADLINE_ALONE: Text = text("{arm} decided {rate} operations per second", "{arm} 每秒决定 {rate} 个操作");
 pub const HEADLINE_NONE: Text = text("no arm has a throughput figure", "没有方案给出吞吐量数据");

@@ -52,12 +52,10 @@ fn claims(out: &mut String, summary: &Summary<'_>, language: Language) {
             out.push('\n');
         }
         let (meaning, outcome) = claim_outcome(&claim.outcome, claim.target, claim.unit, language);
-        out.push_str(&format!(
-            "- {} {} {}\n",
-            meaning.symbol(),
-            markdown_cell(claim.statement),
-            markdown_cell(&outcome)
-        ));
+        for part in ["- ", meaning.symbol(), " ", &markdown_cell(claim.statement), " ", &markdown_cell(&outcome), "\n"]
+        {
+            out.push_str(part);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod table;
 
 use pgstrata_units::Language;
 
+use crate::error::LabError;
 use crate::record::Record;
 use crate::study::Card;
 
@@ -27,7 +28,7 @@ pub use style::{Meaning, Style};
 /// The record for a terminal: the table, and below it all that one must know to believe it.
 #[must_use]
 pub fn terminal(record: &Record, card: &Card, style: &Style) -> String {
-    table::render(record, card, style)
+    table::render(record, card, *style)
 }
 
 /// The record as one self-contained page. It holds both languages and opens in `language`.
@@ -49,7 +50,31 @@ pub fn markdown_in(record: &Record, language: Language) -> String {
 }
 
 /// Two records side by side, for a terminal. Differences get an interval but no verdict.
-#[must_use]
-pub fn compare(before: &Record, after: &Record, style: &Style) -> String {
-    difference::render(before, after, style)
+///
+/// # Errors
+/// If the records are not of the same study.
+pub fn compare(before: &Record, after: &Record, style: &Style) -> Result<String, LabError> {
+    if before.study == after.study {
+        Ok(difference::render(before, after, *style))
+    } else {
+        Err(LabError::usage(
+            format!("the records are of two studies, {} and {}", before.study, after.study),
+            "name two records of the same study",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_two_studies_are_not_set_side_by_side() {
+        let record = fixture::load();
+        let mut other = record.clone();
+        other.study = "ledger".to_owned();
+        let error = compare(&record, &other, &Style::default()).expect_err("they have nothing in common");
+        assert!(matches!(error, LabError::Usage { .. }), "{error}");
+        assert!(compare(&record, &record, &Style::default()).is_ok());
+    }
 }

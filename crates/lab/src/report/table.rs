@@ -16,7 +16,7 @@ const MARGIN: usize = 2;
 
 /// The whole report of a record.
 #[must_use]
-pub fn render(record: &Record, card: &Card, style: &Style) -> String {
+pub fn render(record: &Record, card: &Card, style: Style) -> String {
     let summary = Summary::new(record);
     let mut page = Page::new(style);
     page.line(&style.bold(&run_line(record, style)));
@@ -42,7 +42,7 @@ pub fn render(record: &Record, card: &Card, style: &Style) -> String {
 }
 
 /// `flash-sale (09-01), preset full, 2026-11-23T01:02:03Z, 412 s`.
-fn run_line(record: &Record, style: &Style) -> String {
+fn run_line(record: &Record, style: Style) -> String {
     style.text(&fill(
         labels::RUN_LINE,
         style.language,
@@ -57,7 +57,7 @@ fn run_line(record: &Record, style: &Style) -> String {
 }
 
 /// The columns that fit, and those that do not.
-fn fitting_columns(summary: &Summary<'_>, style: &Style) -> (Vec<Column>, Vec<Column>) {
+fn fitting_columns(summary: &Summary<'_>, style: Style) -> (Vec<Column>, Vec<Column>) {
     let mut shown = Column::ALL.to_vec();
     let mut hidden = Vec::new();
     for given_up in Column::GIVEN_UP {
@@ -70,7 +70,7 @@ fn fitting_columns(summary: &Summary<'_>, style: &Style) -> (Vec<Column>, Vec<Co
     (shown, hidden)
 }
 
-fn table_width(summary: &Summary<'_>, style: &Style, shown: &[Column]) -> usize {
+fn table_width(summary: &Summary<'_>, style: Style, shown: &[Column]) -> usize {
     let cell_width = |column: Column| {
         let heading = heading_lines(column, summary, style).iter().map(|line| columns(line)).max().unwrap_or(0);
         let cells = summary.arms.iter().map(|arm| columns(&style.text(&column.cell(arm, summary, style.language).0)));
@@ -80,7 +80,7 @@ fn table_width(summary: &Summary<'_>, style: &Style, shown: &[Column]) -> usize 
 }
 
 /// The lines of a heading. Those of narrow columns are broken after a space, where the label has one.
-fn heading_lines(column: Column, summary: &Summary<'_>, style: &Style) -> Vec<String> {
+fn heading_lines(column: Column, summary: &Summary<'_>, style: Style) -> Vec<String> {
     let heading = style.text(&column.heading(summary, style.language));
     match column {
         Column::Ratio => vec![heading],
@@ -88,7 +88,7 @@ fn heading_lines(column: Column, summary: &Summary<'_>, style: &Style) -> Vec<St
     }
 }
 
-fn result_table(summary: &Summary<'_>, style: &Style, shown: &[Column]) -> String {
+fn result_table(summary: &Summary<'_>, style: Style, shown: &[Column]) -> String {
     let mut table = plain_table(style);
     table.set_header(shown.iter().map(|column| {
         let heading = Cell::new(heading_lines(*column, summary, style).join("\n"));
@@ -104,7 +104,7 @@ fn result_table(summary: &Summary<'_>, style: &Style, shown: &[Column]) -> Strin
 }
 
 /// A table with one rule below its heading.
-pub(super) fn plain_table(style: &Style) -> Table {
+pub(super) fn plain_table(style: Style) -> Table {
     let rule = if style.unicode { '─' } else { '-' };
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill(rule)));
@@ -121,7 +121,7 @@ fn aligned(cell: Cell, column: Column) -> Cell {
     cell.set_alignment(if column.is_numeric() { CellAlignment::Right } else { CellAlignment::Left })
 }
 
-fn colored(cell: Cell, meaning: Meaning, style: &Style) -> Cell {
+fn colored(cell: Cell, meaning: Meaning, style: Style) -> Cell {
     match meaning {
         _ if !style.color => cell,
         Meaning::Good => cell.fg(Color::DarkGreen),
@@ -131,7 +131,7 @@ fn colored(cell: Cell, meaning: Meaning, style: &Style) -> Cell {
     }
 }
 
-fn violations(summary: &Summary<'_>, page: &mut Page<'_>) {
+fn violations(summary: &Summary<'_>, page: &mut Page) {
     let style = page.style;
     page.heading(labels::VIOLATIONS);
     if summary.arms.iter().all(|arm| !arm.is_violated()) {
@@ -148,7 +148,7 @@ fn violations(summary: &Summary<'_>, page: &mut Page<'_>) {
     }
 }
 
-fn witnesses(broken: &Broken<'_>, page: &mut Page<'_>) {
+fn witnesses(broken: &Broken<'_>, page: &mut Page) {
     let style = page.style;
     for row in &broken.worst.witnesses {
         page.indented(&witness(row));
@@ -159,7 +159,7 @@ fn witnesses(broken: &Broken<'_>, page: &mut Page<'_>) {
     }
 }
 
-fn faults(summary: &Summary<'_>, page: &mut Page<'_>) {
+fn faults(summary: &Summary<'_>, page: &mut Page) {
     let style = page.style;
     if summary.arms.iter().all(|arm| arm.faults.is_empty()) {
         return;
@@ -190,7 +190,7 @@ fn faults(summary: &Summary<'_>, page: &mut Page<'_>) {
     }
 }
 
-fn claims(summary: &Summary<'_>, card: &Card, page: &mut Page<'_>) {
+fn claims(summary: &Summary<'_>, card: &Card, page: &mut Page) {
     if summary.claims.is_empty() {
         return;
     }
@@ -230,7 +230,7 @@ pub fn claim_outcome(outcome: &ClaimOutcome, target: f64, unit: &str, language: 
     }
 }
 
-fn trust(summary: &Summary<'_>, page: &mut Page<'_>) {
+fn trust(summary: &Summary<'_>, page: &mut Page) {
     let style = page.style;
     page.blank();
     page.labelled(labels::CONTROL, &[control_line(summary, style.language)]);
@@ -269,7 +269,7 @@ pub fn control_line(summary: &Summary<'_>, language: Language) -> (Meaning, Stri
     }
 }
 
-fn origin(record: &Record, page: &mut Page<'_>) {
+fn origin(record: &Record, page: &mut Page) {
     let style = page.style;
     let machine = &record.machine;
     let line = fill(
@@ -311,7 +311,7 @@ pub fn ordered_settings(server: &ServerRecord) -> Vec<(&str, &str)> {
 }
 
 /// The width of the labels left of the last lines.
-fn label_width(style: &Style) -> usize {
+fn label_width(style: Style) -> usize {
     let all = [
         labels::CONTROL,
         labels::DETECTABLE,
@@ -329,13 +329,13 @@ fn pad(text: &str, width: usize) -> String {
 }
 
 /// Lines as they are put together.
-pub(super) struct Page<'a> {
-    pub(super) style: &'a Style,
+pub(super) struct Page {
+    pub(super) style: Style,
     pub(super) out: String,
 }
 
-impl<'a> Page<'a> {
-    pub(super) fn new(style: &'a Style) -> Self {
+impl Page {
+    pub(super) fn new(style: Style) -> Self {
         Self { style, out: String::new() }
     }
 
@@ -428,7 +428,7 @@ mod tests {
     use crate::report::fixture;
 
     fn shown(style: Style) -> String {
-        render(&fixture::load(), fixture::CARD, &style)
+        render(&fixture::load(), fixture::CARD, style)
     }
 
     #[test]
@@ -480,7 +480,7 @@ mod tests {
             }
         }
         record.command = "pgstrata run \u{1b}[31m".to_owned();
-        let text = render(&record, fixture::CARD, &Style::default());
+        let text = render(&record, fixture::CARD, Style::default());
         assert!(!text.chars().any(|character| character.is_control() && character != '\n'));
     }
 }

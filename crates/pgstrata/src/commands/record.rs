@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 
 use super::list::find;
 
-pub fn record(command: &RecordCommand, terminal: &Terminal) -> anyhow::Result<Ended> {
+pub fn record(command: &RecordCommand, terminal: Terminal) -> anyhow::Result<Ended> {
     match command {
         RecordCommand::List { dir, json } => {
             let entries = archive::list(dir)?;
@@ -39,7 +39,7 @@ pub fn record(command: &RecordCommand, terminal: &Terminal) -> anyhow::Result<En
         }
         RecordCommand::Compare { before, after } => {
             let (before, after) = (archive::load(before)?, archive::load(after)?);
-            print!("{}", report::compare(&before, &after, &terminal.style()));
+            print!("{}", report::compare(&before, &after, &terminal.style())?);
         }
     }
     Ok(Ended::Held)

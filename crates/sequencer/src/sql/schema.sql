@@ -11,7 +11,9 @@ create table if not exists pgstrata_sequencer.shard (
     epoch bigint not null check (epoch > 0),
     -- The number of the last flush that committed, as its instance counts.
     flush bigint not null check (flush >= 0),
-    -- Who took it and when, for people.
+    -- The instance that has it, by a number of its own: it may begin another epoch after a lost connection.
+    token uuid not null,
+    -- The same, and when it took the shard, for people.
     holder text not null,
     taken_at timestamptz not null
 );

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use pgstrata_pg::Cluster;
-use pgstrata_sequencer::{Handle, Settings, SubmitError};
+use async_trait::async_trait;
+use pgstrata_pg::sql::Statement;
+use pgstrata_pg::{Cluster, Error, Session};
+use pgstrata_sequencer::{Flush, Handle, Sequencer, Settings, SubmitError};
 
 use crate::support::{
     Hit, Hits, PATIENCE, assert_consistent, eventually, restart, server, server_with, session, start, stored,
@@ -153,7 +155,8 @@ async fn a_commit_that_went_through_without_an_answer_is_answered_after_reconnec
     watcher.batch_execute(reload).await.expect("a reload");
     let (key, answer) = submitted.await.expect("a task");
     assert_eq!(answer.expect("an answer, not Unknown"), key);
-    assert_eq!(sequencer.figures().resolved, 1);
+    let figures = sequencer.figures();
+    assert_eq!((figures.resolved, i64::try_from(figures.batches)), (1, Ok(key)), "answered without doing it again");
     assert!(stored(&watcher).await.contains(&key));
     assert_consistent(&watcher).await;
 }
@@ -287,4 +290,45 @@ async fn a_commit_in_doubt_is_unknown_when_its_deadline_passes_first() {
     let error = submitted.await.expect("a task");
     assert!(matches!(error, SubmitError::Unknown), "{error}");
     assert_eq!(sequencer.figures().unknowns, 1);
+}
+
+/// Hits whose preparation fails once, after the new epoch has begun.
+struct Unprepared {
+    hits: Hits,
+    prepared: AtomicI64,
+}
+
+#[async_trait]
+impl Flush for Unprepared {
+    type Request = Hit;
+    type Answer = i64;
+    type Prepared = Statement;
+
+    async fn prepare(&self, session: &Session) -> Result<Statement, Error> {
+        if self.prepared.fetch_add(1, Ordering::Relaxed) == 1 {
+            session.batch_execute("select pg_terminate_backend(pg_backend_pid())").await?;
+        }
+        self.hits.prepare(session).await
+    }
+
+    async fn flush(&self, session: &Session, prepared: &Statement, batch: &[Hit]) -> Result<Vec<i64>, Error> {
+        self.hits.flush(session, prepared, batch).await
+    }
+}
+
+#[tokio::test]
+async fn a_reconnection_that_breaks_halfway_does_not_depose_its_own_instance() {
+    let server = server().await;
+    let flush = Unprepared { hits: Hits { writer: "first" }, prepared: AtomicI64::new(0) };
+    let sequencer = Sequencer::start(server.endpoint(), flush, Settings::default()).await.expect("a start");
+    let watcher = session(&server).await;
+    watcher
+        .batch_execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'pgstrata seq%'",
+        )
+        .await
+        .expect("a termination");
+    assert_eq!(sequencer.handle().submit(Hit::new(1), None).await.expect("an answer"), 1);
+    let epoch: i64 = watcher.query_one("select epoch from pgstrata_sequencer.shard", &[]).await.expect("a row").get(0);
+    assert_eq!(epoch, sequencer.first_epoch() + 2, "one for each reconnection, the broken one too");
 }

@@ -12,7 +12,7 @@ use pgstrata_pg::{Cluster, Error, Kind, Session, testing};
 use pgstrata_sequencer::{Flush, Sequencer, Settings};
 
 /// How long a test waits for something that must happen before it fails. No test measures time.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Kills the server and starts it again.
 pub async fn restart(server: &mut Cluster) {

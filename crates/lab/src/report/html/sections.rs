@@ -6,10 +6,9 @@ use pgstrata_stats::Moment;
 use pgstrata_units::{Language, Text};
 use serde_json::Value;
 
-use super::loose;
 use super::writer::{Cell, Html};
 use crate::record::{LoadShape, TrialPurpose, TrialRecord};
-use crate::report::columns::{Column, scalar};
+use crate::report::columns::{Column, scalar, witness};
 use crate::report::labels::{self, fill};
 use crate::report::number;
 use crate::report::plot::{Chart, Frame};
@@ -28,8 +27,10 @@ fn headings(labels: &[(Text, bool)], language: Language) -> Vec<(String, bool)> 
 
 pub(super) fn results(html: &mut Html, summary: &Summary<'_>, language: Language) {
     section(html, "results", labels::RESULTS, language);
-    let heads: Vec<(String, bool)> =
-        Column::ALL.iter().map(|column| (column.heading(summary, language), column.is_numeric())).collect();
+    let heads: Vec<(String, bool)> = Column::ALL
+        .iter()
+        .map(|column| (column.heading(summary, language).replace(" /", "/"), column.is_numeric()))
+        .collect();
     let row = |arm: &ArmSummary<'_>| -> Vec<Cell> {
         let cell = |column: &Column| {
             let (text, meaning) = column.cell(arm, summary, language);
@@ -38,7 +39,9 @@ pub(super) fn results(html: &mut Html, summary: &Summary<'_>, language: Language
         Column::ALL.iter().map(cell).collect()
     };
     let rows: Vec<Vec<Cell>> = summary.arms.iter().map(row).collect();
+    html.raw("<div class=\"results\">");
     html.table(labels::RESULTS_CAPTION.get(language), &heads, &rows);
+    html.raw("</div>");
 }
 
 pub(super) fn plots(html: &mut Html, summary: &Summary<'_>, language: Language) {
@@ -121,7 +124,9 @@ fn witnesses(html: &mut Html, broken: &Broken<'_>, language: Language) {
     };
     let Some(names) = names.filter(same) else {
         html.raw("<ul>");
-        rows.iter().for_each(|row| html.element("li", "", &loose(row)));
+        for row in rows {
+            html.element("li", "", &witness(row));
+        }
         html.raw("</ul>");
         return;
     };
@@ -302,7 +307,9 @@ pub(super) fn trust(html: &mut Html, summary: &Summary<'_>, language: Language) 
     } else {
         html.marked(Meaning::Bad, labels::INVALID.get(language));
         html.raw("<ul>");
-        summary.invalid.iter().for_each(|reason| html.element("li", "", reason));
+        for reason in &summary.invalid {
+            html.element("li", "", reason);
+        }
         html.raw("</ul>");
     }
     html.element("h3", "", labels::CONTROL.get(language));
@@ -361,7 +368,7 @@ pub(super) fn origin(html: &mut Html, summary: &Summary<'_>, language: Language)
         (label(labels::STARTED), record.started_at.clone()),
         (label(labels::TOOK), number::duration_us(record.seconds * 1e6)),
         (label(labels::PRESET), preset_name(record.preset).to_owned()),
-        (label(labels::SEED), record.seed.to_string()),
+        (label(labels::SEED_FACT), record.seed.to_string()),
         (label(labels::BUILD), format!("{} ({}, {})", record.build.version, record.build.commit, record.build.profile)),
         (label(labels::HOST), machine.host.clone()),
         (label(labels::PROCESSORS), format!("{} × {}", machine.cpus, machine.cpu_model)),

@@ -1,4 +1,0 @@
--- The shard's epoch. $1: shard.
-select epoch
-from pgstrata_sequencer.shard
-where shard = $1;
