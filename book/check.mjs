@@ -1,14 +1,18 @@
 // Checks the built site: what VitePress itself does not look at. Run by `npm run build`; it changes nothing.
-import { readFileSync, readdirSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import MiniSearch from 'minisearch'
 
-const dist = fileURLToPath(new URL('.vitepress/dist', import.meta.url))
+const book = fileURLToPath(new URL('.', import.meta.url))
+const dist = join(book, '.vitepress/dist')
 const base = process.env.PGSTRATA_BOOK_BASE ?? '/docs/'
 const files = readdirSync(dist, { recursive: true, withFileTypes: true })
   .filter(entry => entry.isFile())
   .map(entry => join(entry.parentPath ?? entry.path, entry.name))
+const sources = readdirSync(book, { recursive: true })
+  .filter(name => name.endsWith('.md') && !name.startsWith('node_modules') && !name.startsWith('.vitepress'))
+  .map(name => join(book, name))
 const pages = new Map(
   files.filter(file => file.endsWith('.html')).map(file => [relative(dist, file), readFileSync(file, 'utf8')]),
 )
@@ -18,18 +22,29 @@ function deadAnchors() {
   const found = []
   for (const [page, html] of pages) {
     for (const [, href] of html.matchAll(/<a [^>]*href="([^"]*#[^"]+)"/g)) {
-      const [path, anchor] = href.split('#')
-      if (path.includes('://')) continue
-      const target = path === '' ? page : path.slice(base.length).replace(/(^|\/)$/, '$1index.html')
-      if (!pages.get(target)?.includes(`id="${decodeURIComponent(anchor)}"`)) found.push(`${page}: nothing is at ${href}`)
+      const target = new URL(href, `site:${base}${page}`)
+      if (target.protocol !== 'site:') continue
+      const name = target.pathname.slice(base.length).replace(/(^|\/)$/, '$1index.html')
+      const anchor = decodeURIComponent(target.hash.slice(1))
+      if (!pages.get(name)?.includes(`id="${anchor}"`)) found.push(`${page}: nothing is at ${href}`)
     }
   }
   return found
 }
 
-/** Every included statement is shown, not a message that it was not found. */
+/** Every included file is there, and the named part of it: of a part that is not there VitePress shows the whole file. */
 function missingSnippets() {
-  return [...pages].filter(([, html]) => /Code snippet path not found|Invalid code snippet/.test(html)).map(([page]) => `${page}: an included file is missing`)
+  const found = []
+  for (const page of sources) {
+    for (const [, path, region] of readFileSync(page, 'utf8').matchAll(/^<<< ([^#{\s]+)(?:#(\w+))?/gm)) {
+      const file = join(dirname(page), path)
+      if (!existsSync(file)) found.push(`${relative(book, page)}: there is no ${path}`)
+      else if (region && !readFileSync(file, 'utf8').includes(`#region ${region}\n`)) {
+        found.push(`${relative(book, page)}: ${path} has no part ${region}`)
+      }
+    }
+  }
+  return found
 }
 
 /** A reader without a network sees the same pages: nothing is fetched from another host. */
