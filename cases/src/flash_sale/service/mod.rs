@@ -194,9 +194,9 @@ impl Service {
     }
 
     /// Decides what is queued, then ends. New requests are refused from now on.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.cancel();
-        join_all(self.shards.into_iter().map(Shard::stop)).await;
+        join_all(std::mem::take(&mut self.shards).into_iter().map(Shard::stop)).await;
     }
 
     fn shard_of(&self, product_id: i64) -> &Shard {
