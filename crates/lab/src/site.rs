@@ -24,7 +24,7 @@ pub struct Server {
     /// The direct way, for preparation, checks and sampling; under a name of its own, so that faults spare it.
     pub control: Endpoint,
     /// The way of clients in windows that are measured undisturbed: no proxy in it.
-    direct: Endpoint,
+    pub direct: Endpoint,
     /// The server itself when it is ours to stop and kill; none when attached.
     pub cluster: Option<Arc<Mutex<Cluster>>>,
     /// Where faults take hold of it.

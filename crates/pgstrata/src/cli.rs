@@ -14,7 +14,7 @@ pub struct Cli {
     /// Language of what is printed; the locale decides when it is not given.
     #[arg(long, global = true, value_enum, env = "PGSTRATA_LANG")]
     pub lang: Option<Lang>,
-    /// More about what is being done, on standard error; twice for every detail.
+    /// More about what is being done, on standard error; up to three times for every detail.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// What to do.

@@ -21,7 +21,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<LabError>() {
         Some(LabError::Usage { .. }) => USAGE,
         Some(LabError::Interrupted) => INTERRUPTED,
-        _ => match error.downcast_ref::<pg::Error>().map(pg::Error::kind) {
+        _ => match server_error(error).map(pg::Error::kind) {
             Some(pg::Kind::BadUrl { .. }) => USAGE,
             _ => ENVIRONMENT,
         },

@@ -11,6 +11,7 @@ mod progress;
 mod servers;
 mod terminal;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -45,14 +46,17 @@ fn main() -> ExitCode {
 /// Logs go to standard error, so that standard output holds results only.
 fn log_to_stderr(verbose: u8) {
     let default = match verbose {
-        0 => "warn",
-        1 => "info",
+        // What faults do to sessions is expected, and counted in the results.
+        0 => "error",
+        1 => "warn",
+        2 => "info",
         _ => "debug",
     };
     let wanted = std::env::var("PGSTRATA_LOG").unwrap_or_else(|_| default.to_owned());
     // The driver's own debug messages hold the values of parameters, which belong in no log.
     let filter = EnvFilter::new(format!("{wanted},tokio_postgres=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_coloured).with_writer(std::io::stderr).init();
 }
 
 fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {

@@ -6,7 +6,6 @@
 //! the library, the runtime and the clients themselves.
 //!
 //! `cargo run --release -p pgstrata-sequencer --example flush_rate -- [rows|empty] [clients] [seconds] [batch limit]`
-#![expect(clippy::print_stdout, reason = "an example shows its result")]
 
 use std::cell::Cell;
 use std::error::Error as StdError;
@@ -16,7 +15,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use pgstrata_pg::sql::Statement;
 use pgstrata_pg::{Cluster, ClusterSpec, Error, Profile, Session, process};
-use pgstrata_sequencer::{Flush, FlushFigures, Sequencer, Settings};
+use pgstrata_sequencer::{Flush, Sequencer, Settings};
 
 const SCHEMA: &str = "
     create table total (rows bigint not null) with (fillfactor = 10);
@@ -77,6 +76,7 @@ impl Flush for Work {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn StdError>> {
+    tracing_subscriber::fmt().init();
     let mut arguments = std::env::args().skip(1);
     let work = match arguments.next().as_deref() {
         None | Some("rows") => Work::Rows,
@@ -100,13 +100,16 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     local.run_until(load(&sequencer, clients, Duration::from_secs(seconds))).await;
     let (took, after) = (began.elapsed(), sequencer.figures());
     let requests = (after.requests - before.requests) as f64;
-    println!(
-        "{clients} clients: {:.0} requests/s; CPU per request: client {:.2} µs, server {:.2} µs",
-        requests / took.as_secs_f64(),
-        (process::self_cpu()? - cpu).as_micros_f64() / requests,
-        (server.cpu()? - server_cpu).as_micros_f64() / requests,
+    tracing::info!(
+        clients,
+        requests_per_s = (requests / took.as_secs_f64()).round(),
+        client_cpu_us_per_request = (process::self_cpu()? - cpu).as_micros_f64() / requests,
+        server_cpu_us_per_request = (server.cpu()? - server_cpu).as_micros_f64() / requests,
+        mean_batch = after.mean_batch(),
+        mean_flush_us = after.mean_flush().as_micros(),
+        "measured"
     );
-    print_flushes(&after);
+    tracing::info!(figures = ?after, "sequencer");
     sequencer.stop().await;
     Ok(())
 }
@@ -133,16 +136,4 @@ async fn load(sequencer: &Sequencer<Work>, clients: usize, time: Duration) {
         // A client that panicked has been reported by the runtime.
         let _ = task.await;
     }
-}
-
-fn print_flushes(figures: &FlushFigures) {
-    println!(
-        "{} flushes: mean {:.0} requests in {:.2} ms, at most {} requests, {:.2} ms; queue peak {}",
-        figures.batches,
-        figures.mean_batch(),
-        figures.mean_flush().as_secs_f64() * 1e3,
-        figures.max_batch,
-        figures.max_flush_us as f64 / 1e3,
-        figures.queue_peak,
-    );
 }

@@ -45,7 +45,8 @@ impl Flush for Numbering {
 /// Numbers a thousand invoices at once and asks for one of them again.
 ///
 /// # Panics
-/// If the sequencer breaks a promise: a number given twice, or another one for the same key.
+///
+/// When what it claims about the numbers is not so.
 pub async fn number_invoices() -> Result<(), Box<dyn Error>> {
     let server = testing::server().await?;
     server.endpoint().connect().await?.batch_execute(SCHEMA).await?;

@@ -39,7 +39,7 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
         ("cli", None, _) => print!("{}", cli_reference()),
         ("table", Some(study), _) => match archive::latest(&args.dir, study, "full")? {
             Some(record) => print!("{}", report::markdown_in(&record, language)),
-            None => println!("{}", no_record(study, language, '`')),
+            None => println!("{}", no_record(study, language, "`")),
         },
         (_, Some(study), Some(chart)) => {
             let record = archive::latest(&args.dir, study, "full")?;
@@ -52,7 +52,7 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
 }
 
 /// How to make the record that is missing; `quote` stands around the command.
-fn no_record(study: &str, language: Language, quote: char) -> String {
+fn no_record(study: &str, language: Language, quote: &str) -> String {
     let command = format!("{quote}pgstrata run {study} --preset full --record{quote}");
     match language {
         Language::English => format!("There is no record yet; {command} makes one."),
@@ -62,7 +62,7 @@ fn no_record(study: &str, language: Language, quote: char) -> String {
 
 /// A picture for a chart that there is nothing to draw from: documents name its file, so it has to be there.
 fn empty_chart(study: &str, language: Language) -> String {
-    let text = no_record(study, language, ' ');
+    let text = no_record(study, language, "");
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 860 60\" width=\"860\" height=\"60\">\n<rect \
          width=\"860\" height=\"60\" fill=\"#eef1f4\"/>\n<text x=\"430\" y=\"36\" text-anchor=\"middle\" \
