@@ -201,7 +201,11 @@ mod tests {
     fn each_operation_is_looked_for_once() {
         let history = History {
             seed: 1,
-            events: vec![event(7, Outcome::Ok, 1, 0, 10), event(7, Outcome::Ok, 1, 0, 12), event(8, Outcome::Ok, 2, 0, 9)],
+            events: vec![
+                event(7, Outcome::Ok, 1, 0, 10),
+                event(7, Outcome::Ok, 1, 0, 12),
+                event(8, Outcome::Ok, 2, 0, 9),
+            ],
             measured_from_ns: 0,
             measured_until_ns: 1_000,
         };

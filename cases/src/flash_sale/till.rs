@@ -102,7 +102,7 @@ impl Resolve {
         let values: [&(dyn ToSql + Sync); 3] = [&purchase.key, &purchase.product_id, &purchase.user_id];
         let row = session.query_opt(&self.statement, &values).await.map_err(Error::from)?;
         let Some(row) = row else { return Ok(Decision::NoSuchProduct) };
-        Ok(decide(&row, purchase).map_err(Error::from)?.ok_or(Setback::Conflict)?)
+        decide(&row, purchase).map_err(Error::from)?.ok_or(Setback::Conflict)
     }
 }
 

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pgstrata_lab::site::Site;
-use pgstrata_lab::study::{
-    Arm, ArmKind, Client, ClientCount, Figure, Operation, Reply, Rig, Setback, StudyError,
-};
+use pgstrata_lab::study::{Arm, ArmKind, Client, ClientCount, Figure, Operation, Reply, Rig, Setback, StudyError};
 use pgstrata_sequencer::{Settings, Takeover};
 use pgstrata_units::Text;
 

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use pgstrata_lab::site::Site;
-use pgstrata_lab::study::{
-    Arm, ArmKind, Client, ClientCount, Figure, Operation, Reply, Rig, Setback, StudyError,
-};
+use pgstrata_lab::study::{Arm, ArmKind, Client, ClientCount, Figure, Operation, Reply, Rig, Setback, StudyError};
 use pgstrata_units::Text;
 use serde::Deserialize;
 use tokio::sync::Semaphore;

@@ -72,9 +72,11 @@ impl Rig for Barriers {
     }
 
     fn figures(&self) -> Vec<Figure> {
-        let (flushes, waits) = self.barriers.iter().map(DurabilityBarrier::figures).fold((0, 0), |(flushes, waits), each| {
-            (flushes + each.flushes, waits + each.waits)
-        });
+        let (flushes, waits) = self
+            .barriers
+            .iter()
+            .map(DurabilityBarrier::figures)
+            .fold((0, 0), |(flushes, waits), each| (flushes + each.flushes, waits + each.waits));
         let per_flush = if flushes == 0 { 0.0 } else { waits as f64 / flushes as f64 };
         vec![Figure { name: "answers_per_flush_mean".to_owned(), value: per_flush, unit: "requests".to_owned() }]
     }

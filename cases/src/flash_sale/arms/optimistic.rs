@@ -6,9 +6,9 @@ use pgstrata_pg::sql::Statement;
 use pgstrata_pg::{Error, Session};
 use pgstrata_units::Text;
 
+use super::PLACE_ORDER;
 use crate::flash_sale::purchase::{Decision, Purchase};
 use crate::flash_sale::till::{OpenTill, Resolve, Till, order_values, reserved};
-use super::PLACE_ORDER;
 
 const READ: &str = include_str!("optimistic_read.sql");
 const UPDATE: &str = include_str!("optimistic_update.sql");

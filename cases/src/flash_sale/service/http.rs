@@ -27,6 +27,7 @@ use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Order, OrderState, Payment, Refusal, Service};
@@ -128,7 +129,35 @@ struct Refused {
     retry_after_seconds: Option<u64>,
 }
 
-/// Serves on `listener` until `stop` is ready; then takes no new connections, finishes what is under way, and returns.
+/// How long connections may take to finish what is under way after `stop`.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Serves on `listener` until `stop` is ready; then takes no new connections, answers what is under way, decides what
+/// is queued, and returns. Bounded by [`DRAIN_LIMIT`] and the sequencers' own.
+pub async fn run(
+    listener: TcpListener,
+    service: Service,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let service = Arc::new(service);
+    let stopping = CancellationToken::new();
+    let stopped = stopping.clone();
+    let serving = serve(listener, Arc::clone(&service), async move {
+        stop.await;
+        stopping.cancel();
+    });
+    let outcome = tokio::select! {
+        outcome = serving => outcome,
+        () = async { stopped.cancelled().await; tokio::time::sleep(DRAIN_LIMIT).await; } => Ok(()),
+    };
+    // A connection that did not finish in time still has the service; then it is dropped with the last of them.
+    if let Some(service) = Arc::into_inner(service) {
+        service.stop().await;
+    }
+    outcome
+}
+
+/// Serves on `listener` until `stop` is ready; then takes no new connections, answers what is under way, and returns.
 pub async fn serve(
     listener: TcpListener,
     service: Arc<Service>,
@@ -149,7 +178,6 @@ pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The routes, for those who mount them into a server of their own.
-#[must_use]
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/purchases", post(purchase))
@@ -200,9 +228,10 @@ async fn find(State(service): State<Arc<Service>>, Path(key): Path<String>) -> R
 async fn pay(State(service): State<Arc<Service>>, Path(key): Path<String>) -> Result<Response, Refused> {
     match service.pay(parse_key(&key)?).await? {
         Payment::Paid(order) => Ok(json(StatusCode::OK, &OrderBody::of(&key, order)?)),
-        Payment::Late(_) => {
-            Err(Refused::new(Problem::ReservationExpired, "the reservation was not paid in time and has been given back"))
-        }
+        Payment::Late(_) => Err(Refused::new(
+            Problem::ReservationExpired,
+            "the reservation was not paid in time and has been given back",
+        )),
         Payment::NoSuchOrder => Err(Refused::new(Problem::NotFound, "there is no order under this key")),
     }
 }

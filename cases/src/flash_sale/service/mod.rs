@@ -28,7 +28,7 @@ use futures_util::future::{join_all, try_join_all};
 use pgstrata_pg::{Endpoint, Error, ErrorClass};
 use pgstrata_sequencer::{FlushFigures, Handle, Sequencer, Settings, StartError, SubmitError};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 pub use desk::{Order, OrderState, Stock};
@@ -113,7 +113,8 @@ pub enum Payment {
 /// The service.
 pub struct Service {
     shards: Vec<Shard>,
-    stop: CancellationToken,
+    /// Ends the sweepers, also when the service is dropped.
+    sweeping: DropGuard,
 }
 
 /// What the service has on one server.
@@ -133,7 +134,8 @@ impl Service {
             let shard = i32::try_from(number).unwrap_or(i32::MAX);
             Shard::start(shard, endpoint, settings, stop.clone())
         });
-        Ok(Self { shards: try_join_all(starting).await?, stop })
+        let sweeping = stop.clone().drop_guard();
+        Ok(Self { shards: try_join_all(starting).await?, sweeping })
     }
 
     /// Decides a purchase. Safe to call again with the same one, after whatever answer or none.
@@ -158,7 +160,9 @@ impl Service {
 
     /// The order of a key. The key does not tell the server, so all are asked at once.
     pub async fn find(&self, key: Uuid) -> Result<Option<Order>, Refusal> {
-        let found = try_join_all(self.shards.iter().map(|shard| shard.desk.find(key))).await.map_err(refuse_reading)?;
+        let found = try_join_all(self.shards.iter().map(|shard| shard.desk.find(key)))
+            .await
+            .map_err(|error| refuse_reading(&error))?;
         Ok(found.into_iter().flatten().next())
     }
 
@@ -166,7 +170,7 @@ impl Service {
     pub async fn pay(&self, key: Uuid) -> Result<Payment, Refusal> {
         let Some(order) = self.find(key).await? else { return Ok(Payment::NoSuchOrder) };
         let desk = &self.shard_of(order.product_id).desk;
-        let paid = desk.pay(key).await.map_err(refuse_writing)?;
+        let paid = desk.pay(key).await.map_err(|error| refuse_writing(&error))?;
         // Not to be paid now: it was paid before, or it is too late. It is asked again because it may have been paid,
         // or returned to stock, since it was found.
         let order = if paid { Some(Order { state: OrderState::Paid, ..order }) } else { self.find(key).await? };
@@ -179,7 +183,7 @@ impl Service {
 
     /// A product and what is left of it.
     pub async fn product(&self, product_id: i64) -> Result<Option<Stock>, Refusal> {
-        self.shard_of(product_id).desk.product(product_id).await.map_err(refuse_reading)
+        self.shard_of(product_id).desk.product(product_id).await.map_err(|error| refuse_reading(&error))
     }
 
     /// Whether every server answers.
@@ -194,9 +198,9 @@ impl Service {
     }
 
     /// Decides what is queued, then ends. New requests are refused from now on.
-    pub async fn stop(mut self) {
-        self.stop.cancel();
-        join_all(std::mem::take(&mut self.shards).into_iter().map(Shard::stop)).await;
+    pub async fn stop(self) {
+        drop(self.sweeping);
+        join_all(self.shards.into_iter().map(Shard::stop)).await;
     }
 
     fn shard_of(&self, product_id: i64) -> &Shard {
@@ -225,12 +229,6 @@ impl Shard {
         self.sequencer.stop().await;
         // It was told to stop; a sweep that is under way may finish.
         let _ = self.sweeper.await;
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }
 
@@ -263,12 +261,12 @@ async fn load_keys(desk: Arc<Desk>, latch: Arc<Latch>, product_id: i64) {
     latch.complete(keys.ok());
 }
 
-fn refuse_reading(error: Error) -> Refusal {
+fn refuse_reading(error: &Error) -> Refusal {
     tracing::warn!(error = %error, "question not answered");
     Refusal::Unavailable
 }
 
-fn refuse_writing(error: Error) -> Refusal {
+fn refuse_writing(error: &Error) -> Refusal {
     tracing::warn!(error = %error, "payment not confirmed");
     if error.class() == ErrorClass::ServerLost { Refusal::Unknown } else { Refusal::Unavailable }
 }
