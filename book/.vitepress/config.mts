@@ -3,7 +3,7 @@
 import { defineConfig } from 'vitepress'
 import { english, chinese } from './navigation.mts'
 import { miniSearch } from './search.mjs'
-import { joinChineseLines } from './lines.mts'
+import { extendMarkdown } from './markdown.mts'
 
 // The built site is embedded below /docs/; PGSTRATA_BOOK_BASE=/ builds it for the root of a host.
 const base = process.env.PGSTRATA_BOOK_BASE ?? '/docs/'
@@ -20,7 +20,7 @@ export default defineConfig({
   head: [['link', { rel: 'icon', type: 'image/svg+xml', href: `${base}icon.svg` }]],
   // The site's data in a file instead of in each page.
   metaChunk: true,
-  markdown: { theme: { light: 'github-light', dark: 'github-dark' }, config: joinChineseLines },
+  markdown: { theme: { light: 'github-light', dark: 'github-dark' }, config: extendMarkdown },
   locales: {
     root: { label: 'English', lang: 'en', themeConfig: english },
     zh: { label: '简体中文', lang: 'zh-CN', link: '/zh/', description: 'PostgreSQL 并发工作台', themeConfig: chinese },
