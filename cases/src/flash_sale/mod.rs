@@ -8,6 +8,8 @@ mod arms;
 mod card;
 mod check;
 mod demand;
+#[cfg(test)]
+mod operations;
 mod http_client;
 mod purchase;
 pub mod service;

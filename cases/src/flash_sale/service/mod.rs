@@ -53,6 +53,7 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("product.sql", desk::PRODUCT),
 ];
 
+// #region settings
 /// How the service behaves.
 #[derive(Clone, Debug)]
 pub struct ServiceSettings {
@@ -76,6 +77,7 @@ impl Default for ServiceSettings {
         }
     }
 }
+// #endregion settings
 
 /// Why there is no answer.
 #[derive(Clone, Debug, thiserror::Error)]
