@@ -8,9 +8,9 @@ mod arms;
 mod card;
 mod check;
 mod demand;
+mod http_client;
 #[cfg(test)]
 mod operations;
-mod http_client;
 mod purchase;
 pub mod service;
 mod till;
