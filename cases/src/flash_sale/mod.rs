@@ -32,6 +32,7 @@ use arms::Stock;
 use demand::Demand;
 
 const SCHEMA: &str = include_str!("schema.sql");
+const HAS_SCHEMA: &str = include_str!("has_schema.sql");
 const CLEAR: &str = include_str!("clear.sql");
 const STOCK_ONE_ROW: &str = include_str!("stock_one_row.sql");
 const STOCK_BUCKETS: &str = include_str!("stock_buckets.sql");
@@ -75,6 +76,24 @@ impl Study for FlashSale {
         }
         Ok(())
     }
+}
+
+/// Makes a shop ready to be served: the schema where there is none, and products 1 to `products` with `units` each.
+///
+/// A schema that is there already is used as it is, with the stock it has.
+pub async fn stock_the_shop(site: &Site, products: i64, units: i64) -> Result<(), Error> {
+    let demand = Demand::new(site.servers.len());
+    for (number, server) in site.servers.iter().enumerate() {
+        let session = server.control.connect().await?;
+        if session.query_one(HAS_SCHEMA, &[]).await?.get(0) {
+            continue;
+        }
+        create_schema(&session).await?;
+        for product in (1..=products).filter(|product| demand.server_of(*product) == number) {
+            put_on_sale(&session, Stock::OneRow, product, units).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the schema with everything that any of the ways needs.

@@ -7,3 +7,4 @@ pub mod pg;
 pub mod record;
 pub mod reference;
 pub mod run;
+pub mod serve;
