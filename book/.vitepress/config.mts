@@ -2,8 +2,8 @@
 // What is on the pages is not said here.
 import { defineConfig } from 'vitepress'
 import { english, chinese } from './navigation.mts'
-import { indexTerms, queryTerms } from './search.mts'
-import { joinChineseLines } from './lines.mts'
+import { miniSearch } from './search.mjs'
+import { extendMarkdown } from './markdown.mts'
 
 // The built site is embedded below /docs/; PGSTRATA_BOOK_BASE=/ builds it for the root of a host.
 const base = process.env.PGSTRATA_BOOK_BASE ?? '/docs/'
@@ -17,25 +17,28 @@ export default defineConfig({
   // Plain files need no server that knows about endings.
   cleanUrls: false,
   lastUpdated: false,
-  markdown: { theme: { light: 'github-light', dark: 'github-dark' }, config: joinChineseLines },
+  head: [['link', { rel: 'icon', type: 'image/svg+xml', href: `${base}icon.svg` }]],
+  // The site's data in a file instead of in each page.
+  metaChunk: true,
+  markdown: { theme: { light: 'github-light', dark: 'github-dark' }, config: extendMarkdown },
   locales: {
     root: { label: 'English', lang: 'en', themeConfig: english },
     zh: { label: '简体中文', lang: 'zh-CN', link: '/zh/', description: 'PostgreSQL 并发工作台', themeConfig: chinese },
   },
   themeConfig: {
+    logo: '/icon.svg',
     outline: { level: [2, 3] },
     search: {
       provider: 'local',
-      options: {
-        locales: { zh: { translations: chineseSearch() } },
-        miniSearch: {
-          options: { tokenize: indexTerms },
-          searchOptions: { tokenize: queryTerms, combineWith: 'AND' },
-        },
-      },
+      options: searchOptions(),
     },
   },
 })
+
+/** For making the index; not enumerable, so that it is not sent to the browser, which has it from the theme. */
+function searchOptions() {
+  return Object.defineProperty({ locales: { zh: { translations: chineseSearch() } } }, 'miniSearch', { value: miniSearch })
+}
 
 function chineseSearch() {
   return {

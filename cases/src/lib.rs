@@ -1,8 +1,15 @@
-//! Module 09: ten industry cases.
-use pgstrata_lab::study::Study;
+//! Module 09: ten industry cases, each runnable, judged, and compared with the ways of doing it that it replaces.
+//!
+//! A case is a [`Study`]; this crate has no command line, prints nothing and knows no other module.
+
+pub mod flash_sale;
+
 use std::sync::Arc;
-/// All cases.
+
+use pgstrata_lab::study::Study;
+
+/// Every case, in the order of the plan's ids.
 #[must_use]
 pub fn studies() -> Vec<Arc<dyn Study>> {
-    Vec::new()
+    vec![Arc::new(flash_sale::FlashSale)]
 }

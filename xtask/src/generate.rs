@@ -3,6 +3,7 @@
 //! What a reader sees (flags, result tables) is printed by `pgstrata` itself (its hidden command `__reference`), so it
 //! cannot differ from what the program does. Shell completions and man pages are made at run time and not committed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -32,6 +33,7 @@ struct Generator {
 const GENERATORS: &[Generator] = &[
     Generator { what: "the command line's reference", make: command_line },
     Generator { what: "tables from the records", make: tables },
+    Generator { what: "charts from the records", make: charts },
 ];
 
 /// Where a spliced part begins: `<!-- generated: NAME -->` alone on a line.
@@ -114,6 +116,26 @@ fn tables(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
     Ok(made)
 }
 
+/// The charts that the documents show, of each study that has a table in one of them.
+const CHARTS: [&str; 3] = ["throughput", "latency", "timeline"];
+
+/// Charts beside the book's pages, in both languages: `flash-sale-throughput.svg` and `flash-sale-throughput.zh.svg`.
+fn charts(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
+    let studies: BTreeSet<&str> = tree.with_extension("md").flat_map(|(_, text)| spliced_names(text)).collect();
+    let mut made = Vec::new();
+    for study in studies {
+        for chart in CHARTS {
+            for (language, suffix) in [("en", ""), ("zh", ".zh")] {
+                made.push(Generated {
+                    path: format!("book/public/{study}-{chart}{suffix}.svg"),
+                    text: printed(product, &["__reference", chart, study, "--lang", language])?,
+                });
+            }
+        }
+    }
+    Ok(made)
+}
+
 /// Nothing printed is an error: an empty file would look fresh.
 fn printed(product: &Product, arguments: &[&str]) -> Result<String> {
     let text = product(arguments)?;
@@ -128,8 +150,8 @@ fn splice(text: &str, content: impl Fn(&str) -> Result<String>) -> Result<String
     let mut inside: Option<&str> = None;
     for line in text.split_inclusive('\n') {
         let bare = line.trim_end();
-        fenced ^= inside.is_none() && bare.trim_start().starts_with("```");
-        let begins = bare.strip_prefix(BEGIN.0).and_then(|rest| rest.strip_suffix(BEGIN.1)).filter(|_| !fenced);
+        fenced ^= inside.is_none() && is_fence(bare);
+        let begins = begins(bare).filter(|_| !fenced);
         match (inside, begins) {
             (Some(name), Some(_)) => bail!("the part `{name}` is not ended by `{END}`"),
             (None, Some(name)) => {
@@ -150,6 +172,26 @@ fn splice(text: &str, content: impl Fn(&str) -> Result<String>) -> Result<String
         Some(name) => bail!("the part `{name}` is not ended by `{END}`"),
         None => Ok(made),
     }
+}
+
+/// The names of the spliced parts.
+fn spliced_names(text: &str) -> Vec<&str> {
+    let mut fenced = false;
+    let mut names = Vec::new();
+    for line in text.lines() {
+        fenced ^= is_fence(line);
+        names.extend(begins(line).filter(|_| !fenced));
+    }
+    names
+}
+
+/// The name of the part that begins with this line.
+fn begins(line: &str) -> Option<&str> {
+    line.trim_end().strip_prefix(BEGIN.0)?.strip_suffix(BEGIN.1)
+}
+
+fn is_fence(line: &str) -> bool {
+    line.trim_start().starts_with("```")
 }
 
 #[cfg(test)]
@@ -173,14 +215,25 @@ mod tests {
     #[test]
     fn tables_are_spliced_in_the_language_of_the_document() {
         let text = "# T\n<!-- generated: sale -->\nold\n<!-- end -->\nrest";
-        let tree = Tree::planted(&[("README.md", text), ("README.zh-CN.md", text), ("book/reference/cli.md", FRESH)]);
-        let made = stale(&tree, ECHO).expect("made");
+        let tree = Tree::planted(&[("README.md", text), ("README.zh-CN.md", text), ("book/zh/a.md", "no marker")]);
+        let made = tables(&tree, ECHO).expect("made");
         let expect = |language: &str| {
             format!("# T\n<!-- generated: sale -->\n\n__reference table sale --lang {language}\n\n<!-- end -->\nrest")
         };
         assert_eq!(made.iter().map(|file| file.text.as_str()).collect::<Vec<_>>(), [expect("en"), expect("zh")]);
-        let again = Tree::planted(&[("README.md", &made[0].text), ("book/reference/cli.md", FRESH)]);
-        assert_eq!(stale(&again, ECHO).expect("made"), [], "a second run changes nothing");
+        let again = Tree::planted(&[("README.md", &made[0].text)]);
+        assert_eq!(tables(&again, ECHO).expect("made")[0].text, made[0].text, "a second run changes nothing");
+    }
+
+    #[test]
+    fn a_study_with_a_table_has_its_charts_in_both_languages() {
+        let marked = "<!-- generated: sale -->\n<!-- end -->\n";
+        let fenced = "```\n<!-- generated: NAME -->\n<!-- end -->\n```\n";
+        let tree = Tree::planted(&[("README.md", marked), ("book/a.md", marked), ("CONTRIBUTING.md", fenced)]);
+        let made = charts(&tree, ECHO).expect("made");
+        assert_eq!(made.len(), CHARTS.len() * 2, "{made:?}");
+        assert_eq!(made[1].path, "book/public/sale-throughput.zh.svg");
+        assert_eq!(made[1].text, "__reference throughput sale --lang zh\n");
     }
 
     #[test]

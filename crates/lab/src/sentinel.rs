@@ -300,6 +300,7 @@ mod tests {
         let server = Server {
             endpoint: cluster.endpoint(),
             control: cluster.endpoint(),
+            direct: cluster.endpoint(),
             cluster: Some(Arc::new(AsyncMutex::new(cluster))),
             faults: FaultPoints::default(),
         };

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::error::LabError;
 use crate::faults::{FaultKit, FaultPlan, FaultPoints};
+use crate::machine;
 
 /// The servers of a run. A study that shards puts shard `n` on server `n`.
 #[derive(Clone, Debug)]
@@ -20,8 +21,10 @@ pub struct Site {
 pub struct Server {
     /// What clients connect to; may lead through a fault proxy.
     pub endpoint: Endpoint,
-    /// The direct way, for preparation, checks and sampling.
+    /// The direct way, for preparation, checks and sampling; under a name of its own, so that faults spare it.
     pub control: Endpoint,
+    /// The way of clients in windows that are measured undisturbed: no proxy in it.
+    pub direct: Endpoint,
     /// The server itself when it is ours to stop and kill; none when attached.
     pub cluster: Option<Arc<Mutex<Cluster>>>,
     /// Where faults take hold of it.
@@ -45,11 +48,24 @@ pub enum SiteSpec {
     },
 }
 
-/// The name that our sessions carry in `pg_stat_activity`.
-const APPLICATION_NAME: &str = "pgstrata";
+/// The names that our sessions carry in `pg_stat_activity`: the clients', and those of preparation and checks.
+const CLIENT_NAME: &str = "pgstrata";
+const CONTROL_NAME: &str = "pgstrata control";
 
-/// Connections for the largest arm's sessions, the sequencers, control and sampling.
-const MAX_CONNECTIONS: &str = "300";
+/// What a server gets beside its profile: the sizes that anybody gives a server that has work to do. None of them
+/// makes a commit less durable; all of them are in the record.
+const SIZES: [(&str, &str); 2] = [
+    // The largest arm's sessions, the sequencers, control and sampling.
+    ("max_connections", "300"),
+    // The default of 1 GB forces a checkpoint every few seconds at the rates of the faster arms.
+    ("max_wal_size", "8GB"),
+];
+
+/// PostgreSQL's manual recommends a quarter of the memory for `shared_buffers`; no study needs more than this.
+const SHARED_BUFFERS_MAX_MB: u64 = 2048;
+
+/// PostgreSQL's default.
+const SHARED_BUFFERS_MIN_MB: u64 = 128;
 
 impl Site {
     /// Starts or attaches the servers, with what the faults of `plan` need around them.
@@ -90,6 +106,13 @@ impl Site {
         &self.servers[0]
     }
 
+    /// The same servers without the places for faults in the clients' way, for windows that are measured.
+    #[must_use]
+    pub fn undisturbed(&self) -> Self {
+        let plain = |server: &Server| Server { endpoint: server.direct.clone(), ..server.clone() };
+        Self { servers: self.servers.iter().map(plain).collect() }
+    }
+
     /// Whether every server is ours to stop, pause and kill.
     #[must_use]
     pub fn is_private(&self) -> bool {
@@ -113,30 +136,45 @@ impl Site {
     }
 }
 
+/// A quarter of the memory within bounds, as PostgreSQL writes it.
+fn shared_buffers(memory_bytes: u64) -> String {
+    let quarter_mb = memory_bytes / 4 / (1 << 20);
+    format!("{}MB", quarter_mb.clamp(SHARED_BUFFERS_MIN_MB, SHARED_BUFFERS_MAX_MB))
+}
+
 impl Server {
     /// Starts a private server.
     async fn start(install: &Install, plan: &FaultPlan) -> Result<Self, LabError> {
         let mut spec = ClusterSpec::new(install.clone(), Profile::Durable);
-        spec.settings.push(("max_connections".to_owned(), MAX_CONNECTIONS.to_owned()));
+        spec.settings.extend(SIZES.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        spec.settings.push(("shared_buffers".to_owned(), shared_buffers(machine::describe().memory_bytes)));
         let kit = FaultKit::prepare(plan, &mut spec)?;
         let cluster = Cluster::create(spec).await?;
-        let control = cluster.endpoint().with_application_name(APPLICATION_NAME);
-        let (endpoint, faults) = kit.attach(&control)?;
-        Ok(Self { endpoint, control, cluster: Some(Arc::new(Mutex::new(cluster))), faults })
+        let direct = cluster.endpoint().with_application_name(CLIENT_NAME);
+        let control = cluster.endpoint().with_application_name(CONTROL_NAME);
+        let (endpoint, faults) = kit.attach(&direct)?;
+        Ok(Self { endpoint, control, direct, cluster: Some(Arc::new(Mutex::new(cluster))), faults })
     }
 
     /// Attaches to a server that is there.
-    async fn attach(control: &Endpoint, plan: &FaultPlan) -> Result<Self, LabError> {
-        let control = control.with_application_name(APPLICATION_NAME);
+    async fn attach(server: &Endpoint, plan: &FaultPlan) -> Result<Self, LabError> {
+        let direct = server.with_application_name(CLIENT_NAME);
+        let control = server.with_application_name(CONTROL_NAME);
         // Found out now, where the user is told, and not by the first client.
         control.connect().await?;
-        let (endpoint, faults) = FaultKit::for_attached(plan).attach(&control)?;
-        Ok(Self { endpoint, control, cluster: None, faults })
+        let (endpoint, faults) = FaultKit::for_attached(plan).attach(&direct)?;
+        Ok(Self { endpoint, control, direct, cluster: None, faults })
     }
 
     /// A server that is not ours and has no faults: clients and control go the same way.
     #[must_use]
     pub fn plain(endpoint: Endpoint) -> Self {
-        Self { control: endpoint.clone(), endpoint, cluster: None, faults: FaultPoints::default() }
+        Self {
+            control: endpoint.clone(),
+            direct: endpoint.clone(),
+            endpoint,
+            cluster: None,
+            faults: FaultPoints::default(),
+        }
     }
 }

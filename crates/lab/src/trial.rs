@@ -200,7 +200,7 @@ async fn kill_clients(load: &Load, faults: &FaultPlan, span: Duration) -> Result
 async fn server_cpu(site: &Site) -> Option<CpuTime> {
     let mut total = CpuTime::default();
     for server in &site.servers {
-        total = total + server.cluster.as_ref()?.lock().await.cpu().ok()?;
+        total += server.cluster.as_ref()?.lock().await.cpu().ok()?;
     }
     Some(total)
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -19,11 +19,13 @@ use crate::home::Home;
 use crate::install::Install;
 use crate::launch;
 use crate::process::{CpuTime, Pid, tree_cpu};
+use crate::profile::Profile;
 use crate::server_log::ServerLog;
 use crate::server_process::ServerProcess;
 use crate::shared_memory::SharedMemory;
 use crate::spec::ClusterSpec;
 use crate::template::Template;
+use crate::tree;
 use crate::user::ServerUser;
 use crate::version::PgVersion;
 
@@ -132,10 +134,20 @@ impl Cluster {
         })
     }
 
-    fn fill_from_template(&mut self) -> Result<(), Error> {
+    pub(crate) fn fill_from_template(&mut self) -> Result<(), Error> {
         let template = Template::ensure(&self.spec.install, &self.user, &self.spec.dirs())?;
         template.clone_to(self.home.data(), &self.user)?;
-        self.write_settings()
+        self.write_settings()?;
+        self.sync_data()
+    }
+
+    /// Does for a copied data directory what initdb does for a new one: it is on the disk before it is used. So the first
+    /// commits that are measured do not write the copy.
+    pub(crate) fn sync_data(&self) -> Result<(), Error> {
+        if self.spec.profile == Profile::FastTest {
+            return Ok(());
+        }
+        tree::sync(self.home.data())
     }
 
     /// Writes the file that `postgresql.conf` includes.
@@ -249,7 +261,7 @@ impl Cluster {
             let kind = Kind::Timeout { limit_ms: limit.as_millis() };
             return Err(Error::new("stop the server", kind).with_log(self.log_tail(ERROR_LOG_LINES)));
         };
-        self.clear_processes().await?;
+        self.clear_processes(Vec::new()).await?;
         self.forget_process();
         // An immediate stop may end with any status.
         if mode == StopMode::Immediate || status.success() {
@@ -263,13 +275,15 @@ impl Cluster {
     /// Server processes that outlive their postmaster get a moment to notice its death (a commit that one of them is
     /// writing may still succeed, and be acknowledged); then they are killed too. Starting right away is safe.
     pub async fn crash(&mut self) -> Result<(), Error> {
+        let mut known = Vec::new();
         if let Some(process) = self.running() {
             // What the children have used so far is only known now: nobody will reap them for us.
             if let Err(error) = self.cpu() {
                 tracing::debug!(error = %error, "the server's processor time is not known");
             }
             // So is the memory that they share.
-            let now = self.look_at_shared_memory(process.pid());
+            known = self.home.family().members().unwrap_or_default();
+            let now = SharedMemory::of(process.pid(), &known, self.home.data(), &self.user);
             let fail = |source| Error::new("crash the server", Kind::Io(source));
             process.signal(Signal::SIGKILL).map_err(fail)?;
             if process.wait(KILL_LIMIT).await.is_none() {
@@ -277,7 +291,7 @@ impl Cluster {
             }
             self.shared_memory.extend(now);
         }
-        self.clear_processes().await?;
+        self.clear_processes(known).await?;
         self.forget_process();
         Ok(())
     }
@@ -331,14 +345,9 @@ impl Cluster {
     /// Notes what would have to be freed if this run were killed and never followed by another.
     pub(crate) fn note_shared_memory(&mut self) {
         if let Some(pid) = self.postmaster() {
-            self.shared_memory = self.look_at_shared_memory(pid);
+            self.shared_memory = SharedMemory::of(pid, &[pid], self.home.data(), &self.user);
             self.shared_memory.note_in(self.home.path());
         }
-    }
-
-    fn look_at_shared_memory(&self, postmaster: Pid) -> SharedMemory {
-        let processes = self.home.family().members().unwrap_or_default();
-        SharedMemory::of(postmaster, &processes, self.home.data(), &self.user)
     }
 
     /// Logs in by TCP as on another cluster, of which this is going to be a copy.
@@ -379,17 +388,28 @@ impl Cluster {
     }
 
     /// Waits until no process of the server is left, and kills those that stay.
-    async fn clear_processes(&self) -> Result<(), Error> {
+    async fn clear_processes(&self, known: Vec<Pid>) -> Result<(), Error> {
         let family = self.home.family();
-        blocking(move || match family.wait_gone(ORPHAN_GRACE, KILL_LIMIT) {
+        let late = || {
+            let kind = Kind::Timeout { limit_ms: KILL_LIMIT.as_millis() };
+            Error::new("wait until all server processes are gone", kind)
+        };
+        blocking(move || match family.wait_gone(&known, ORPHAN_GRACE, KILL_LIMIT) {
             Ok(true) => Ok(()),
-            Ok(false) => {
-                let kind = Kind::Timeout { limit_ms: KILL_LIMIT.as_millis() };
-                Err(Error::new("wait until all server processes are gone", kind))
-            }
+            Ok(false) => Err(late()),
             Err(source) => Err(Error::new("look for server processes", Kind::Io(source))),
         })
-        .await
+        .await?;
+        // A process that was forked while we looked, and was just ending when we looked again, was never seen; its hold
+        // on the shared memory is.
+        let began = Instant::now();
+        while self.shared_memory.is_attached() {
+            if began.elapsed() >= KILL_LIMIT {
+                return Err(late());
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
     }
 
     /// Puts an ended process away, keeping what it used.
@@ -412,7 +432,7 @@ impl Cluster {
                 process.wait_blocking(KILL_LIMIT);
             }
         }
-        if family.wait_gone(ORPHAN_GRACE, KILL_LIMIT)? {
+        if family.wait_gone(&[], ORPHAN_GRACE, KILL_LIMIT)? {
             self.shared_memory.free();
         }
         Ok(())
@@ -449,5 +469,28 @@ pub(crate) async fn blocking<T: Send + 'static>(
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         // The runtime is being shut down.
         Err(error) => Err(Error::new("run a blocking task", Kind::Io(io::Error::other(error)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles, or does not.
+    fn can_move_to_another_thread<T: Send>(_: &T) {}
+
+    #[tokio::test]
+    async fn a_cluster_can_be_shared_by_tasks() {
+        let spec = crate::testing::spec().expect("install PostgreSQL 14 to 18 to run these tests");
+        let create = Cluster::create(spec);
+        can_move_to_another_thread(&create);
+        let mut cluster = create.await.expect("a server");
+        can_move_to_another_thread(&&cluster);
+        can_move_to_another_thread(&cluster.standby());
+        can_move_to_another_thread(&cluster.crash());
+        can_move_to_another_thread(&cluster.stop(StopMode::Fast));
+        can_move_to_another_thread(&cluster.start());
+        let shown = format!("{cluster:?}");
+        assert!(shown.contains(cluster.home.id()) && !shown.contains("password"), "{shown}");
     }
 }

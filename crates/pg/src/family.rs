@@ -5,6 +5,7 @@
 //! the postmaster and children that have just been forked show the arguments we gave, the others the cluster's name
 //! (`postgres: pgstrata-1f…: checkpointer`), which is random.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -30,7 +31,8 @@ impl Family {
         Self { title, data: data.as_os_str().as_encoded_bytes().to_vec() }
     }
 
-    /// Its living processes; zombies have no command line and do not count.
+    /// Its living processes. Zombies have no command line and do not count; nor do processes that are just ending, see
+    /// [`Family::wait_gone`].
     pub(crate) fn members(&self) -> io::Result<Vec<Pid>> {
         Ok(command_lines()?.into_iter().filter(|(_, line)| self.owns(line)).map(|(pid, _)| pid).collect())
     }
@@ -58,20 +60,27 @@ impl Family {
 
     /// Waits until none is left: `grace` for those that end by themselves, after which they are killed. `false` when
     /// some are still there after `limit` more. Blocks.
-    pub(crate) fn wait_gone(&self, grace: Duration, limit: Duration) -> io::Result<bool> {
-        if self.wait_empty(grace)? {
+    ///
+    /// A process that ends loses its command line a moment before it lets go of its memory, and a server that starts in
+    /// that moment finds its shared memory in use. So whoever was seen, here or by the caller (`known`), must have ended
+    /// altogether.
+    pub(crate) fn wait_gone(&self, known: &[Pid], grace: Duration, limit: Duration) -> io::Result<bool> {
+        let mut seen: BTreeSet<Pid> = known.iter().copied().collect();
+        if self.wait_empty(&mut seen, grace)? {
             return Ok(true);
         }
         let left = self.signal(Signal::SIGKILL)?;
         tracing::debug!(processes = left, "killed server processes that outlived their postmaster");
-        self.wait_empty(limit)
+        self.wait_empty(&mut seen, limit)
     }
 
-    fn wait_empty(&self, limit: Duration) -> io::Result<bool> {
+    fn wait_empty(&self, seen: &mut BTreeSet<Pid>, limit: Duration) -> io::Result<bool> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
-            if self.members()?.is_empty() {
+            seen.extend(self.members()?);
+            seen.retain(|pid| !has_ended(*pid));
+            if seen.is_empty() {
                 return Ok(true);
             }
             if began.elapsed() >= limit {
@@ -81,6 +90,18 @@ impl Family {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
+}
+
+/// Whether a process is gone, or a zombie that only waits for its parent. (Should its number be given to a stranger in
+/// this moment, we wait in vain for as long as the limit says.)
+fn has_ended(pid: Pid) -> bool {
+    if !cfg!(target_os = "linux") {
+        return kill(pid, None) == Err(Errno::ESRCH);
+    }
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The state is the first field after the name, which may hold anything: proc(5).
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+    matches!(state, None | Some("Z" | "X" | "x"))
 }
 
 /// All processes we can see with their command lines, arguments ended by zero bytes.

@@ -201,3 +201,39 @@ pub(crate) fn adopt_library(library: &Path, home: &Home) -> Result<PathBuf, Erro
     fs::set_permissions(&copy, everybody).map_err(fail)?;
     Ok(copy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[tokio::test]
+    async fn a_port_taken_just_before_the_start_is_replaced_by_another() {
+        let mut spec = testing::spec().expect("install PostgreSQL 14 to 18 to run these tests");
+        spec.tcp = true;
+        let mut cluster = Cluster::prepare(spec).expect("directories");
+        cluster.fill_from_template().expect("a data directory");
+        let chosen = cluster.port;
+        let _taken = TcpListener::bind(("127.0.0.1", chosen)).expect("somebody takes it");
+        cluster.start().await.expect("starts all the same");
+        let endpoint = cluster.tcp_endpoint().expect("tcp was asked for");
+        assert_ne!(endpoint.tcp_address().map(|(_, port)| port), Some(chosen));
+        endpoint.connect().await.expect("and lets us in there");
+    }
+
+    #[test]
+    fn a_lock_file_of_another_process_or_state_does_not_say_ready() {
+        let place = tempfile::tempdir().expect("a directory");
+        let file = place.path().join("postmaster.pid");
+        let check = |pid: &str, status: &str, expected: bool| {
+            let text = format!("{pid}\n/data\n1700000000\n5432\n/tmp\n\n  5432001 1\n{status}\n");
+            fs::write(&file, text).expect("write");
+            assert_eq!(says_ready(&file, "42"), expected, "{pid} {status}");
+        };
+        check("42", "ready   ", true);
+        check("42", "starting", false);
+        check("42", "standby ", false);
+        check("43", "ready   ", false);
+        assert!(!says_ready(Path::new("/nonexistent"), "42"));
+    }
+}

@@ -129,7 +129,7 @@ fn stop(family: &Family) -> io::Result<()> {
     // It may have been paused; a stopped process does not act on anything but SIGKILL.
     family.signal(Signal::SIGCONT)?;
     family.signal(Signal::SIGQUIT)?;
-    if family.wait_gone(SHUTDOWN_GRACE, KILL_LIMIT)? {
+    if family.wait_gone(&[], SHUTDOWN_GRACE, KILL_LIMIT)? {
         return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::TimedOut, "processes remain after SIGKILL"))

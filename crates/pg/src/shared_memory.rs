@@ -9,8 +9,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::process::Pid;
 use crate::spawn;
@@ -24,12 +26,16 @@ const POSIX_DIRECTORY: &str = "/dev/shm";
 const POSIX_PREFIX: &str = "PostgreSQL.";
 /// How long a program that shows or frees segments may take.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(10);
+/// How long to wait for processes that have been killed to let go of their memory.
+const DETACH_LIMIT: Duration = Duration::from_secs(5);
 
 /// The shared memory of one run of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct SharedMemory {
     postmaster: i32,
     uid: u32,
+    /// User and group to become in order to free segments; `None` when that is us.
+    owner: Option<(u32, u32)>,
     system_v: Option<i32>,
     posix: BTreeSet<String>,
 }
@@ -41,6 +47,7 @@ impl SharedMemory {
         Self {
             postmaster: postmaster.as_raw(),
             uid: user.uid(),
+            owner: user.owner(),
             system_v: segment_in(&lock_file, postmaster),
             posix: segments_in(&maps_of(processes, user)),
         }
@@ -66,7 +73,19 @@ impl SharedMemory {
         }
     }
 
-    /// Frees what is left, once no process of the server lives. What the server has freed itself is no error.
+    /// Whether a process still uses the System V segment; a server that starts would refuse to (it asks for the same
+    /// number, function `PGSharedMemoryAttach`).
+    pub(crate) fn is_attached(&self) -> bool {
+        self.users().is_some_and(|users| users > 0)
+    }
+
+    fn users(&self) -> Option<i64> {
+        let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+        attached_to(&segments, self.system_v?, self.postmaster)
+    }
+
+    /// Frees what is left, once no process of the server lives. What the server has freed itself is no error. Blocks for
+    /// as long as processes take to end that were killed just now.
     pub(crate) fn free(&self) {
         for name in self.posix.iter().filter(|name| is_segment_name(name)) {
             let path = Path::new(POSIX_DIRECTORY).join(name);
@@ -75,10 +94,17 @@ impl SharedMemory {
                 let _ = fs::remove_file(&path);
             }
         }
-        let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
-        if let Some(id) = self.system_v.filter(|id| is_abandoned(&segments, *id, self.postmaster)) {
+        let began = Instant::now();
+        while self.is_attached() && began.elapsed() < DETACH_LIMIT {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if let Some(id) = self.system_v.filter(|_| self.users() == Some(0)) {
             let mut command = spawn::postgres_command("ipcrm");
             command.arg("-m").arg(id.to_string());
+            if let Some((uid, gid)) = self.owner {
+                // Only its owner may, or root with a right that it lacks in a container.
+                command.uid(uid).gid(gid);
+            }
             let freed = spawn::run(command, PROGRAM_LIMIT);
             tracing::debug!(id, freed = freed.is_ok_and(|end| end.succeeded()), "freed an abandoned segment");
         }
@@ -94,12 +120,13 @@ fn segment_in(lock_file: &str, postmaster: Pid) -> Option<i32> {
     lines.nth(5)?.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Whether the segment with this id was made by that process and is used by nobody: `shmid`, `cpid` and `nattch` in
-/// `/proc/sysvipc/shm` (sysvipc(7)).
-fn is_abandoned(table: &str, id: i32, creator: i32) -> bool {
-    table.lines().any(|line| {
+/// How many processes use the segment with this id that was made by that process: `shmid`, `cpid` and `nattch` in
+/// `/proc/sysvipc/shm` (sysvipc(7)); `None` when there is no such segment.
+fn attached_to(table: &str, id: i32, creator: i32) -> Option<i64> {
+    table.lines().find_map(|line| {
         let fields: Vec<i64> = line.split_whitespace().map_while(|field| field.parse().ok()).collect();
-        fields.len() > 6 && fields[1] == i64::from(id) && fields[4] == i64::from(creator) && fields[6] == 0
+        let is_it = fields.len() > 6 && fields[1] == i64::from(id) && fields[4] == i64::from(creator);
+        is_it.then(|| fields[6])
     })
 }
 
@@ -158,12 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_is_abandoned_when_its_creator_is_the_one_and_nobody_uses_it() {
+    fn users_of_a_segment_are_counted_when_its_creator_is_the_one() {
         let table = "  key shmid perms size cpid lpid nattch uid\n 10092545 131078 600 56 16629 16657 0 101\n \
                      10027021 32810 600 56 17919 31441 6 101\n";
-        assert!(is_abandoned(table, 131_078, 16_629));
-        assert!(!is_abandoned(table, 131_078, 1), "another creator");
-        assert!(!is_abandoned(table, 32_810, 17_919), "in use");
-        assert!(!is_abandoned(table, 1, 16_629), "no such segment");
+        assert_eq!(attached_to(table, 131_078, 16_629), Some(0));
+        assert_eq!(attached_to(table, 32_810, 17_919), Some(6));
+        assert_eq!(attached_to(table, 131_078, 1), None, "another creator");
+        assert_eq!(attached_to(table, 1, 16_629), None, "no such segment");
     }
 }

@@ -158,7 +158,8 @@ async fn copy_by_sql(primary: &Cluster, session: &Session, standby: &Cluster) ->
         let source = io::Error::new(io::ErrorKind::Unsupported, "it has tablespaces, which only pg_basebackup copies");
         return Err(Error::of_path("copy the server", primary.data_dir(), source));
     }
-    standby.write_data_file("backup_label", &label)
+    standby.write_data_file("backup_label", &label)?;
+    standby.sync_data()
 }
 
 fn is_left_out(below: &Path) -> bool {

@@ -151,3 +151,115 @@ fn remove_unused(templates: &Path, just_made: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+    use crate::install;
+
+    struct Place {
+        directory: tempfile::TempDir,
+        install: Install,
+        user: ServerUser,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().expect("a directory");
+            fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
+            let install = install::find(None, None).expect("install PostgreSQL 14 to 18 to run these tests");
+            Self { directory, install, user: ServerUser::resolve().expect("a user for the server") }
+        }
+
+        fn dirs(&self) -> Dirs {
+            Dirs { state: self.directory.path().to_owned(), cache: self.directory.path().to_owned() }
+        }
+
+        /// Another build, whose initdb does what the script says; `$REAL` is the real one.
+        fn fake_initdb(&mut self, script: &str) {
+            let bindir = self.directory.path().join("fake");
+            fs::create_dir_all(&bindir).expect("a directory");
+            for (name, script) in [("initdb", script), ("postgres", "exit 1")] {
+                let text = format!("#!/bin/sh\nREAL='{}'\n{script}\n", self.install.program("initdb").display());
+                fs::write(bindir.join(name), text).expect("a script");
+                fs::set_permissions(bindir.join(name), fs::Permissions::from_mode(0o755)).expect("executable");
+            }
+            self.install.bindir = bindir;
+        }
+
+        fn ensure(&self) -> Result<Template, Error> {
+            Template::ensure(&self.install, &self.user, &self.dirs())
+        }
+
+        /// Names of directories: templates, and half-made ones if there were any.
+        fn templates(&self) -> Vec<String> {
+            let entries = fs::read_dir(self.dirs().templates()).expect("templates").flatten();
+            let directories = entries.filter(|entry| entry.path().is_dir());
+            directories.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        }
+    }
+
+    #[test]
+    fn many_who_want_the_same_template_make_it_once() {
+        let mut place = Place::new();
+        place.fake_initdb("echo made >> \"$(dirname \"$0\")/count\"; exec \"$REAL\" \"$@\"");
+        // The server's user counts.
+        place.user.give(&place.install.bindir).expect("chown");
+        let start = Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    place.ensure().expect("a template");
+                });
+            }
+        });
+        assert_eq!(fs::read_to_string(place.install.bindir.join("count")).expect("counted"), "made\n");
+        assert_eq!(place.templates().len(), 1, "{:?}", place.templates());
+    }
+
+    #[test]
+    fn without_the_usual_locale_the_plain_one_does() {
+        let mut place = Place::new();
+        let refuse =
+            "case \"$*\" in *C.UTF-8*) echo 'initdb: error: invalid locale name \"C.UTF-8\"' >&2; exit 1;; esac";
+        place.fake_initdb(&format!("{refuse}; exec \"$REAL\" \"$@\""));
+        let template = place.ensure().expect("a template");
+        let configuration = fs::read_to_string(template.path.join("postgresql.conf")).expect("readable");
+        assert!(configuration.contains("lc_messages = 'C'") || configuration.contains("lc_messages = C"));
+    }
+
+    #[test]
+    fn an_initdb_that_fails_is_reported_and_leaves_no_template() {
+        let mut place = Place::new();
+        place.fake_initdb("echo 'it is broken' >&2; exit 3");
+        let error = place.ensure().expect_err("it fails");
+        let Kind::Program { program, status, output } = error.kind() else { panic!("another error: {error:?}") };
+        assert_eq!((program.as_str(), status.as_str(), output.as_str()), ("initdb", "exit status: 3", "it is broken"));
+        place.fake_initdb("echo 'could not write: No space left on device' >&2; exit 1");
+        assert!(matches!(place.ensure().expect_err("no space").kind(), Kind::NoSpace { .. }));
+        assert!(place.templates().is_empty(), "{:?}", place.templates());
+    }
+
+    #[test]
+    fn the_longest_unused_templates_go_when_there_are_too_many() {
+        let place = Place::new();
+        let templates = place.dirs().templates();
+        create_enterable(&templates).expect("a directory");
+        for number in 0..KEPT + 2 {
+            fs::create_dir(templates.join(format!("old-{number}"))).expect("a directory");
+            let lock = File::create(templates.join(format!("old-{number}.lock"))).expect("a lock");
+            let age = Duration::from_hours(100 - number as u64);
+            lock.set_modified(SystemTime::now() - age).expect("a time");
+        }
+        // In use: may not go although it is the oldest.
+        let _held = lock_within(&templates.join("old-0.lock"), false, Duration::ZERO).expect("lock");
+        place.ensure().expect("a template");
+        let left = place.templates();
+        assert!(left.contains(&"old-0".to_owned()), "{left:?}");
+        assert!(!left.contains(&"old-1".to_owned()) && !left.contains(&"old-2".to_owned()), "{left:?}");
+        assert_eq!(left.len(), KEPT + 1, "the one in use is one too many: {left:?}");
+    }
+}

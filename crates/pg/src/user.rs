@@ -156,6 +156,9 @@ fn open_to_everyone(path: &Path) -> bool {
 }
 
 /// Copies a self-contained installation (`bin`, `lib` and `share` below one directory) into the cache, once per build.
+///
+/// A wheel has further libraries beside the package, in `<package>.libs`, which programs find by the relative path: so
+/// the directory above is kept in the copy, and that one comes along.
 fn copy_binaries(install: &Install, dirs: &Dirs, user: &str) -> Result<Install, Error> {
     let unreachable = |reason: String| {
         Error::new("use the server binaries", Kind::BadInstall { path: install.bindir.clone(), reason })
@@ -166,15 +169,23 @@ fn copy_binaries(install: &Install, dirs: &Dirs, user: &str) -> Result<Install, 
     })?;
     let build = install.build_id()?;
     let target = dirs.binaries().join(format!("copy-{}-{build}", install.version));
-    let bindir = target.join("bin");
+    let package = prefix.parent().unwrap_or(prefix);
+    let inside = |path: &Path| Path::new(path.file_name().unwrap_or_default()).to_owned();
+    let prefix_inside = inside(package).join(inside(prefix));
+    let bindir = target.join(&prefix_inside).join("bin");
     if !bindir.join("postgres").is_file() {
         // Beside those of `crate::wheels`, where nobody looks for binaries.
         let beside = dirs.binaries().join(".partial");
         create_enterable(&beside)?;
         let partial = tempfile::tempdir_in(&beside)
             .map_err(|source| Error::of_path("copy the server binaries", &beside, source))?;
-        let copy = partial.path().join("prefix");
-        tree::copy(prefix, &copy, &tree::Rules::default())?;
+        let copy = partial.path().join("copy");
+        create_enterable(&copy.join(inside(package)))?;
+        tree::copy(prefix, &copy.join(&prefix_inside), &tree::Rules::default())?;
+        let libraries = package.with_file_name(format!("{}.libs", inside(package).display()));
+        if libraries.is_dir() {
+            tree::copy(&libraries, &copy.join(inside(&libraries)), &tree::Rules::default())?;
+        }
         if let Err(source) = std::fs::rename(&copy, &target)
             && !bindir.join("postgres").is_file()
         {

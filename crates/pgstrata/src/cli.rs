@@ -14,7 +14,7 @@ pub struct Cli {
     /// Language of what is printed; the locale decides when it is not given.
     #[arg(long, global = true, value_enum, env = "PGSTRATA_LANG")]
     pub lang: Option<Lang>,
-    /// More about what is being done, on standard error; twice for every detail.
+    /// More about what is being done, on standard error; up to three times for every detail.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// What to do.
@@ -306,9 +306,9 @@ pub enum BenchCommand {
 /// `pgstrata __reference`.
 #[derive(Debug, Args)]
 pub struct ReferenceArgs {
-    /// `cli`, or `table`.
+    /// `cli`, `table`, or the name of a chart.
     pub what: String,
-    /// For `table`: which.
+    /// For a table or a chart: of which study.
     pub name: Option<String>,
     /// Where records are kept.
     #[arg(long, default_value = "record")]
@@ -339,7 +339,7 @@ impl From<PresetArg> for Preset {
 const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
 
 /// The longest window, against a slip of the keyboard.
-const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_WINDOW: Duration = Duration::from_hours(24);
 
 fn duration(text: &str) -> Result<Duration, String> {
     let duration =

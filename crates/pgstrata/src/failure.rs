@@ -21,7 +21,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<LabError>() {
         Some(LabError::Usage { .. }) => USAGE,
         Some(LabError::Interrupted) => INTERRUPTED,
-        _ => match error.downcast_ref::<pg::Error>().map(pg::Error::kind) {
+        _ => match server_error(error).map(pg::Error::kind) {
             Some(pg::Kind::BadUrl { .. }) => USAGE,
             _ => ENVIRONMENT,
         },
@@ -29,7 +29,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 }
 
 /// The error, its causes, the server's last log lines and a hint.
-pub fn paragraph(error: &anyhow::Error, terminal: &Terminal) -> String {
+pub fn paragraph(error: &anyhow::Error, terminal: Terminal) -> String {
     let mut text = format!("{} {error}", terminal.error_word());
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();

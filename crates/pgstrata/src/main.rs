@@ -11,6 +11,7 @@ mod progress;
 mod servers;
 mod terminal;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -32,11 +33,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
     let terminal = Terminal::detect(cli.lang);
-    match execute(cli.command, &terminal) {
+    match execute(cli.command, terminal) {
         Ok(Ended::Held) => ExitCode::SUCCESS,
         Ok(Ended::Failed) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("{}", failure::paragraph(&error, &terminal));
+            eprintln!("{}", failure::paragraph(&error, terminal));
             ExitCode::from(failure::exit_code(&error))
         }
     }
@@ -45,17 +46,20 @@ fn main() -> ExitCode {
 /// Logs go to standard error, so that standard output holds results only.
 fn log_to_stderr(verbose: u8) {
     let default = match verbose {
-        0 => "warn",
-        1 => "info",
+        // What faults do to sessions is expected, and counted in the results.
+        0 => "error",
+        1 => "warn",
+        2 => "info",
         _ => "debug",
     };
     let wanted = std::env::var("PGSTRATA_LOG").unwrap_or_else(|_| default.to_owned());
     // The driver's own debug messages hold the values of parameters, which belong in no log.
     let filter = EnvFilter::new(format!("{wanted},tokio_postgres=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_coloured).with_writer(std::io::stderr).init();
 }
 
-fn execute(command: Command, terminal: &Terminal) -> anyhow::Result<Ended> {
+fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One thread for control and one for whatever blocks: the machine belongs to the server and the load.
         .worker_threads(2)
@@ -71,7 +75,7 @@ fn execute(command: Command, terminal: &Terminal) -> anyhow::Result<Ended> {
             Command::Bench(command) => commands::bench::bench(&command, terminal).await,
             Command::Completions { shell } => Ok(commands::reference::completions(shell)),
             Command::Man { dir } => commands::reference::man(dir.as_deref()),
-            Command::Reference(args) => commands::reference::reference(&args),
+            Command::Reference(args) => commands::reference::reference(&args, terminal.language),
             Command::Keep(args) => commands::pg::keep(args).await,
             Command::Load => commands::run::load_worker().await,
         }

@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 
 /// Draws progress on standard error.
 pub struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     /// Without a terminal, a line is written each time so many trials are done.
     plain: bool,
     terminal: Terminal,
@@ -21,27 +21,27 @@ const PLAIN_EVERY: u64 = 10;
 
 impl Bar {
     /// A bar for this terminal; `quiet` draws nothing.
-    pub fn new(terminal: &Terminal, quiet: bool) -> Self {
-        let bar = ProgressBar::with_draw_target(None, target(terminal, quiet));
-        Self { bar, plain: !terminal.interactive && !quiet, terminal: *terminal }
+    pub fn new(terminal: Terminal, quiet: bool) -> Self {
+        let drawn = ProgressBar::with_draw_target(None, target(terminal, quiet));
+        Self { drawn, plain: !terminal.interactive && !quiet, terminal }
     }
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 
     /// Says what is being done before the first trial.
     pub fn note(&self, text: &str) {
-        self.bar.set_message(text.to_owned());
-        self.bar.enable_steady_tick(Duration::from_millis(200));
+        self.drawn.set_message(text.to_owned());
+        self.drawn.enable_steady_tick(Duration::from_millis(200));
         if self.plain {
             eprintln!("{text}");
         }
     }
 }
 
-fn target(terminal: &Terminal, quiet: bool) -> ProgressDrawTarget {
+fn target(terminal: Terminal, quiet: bool) -> ProgressDrawTarget {
     if quiet || !terminal.interactive { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(4) }
 }
 
@@ -50,21 +50,21 @@ impl Progress for Bar {
         let template = "{elapsed_precise} [{bar:32}] {pos}/{len} {wide_msg} ~{eta}";
         // The template is a constant that the test below parses.
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bar.set_style(style.progress_chars("=> "));
-        self.bar.set_length(trials as u64);
+        self.drawn.set_style(style.progress_chars("=> "));
+        self.drawn.set_length(trials as u64);
         let about = self.terminal.say(Text { en: "trials, about", zh: "次试验,大约" });
         self.note(&format!("{trials} {about} {}", humantime::format_duration(round(estimate))));
     }
 
     fn trial(&self, what: &str) {
-        self.bar.set_message(what.to_owned());
-        if self.plain && self.bar.position().is_multiple_of(PLAIN_EVERY) {
-            eprintln!("[{}/{}] {what}", self.bar.position() + 1, self.bar.length().unwrap_or(0));
+        self.drawn.set_message(what.to_owned());
+        if self.plain && self.drawn.position().is_multiple_of(PLAIN_EVERY) {
+            eprintln!("[{}/{}] {what}", self.drawn.position() + 1, self.drawn.length().unwrap_or(0));
         }
     }
 
     fn trial_done(&self) {
-        self.bar.inc(1);
+        self.drawn.inc(1);
     }
 }
 

@@ -52,22 +52,22 @@ impl Terminal {
     }
 
     /// How reports are written for it.
-    pub fn style(&self) -> Style {
+    pub fn style(self) -> Style {
         Style { color: self.color, width: self.width, unicode: self.unicode, language: self.language }
     }
 
     /// The text in the reader's language.
-    pub fn say(&self, text: Text) -> &'static str {
+    pub fn say(self, text: Text) -> &'static str {
         text.get(self.language)
     }
 
     /// What an error begins with.
-    pub fn error_word(&self) -> &'static str {
+    pub fn error_word(self) -> &'static str {
         self.say(Text { en: "error:", zh: "错误:" })
     }
 
     /// What a hint begins with.
-    pub fn hint_word(&self) -> &'static str {
+    pub fn hint_word(self) -> &'static str {
         self.say(Text { en: "hint:", zh: "提示:" })
     }
 }

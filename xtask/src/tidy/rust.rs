@@ -39,8 +39,9 @@ pub fn headers(tree: &Tree) -> Vec<Finding> {
 pub fn prints(tree: &Tree) -> Vec<Finding> {
     let ways = ["println!(", "print!(", "io::stdout()", "io::stderr()", "clippy::print_stdout", "clippy::print_stderr"];
     let libraries = tree.with_extension("rs").filter(|(name, _)| {
-        // A build script talks to cargo by printing.
+        // A build script talks to cargo by printing; an example is a program of its own.
         !name.ends_with("build.rs")
+            && !name.contains("/examples/")
             && !PRINTERS.iter().any(|printer| name.starts_with(printer))
             && !PRINTERS_BESIDE.iter().any(|(file, _)| file == name)
     });

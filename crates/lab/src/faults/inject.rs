@@ -1,7 +1,7 @@
 //! Carries out a plan while a load runs: when each fault strikes, on which server, and what came of it.
 //!
 //! Every fault has a schedule of its own, drawn from the run's seed, so that adding a fault to a plan does not move the
-//! others. Faults that take a server down take turns; network and slow-disk faults may overlap with anything.
+//! others. Faults that take a server down take turns, and so do outages of one network; otherwise faults may overlap.
 
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,7 @@ pub async fn inject(
     seed: u64,
     span: Duration,
 ) -> Result<Vec<FaultRecord>, FaultError> {
-    let gates: Vec<Mutex<()>> = site.servers.iter().map(|_| Mutex::default()).collect();
+    let gates = site.servers.iter().map(|_| Gates::default()).collect();
     let striker = Striker { site, origin, started: Instant::now(), span, gates };
     let mut standing = Vec::new();
     for planned in plan.site_faults().filter(|planned| planned.count == Count::WholeRun) {
@@ -70,8 +70,15 @@ struct Striker<'a> {
     origin: Instant,
     started: Instant,
     span: Duration,
-    /// One for each server: whoever holds it may take the server down.
-    gates: Vec<Mutex<()>>,
+    /// Those of each server.
+    gates: Vec<Gates>,
+}
+
+/// Held by the fault whose turn it is.
+#[derive(Default)]
+struct Gates {
+    server: Mutex<()>,
+    network: Mutex<()>,
 }
 
 /// A fault in force, and since when.
@@ -104,7 +111,11 @@ impl Striker<'_> {
             let server = schedule.random_range(0..self.site.servers.len());
             let uptime = MINIMUM_UPTIME + UPTIME_JITTER.mul_f64(schedule.random());
             tokio::time::sleep_until(due.into()).await;
-            let gate = if takes_the_server_down(planned.kind) { Some(self.gates[server].lock().await) } else { None };
+            let gate = match turn(planned.kind) {
+                Some(Turn::Server) => Some(self.gates[server].server.lock().await),
+                Some(Turn::Network) => Some(self.gates[server].network.lock().await),
+                None => None,
+            };
             let strike = strike(planned.kind, &*fault, &self.site.servers[server], &mut victims).await?;
             tokio::time::sleep(planned.hold).await;
             let record = strike.heal(self.origin).await?;
@@ -160,23 +171,29 @@ fn moment(number: u32, count: u32, span: Duration, draw: f64) -> Duration {
     span.mul_f64((f64::from(number) + draw) / f64::from(count))
 }
 
-/// Whether all sessions of the server end or stall with this fault, so that it must not meet another such one.
-fn takes_the_server_down(kind: FaultKind) -> bool {
+/// What a fault must have for itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// The server: sessions end or stall, or it goes down.
+    Server,
+    /// The way between clients and server: nothing passes, so that a second outage would be none.
+    Network,
+}
+
+fn turn(kind: FaultKind) -> Option<Turn> {
     match kind {
         FaultKind::KillPostmaster
         | FaultKind::KillBackend
         | FaultKind::TerminateBackend
         | FaultKind::Pause
         | FaultKind::FailingFsync
-        | FaultKind::DiskFull => true,
+        | FaultKind::DiskFull => Some(Turn::Server),
+        FaultKind::NetDrop | FaultKind::NetCut | FaultKind::NetHalfOpen => Some(Turn::Network),
         FaultKind::DisconnectAfterSend
         | FaultKind::NetDelay
-        | FaultKind::NetDrop
-        | FaultKind::NetCut
-        | FaultKind::NetHalfOpen
         | FaultKind::SlowFsync
         | FaultKind::DuplicateRequest
-        | FaultKind::KillClient => false,
+        | FaultKind::KillClient => None,
     }
 }
 
@@ -187,7 +204,8 @@ impl FaultPlan {
     pub fn estimate(&self) -> Duration {
         let of_fault = |planned: &PlannedFault| match planned.count {
             Count::Strikes(count) => {
-                let recovery = if takes_the_server_down(planned.kind) { EXPECTED_RECOVERY } else { Duration::ZERO };
+                let is_down = turn(planned.kind) == Some(Turn::Server);
+                let recovery = if is_down { EXPECTED_RECOVERY } else { Duration::ZERO };
                 (planned.hold + recovery + MINIMUM_UPTIME + UPTIME_JITTER / 2).saturating_mul(count)
             }
             Count::WholeRun => Duration::ZERO,

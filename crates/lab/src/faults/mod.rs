@@ -1,7 +1,7 @@
 //! Faults: what is done to a system while it works, as separate parts that compose with any study.
 //!
 //! A [`FaultPlan`] says what strikes and how often, a [`FaultKit`] builds the place for it (shim, proxy, small disk),
-//! and [`inject`] carries it out while a load runs. Each fault strikes for real and is healed: the system is whole
+//! and [`inject()`] carries it out while a load runs. Each fault strikes for real and is healed: the system is whole
 //! again when its record is written. Judging what the system did meanwhile is not done here.
 
 pub mod catalogue;
@@ -31,6 +31,7 @@ pub use inject::inject;
 pub use kit::{FaultKit, FaultPoints};
 pub use notation::PlanError;
 pub use plan::{Argument, Count, FaultPlan, LoadFault, PlannedFault};
+pub use recovery::RECOVERY_LIMIT;
 
 use crate::site::Server;
 
@@ -50,7 +51,7 @@ pub trait InForce: Send {
     /// Lifts the fault, waits until the server is whole again, and says what was achieved.
     ///
     /// # Errors
-    /// If the server does not come back within [`recovery::RECOVERY_LIMIT`].
+    /// If the server does not come back within [`RECOVERY_LIMIT`].
     async fn heal(self: Box<Self>) -> Result<String, FaultError>;
 }
 

@@ -85,7 +85,7 @@ impl FaultPlan {
         })
     }
 
-    /// The faults that strike the site, for [`super::inject`].
+    /// The faults that strike the site, for [`super::inject()`].
     pub fn site_faults(&self) -> impl Iterator<Item = &PlannedFault> {
         self.faults.iter().filter(|fault| fault.load_fault().is_none())
     }

@@ -35,7 +35,8 @@ impl Bench {
         let cluster = Cluster::create(spec).await.expect("a server");
         let control = cluster.endpoint().with_application_name("control");
         let (endpoint, faults) = kit.attach(&cluster.endpoint())?;
-        let server = Server { endpoint, control, cluster: Some(Arc::new(Mutex::new(cluster))), faults };
+        let direct = cluster.endpoint();
+        let server = Server { endpoint, control, direct, cluster: Some(Arc::new(Mutex::new(cluster))), faults };
         let session = server.control.connect().await.expect("the server accepts sessions");
         session.batch_execute("create table t (id bigint primary key)").await.expect("a table");
         Ok(Self { plan, site: Site { servers: vec![server] } })

@@ -341,10 +341,9 @@ pub async fn serve_worker(studies: &[Arc<dyn Study>]) -> Result<(), StudyError> 
         job.scale,
         job.spec,
         clock,
-        Some((Arc::clone(&journal), job.resume)),
+        Some((journal, job.resume)),
     )?;
     if load.is_ready().await {
-        journal.write(&Frame::Ready);
         // The parent closes our input to end the load; its death closes it too.
         let waited = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await;
         drop(waited);

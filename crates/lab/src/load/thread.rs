@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::arrivals::{self, Arrivals, Clock};
 use super::client::{ClientReport, ClientTask, Slot};
-use super::journal::Journal;
+use super::journal::{Frame, Journal};
 use super::{LoadOutput, LoadSpec};
 use crate::record::LoadShape;
 use crate::site::Site;
@@ -172,6 +172,10 @@ impl LoadThread {
         let slots: Arc<[Slot]> = (0..count).map(|_| Slot::default()).collect();
         let clients = futures_util::future::try_join_all((0..count).map(|number| rig.client(number))).await?;
 
+        // Before any client writes: the parent waits for this frame first.
+        if let Some(journal) = &self.journal {
+            journal.write(&Frame::Ready);
+        }
         let mut tasks = JoinSet::new();
         for (number, client) in (0..count).zip(clients) {
             let task = ClientTask {

@@ -48,7 +48,7 @@ pub const HIDDEN_COLUMNS: Text =
     text("{count} columns hidden for want of width: {names}", "终端太窄，隐藏了 {count} 列：{names}");
 
 // Headings of the terminal report.
-pub const VIOLATIONS: Text = text("Broken invariants", "被破坏的不变式");
+pub const VIOLATIONS: Text = text("Invariants", "不变式");
 pub const FAULTS: Text = text("Faults injected", "注入的故障");
 pub const CONTROL: Text = text("A/A control", "A/A 对照");
 pub const DETECTABLE: Text = text("Smallest detectable difference", "可检测的最小差异");

@@ -296,15 +296,23 @@ fn origin(record: &Record, page: &mut Page) {
 /// `PostgreSQL 15.18, fsync=on synchronous_commit=on …`, the settings that decide durability first.
 #[must_use]
 pub fn settings_text(server: &ServerRecord) -> String {
-    let settings: Vec<String> =
-        ordered_settings(server).iter().map(|(name, value)| format!("{name}={value}")).collect();
-    format!("{}, {}", server.version, settings.join(" "))
+    let settings: Vec<String> = ordered_settings(server)
+        .iter()
+        .filter(|(name, _)| FIRST.contains(name))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    // `version()` goes on with the compiler and the platform, which the record keeps.
+    let version = server.version.split(" on ").next().unwrap_or_default();
+    format!("{version}, {}", settings.join(" "))
 }
 
-/// The settings with those that decide durability first, then by name.
+/// The settings that decide durability, and the sizes that decide speed.
+const FIRST: [&str; 6] =
+    ["fsync", "synchronous_commit", "full_page_writes", "wal_level", "shared_buffers", "max_wal_size"];
+
+/// The settings with the most important first, then by name.
 #[must_use]
 pub fn ordered_settings(server: &ServerRecord) -> Vec<(&str, &str)> {
-    const FIRST: [&str; 4] = ["fsync", "synchronous_commit", "full_page_writes", "wal_level"];
     let first = FIRST.iter().filter_map(|name| server.settings.get_key_value(*name));
     let rest = server.settings.iter().filter(|(name, _)| !FIRST.contains(&name.as_str()));
     first.chain(rest).map(|(name, value)| (name.as_str(), value.as_str())).collect()

@@ -129,13 +129,14 @@ fn add_claim(record: &mut Record, claim: &Claim, verdict: ClaimVerdict) {
 }
 
 /// Whether the machine stood still: each moment is judged by the median over the measured trials, so that one bad
-/// second of one window does not condemn the run, and a machine that is busy most of the time does.
+/// second of one window does not condemn the run, and a machine that is busy most of the time does. Proofs count only
+/// where nothing was measured: their faults disturb the machine on purpose.
 pub(super) fn validity(record: &mut Record) {
-    let measured = record.arms.iter().flat_map(|arm| &arm.trials).filter(|trial| trial.purpose != TrialPurpose::Proof);
-    let readings: Vec<SentinelReading> = measured.flat_map(|trial| trial.sentinels.iter().copied()).collect();
-    if readings.is_empty() {
-        return;
-    }
+    let trials = || record.arms.iter().flat_map(|arm| &arm.trials);
+    let is_measured = |trial: &&TrialRecord| trial.purpose != TrialPurpose::Proof;
+    let has_measured = trials().any(|trial| is_measured(&trial));
+    let judged = trials().filter(|trial| !has_measured || is_measured(trial));
+    let readings: Vec<SentinelReading> = judged.flat_map(|trial| trial.sentinels.iter().copied()).collect();
     let typical: Vec<SentinelReading> =
         Moment::ALL.into_iter().filter_map(|moment| median(&readings, moment)).collect();
     record.validity = RunValidity::judge(&typical);

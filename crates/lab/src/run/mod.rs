@@ -98,6 +98,7 @@ pub async fn run(
 struct Runner<'a> {
     spec: &'a RunSpec,
     site: &'a Site,
+    undisturbed: Site,
     progress: &'a dyn Progress,
     interrupt: &'a CancellationToken,
     timing: Timing,
@@ -138,6 +139,7 @@ impl<'a> Runner<'a> {
         Ok(Self {
             spec,
             site,
+            undisturbed: site.undisturbed(),
             progress,
             interrupt,
             timing: Timing::of(spec.preset, spec.duration),
@@ -173,7 +175,9 @@ impl<'a> Runner<'a> {
     fn comparisons(&self) -> Vec<Step> {
         let arms = &self.spec.arms;
         let named = arms.iter().copied().find(|arm| arm.name == self.spec.study.card().baseline);
-        let baseline = named.or(arms.first().copied()).filter(|_| arms.len() > 1);
+        // An arm that is going to be caught has no throughput to compare with.
+        let other = || arms.iter().copied().find(|arm| arm.kind != ArmKind::Broken);
+        let baseline = named.or_else(other).filter(|_| arms.len() > 1);
         let step = |arm: &&'static Arm| match baseline {
             Some(baseline) => Step::Pair { baseline, arm },
             None => Step::Window(arm),
@@ -233,11 +237,14 @@ impl<'a> Runner<'a> {
     async fn pair(&mut self, step: &Step, baseline: &'static Arm, arm: &'static Arm) -> Result<(), LabError> {
         // An arm that was caught has no throughput, so there is nothing to compare; one whose interval is narrow
         // enough needs no more pairs.
-        let is_sound = self.is_sound(baseline) && self.is_sound(arm);
-        if !is_sound || self.pairs.is_settled(arm, self.timing.rule) {
+        if !self.is_sound(arm) || self.pairs.is_settled(arm, self.timing.rule) {
             self.progress.trial_done();
             self.progress.trial_done();
             return Ok(());
+        }
+        if !self.is_sound(baseline) {
+            self.progress.trial_done();
+            return self.window(step, arm).await.map(drop);
         }
         let baseline_first: bool = self.rng.random();
         let (first, second) = if baseline_first { (baseline, arm) } else { (arm, baseline) };
@@ -318,7 +325,9 @@ impl<'a> Runner<'a> {
 
     async fn trial(&mut self, step: &Step, spec: &TrialSpec) -> Result<TrialRecord, LabError> {
         self.progress.trial(&step.label());
-        let record = trial::run(&self.spec.study, self.site, spec, &self.probe, self.interrupt).await?;
+        // A proxy in the clients' way costs CPU even when it does nothing.
+        let site = if spec.faults.is_empty() { &self.undisturbed } else { self.site };
+        let record = trial::run(&self.spec.study, site, spec, &self.probe, self.interrupt).await?;
         self.progress.trial_done();
         if let Some(arm) = self.record.arms.iter_mut().find(|arm| arm.arm == spec.arm.name) {
             arm.trials.push(record.clone());

@@ -55,9 +55,9 @@ static CARD: Card = Card {
 };
 
 /// How long each step of the slow arm sleeps in the server.
-pub const NAP: Duration = Duration::from_millis(20);
+pub(crate) const NAP: Duration = Duration::from_millis(20);
 
-pub struct Counter;
+pub(crate) struct Counter;
 
 #[async_trait]
 impl Study for Counter {

@@ -7,7 +7,7 @@ use pgstrata_pg::{Cluster, ErrorClass, Kind, StopMode, testing};
 
 use crate::support::{
     LIMIT, alive, directories_of, dirs_in, durable, fast, homes_in, open_directory, processes_of, segments_of,
-    system_v_segments_of, text, wait_until,
+    system_v_segments_of, text, wait_for_text, wait_until,
 };
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_crash_leaves_no_process_even_when_a_backend_is_busy() {
     let backend = busy.backend_pid().await.expect("a backend");
     let work = tokio::spawn(async move { busy.batch_execute("select count(*) from generate_series(1, 1e12)").await });
     let state = format!("select state from pg_stat_activity where pid = {backend}");
-    while text(&cluster.endpoint(), &state).await != "active" {}
+    wait_for_text(&cluster.endpoint(), &state, "active").await;
     let processes = processes_of(&cluster);
     assert!(processes.contains(&backend), "{processes:?}");
 
@@ -76,7 +76,7 @@ async fn a_dropped_cluster_leaves_neither_process_nor_directory() {
 async fn a_cluster_dropped_after_a_crash_leaves_no_shared_memory() {
     let mut cluster = testing::server().await.expect("a server");
     let postmaster = cluster.postmaster().expect("it runs");
-    let segments = segments_of(postmaster);
+    let segments = segments_of(&cluster).await;
     assert!(!segments.is_empty() && system_v_segments_of(&[postmaster.as_raw()]) == 1);
 
     cluster.crash().await.expect("crashes");

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use pgstrata_pg::{Cluster, ClusterSpec, Error, Kind};
 
@@ -14,9 +15,13 @@ use crate::support::{dirs_in, fast, homes_in, open_directory};
 struct Tmpfs(PathBuf);
 
 impl Tmpfs {
-    fn mount(place: &Path, options: &str, flags: MsFlags) -> Self {
-        mount(Some("tmpfs"), place, Some("tmpfs"), flags, Some(options)).expect("root may mount a tmpfs");
-        Self(place.to_owned())
+    /// `None` where we may not mount anything: as an ordinary user, or as root in a container.
+    fn mount(place: &Path, options: &str, flags: MsFlags) -> Option<Self> {
+        match mount(Some("tmpfs"), place, Some("tmpfs"), flags, Some(options)) {
+            Ok(()) => Some(Self(place.to_owned())),
+            Err(Errno::EPERM | Errno::EACCES) => None,
+            Err(errno) => panic!("mount a tmpfs: {errno}"),
+        }
     }
 }
 
@@ -95,15 +100,14 @@ async fn a_port_taken_while_the_server_was_stopped_is_named_at_its_restart() {
 
 #[tokio::test]
 async fn a_full_disk_is_called_so() {
-    if !is_root() {
-        // Mounting a small file system needs root; the same error by way of the number that a full disk gives.
+    let place = open_directory();
+    let Some(tmpfs) = Tmpfs::mount(place.path(), "size=8m,mode=755", MsFlags::empty()) else {
+        // Without a small file system there is only the number that a full disk gives.
         let source = std::io::Error::from_raw_os_error(nix::libc::ENOSPC);
         let error = Error::of_path("copy", Path::new("/small"), source);
         assert!(matches!(error.kind(), Kind::NoSpace { path } if path == Path::new("/small")));
         return;
-    }
-    let place = open_directory();
-    let tmpfs = Tmpfs::mount(place.path(), "size=8m,mode=755", MsFlags::empty());
+    };
     let parent = tmpfs.0.clone();
     let error = refuse(|spec| spec.data_parent = Some(parent)).await;
     assert!(matches!(error.kind(), Kind::NoSpace { path } if path.starts_with(&tmpfs.0)), "{error:?}");
@@ -112,14 +116,13 @@ async fn a_full_disk_is_called_so() {
 
 #[tokio::test]
 async fn a_server_that_finds_its_disk_full_at_its_start_says_so() {
-    if !is_root() {
-        // As above: without a small file system there is only the reading of the number.
+    let place = open_directory();
+    let Some(tmpfs) = Tmpfs::mount(place.path(), "size=120m,mode=755", MsFlags::empty()) else {
+        // As above.
         let error = Error::of_path("copy", Path::new("/small"), std::io::ErrorKind::QuotaExceeded.into());
         assert!(matches!(error.kind(), Kind::NoSpace { .. }));
         return;
-    }
-    let place = open_directory();
-    let tmpfs = Tmpfs::mount(place.path(), "size=120m,mode=755", MsFlags::empty());
+    };
     let mut spec = fast();
     spec.data_parent = Some(tmpfs.0.clone());
     let mut cluster = Cluster::create(spec).await.expect("there is room for it");
@@ -138,11 +141,17 @@ async fn a_server_that_finds_its_disk_full_at_its_start_says_so() {
 async fn a_read_only_place_is_refused() {
     let place = open_directory();
     let parent = place.path().to_owned();
-    // Mode bits do not stop root; a read-only file system does.
-    let mounted = is_root().then(|| Tmpfs::mount(&parent, "mode=755", MsFlags::MS_RDONLY));
-    if mounted.is_none() {
-        fs::set_permissions(&parent, Permissions::from_mode(0o555)).expect("chmod");
-    }
+    // Mode bits do not stop root; a read-only file system does. Where root may not mount one either, the process
+    // table must do.
+    let mounted = Tmpfs::mount(&parent, "mode=755", MsFlags::MS_RDONLY);
+    let parent = match &mounted {
+        None if is_root() => PathBuf::from("/proc"),
+        None => {
+            fs::set_permissions(&parent, Permissions::from_mode(0o555)).expect("chmod");
+            parent
+        }
+        Some(_) => parent,
+    };
     let named = parent.clone();
     let error = refuse(move |spec| spec.data_parent = Some(named)).await;
     assert!(matches!(error.kind(), Kind::Unusable { path, .. } if path.starts_with(&parent)), "{error:?}");
@@ -152,7 +161,7 @@ async fn a_read_only_place_is_refused() {
     let error = Cluster::create(spec).await.expect_err("no state directory can be made");
     assert!(matches!(error.kind(), Kind::Unusable { path, .. } if path.starts_with(&parent)), "{error:?}");
     drop(mounted);
-    fs::set_permissions(&parent, Permissions::from_mode(0o755)).expect("so that it can be removed");
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).expect("so that it can be removed");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use pgstrata_pg::{Cluster, ErrorClass, Profile};
 
-use crate::support::{directories_of, durable, fast, open_directory, text};
+use crate::support::{directories_of, durable, fast, maps_of, open_directory, text, wait_for_text};
 
 #[tokio::test]
 async fn the_durable_profile_waits_for_the_disk_and_the_test_profile_does_not() {
@@ -54,7 +54,7 @@ async fn a_clusters_own_settings_win_and_can_be_changed_by_alter_system() {
     let session = endpoint.connect().await.expect("connect");
     session.batch_execute("alter system set work_mem = '5MB'").await.expect("change");
     session.batch_execute("select pg_reload_conf()").await.expect("reload");
-    while text(&endpoint, "select current_setting('work_mem')").await != "5MB" {}
+    wait_for_text(&endpoint, "select current_setting('work_mem')", "5MB").await;
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_preloaded_library_is_in_the_server() {
     let mut spec = fast();
     spec.preload = Some(library.expect("this test uses a C library").into());
     let cluster = Cluster::create(spec).await.expect("starts");
-    let maps = fs::read_to_string(format!("/proc/{}/maps", cluster.postmaster().expect("it runs"))).expect("maps");
+    let maps = maps_of(&cluster).await;
     let home = cluster.log_path().parent().expect("the log is in the home");
     assert!(maps.contains(&*home.to_string_lossy()), "the copy that the server's user can read is loaded");
 }

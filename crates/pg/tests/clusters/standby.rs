@@ -2,7 +2,7 @@
 
 use pgstrata_pg::{Cluster, ErrorClass, Profile, StopMode, testing};
 
-use crate::support::{alive, directories_of, fast, processes_of, text};
+use crate::support::{alive, directories_of, fast, processes_of, text, wait_for_text};
 
 async fn check_standby(primary: &Cluster) {
     let session = primary.endpoint().connect().await.expect("connect");
@@ -20,7 +20,7 @@ async fn check_standby(primary: &Cluster) {
     session.batch_execute(&follow).await.expect(&follow);
     session.batch_execute("select pg_reload_conf()").await.expect("reload");
     session.batch_execute("alter system set synchronous_commit = remote_apply").await.expect("set");
-    while text(&primary.endpoint(), "select sync_state from pg_stat_replication").await != "sync" {}
+    wait_for_text(&primary.endpoint(), "select sync_state from pg_stat_replication", "sync").await;
     session.batch_execute("set synchronous_commit = remote_apply; insert into copied values (2)").await.expect("write");
     assert_eq!(text(&standby.endpoint(), "select count(*)::text from copied").await, "2");
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pgstrata_pg::{Cluster, ClusterSpec, Dirs, Endpoint, Pid, Profile, testing};
+use pgstrata_pg::{Cluster, ClusterSpec, Dirs, Endpoint, Profile, testing};
 
 /// How long to wait for what another process does; far more than it needs.
 pub const LIMIT: Duration = Duration::from_mins(1);
@@ -15,6 +15,15 @@ pub async fn text(endpoint: &Endpoint, sql: &str) -> String {
     let session = endpoint.connect().await.expect("the server accepts sessions");
     let row = session.query_one(sql, &[]).await.expect(sql);
     row.get(0)
+}
+
+/// Waits until a query's value is this one.
+pub async fn wait_for_text(endpoint: &Endpoint, sql: &str, expected: &str) {
+    let began = Instant::now();
+    while text(endpoint, sql).await != expected {
+        assert!(began.elapsed() < LIMIT, "waited too long until {sql} is {expected}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// A specification with durable settings.
@@ -73,9 +82,15 @@ pub fn homes_in(state: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
-/// POSIX shared memory segments that a process maps.
-pub fn segments_of(pid: Pid) -> Vec<PathBuf> {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("we may look at the server's maps");
+/// The memory maps of the postmaster. The server reads them for us: root in a container may not.
+pub async fn maps_of(cluster: &Cluster) -> String {
+    let postmaster = cluster.postmaster().expect("it runs");
+    text(&cluster.endpoint(), &format!("select pg_read_file('/proc/{postmaster}/maps')")).await
+}
+
+/// POSIX shared memory segments that the postmaster maps.
+pub async fn segments_of(cluster: &Cluster) -> Vec<PathBuf> {
+    let maps = maps_of(cluster).await;
     let mut found: Vec<PathBuf> =
         maps.lines().filter_map(|line| line.find("/dev/shm/").map(|at| PathBuf::from(&line[at..]))).collect();
     found.dedup();

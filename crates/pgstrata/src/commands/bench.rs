@@ -15,7 +15,7 @@ use crate::terminal::Terminal;
 /// The load loop may cost this much of pgbench's client CPU per statement.
 const CLIENT_COST_TARGET: f64 = 1.1;
 
-pub async fn bench(command: &BenchCommand, terminal: &Terminal) -> anyhow::Result<Ended> {
+pub async fn bench(command: &BenchCommand, terminal: Terminal) -> anyhow::Result<Ended> {
     let BenchCommand::Client { rounds, connections, duration, json, server } = command;
     client(*rounds, connections, *duration, *json, server, terminal).await
 }
@@ -26,7 +26,7 @@ async fn client(
     duration: Duration,
     json: bool,
     server: &PgArgs,
-    terminal: &Terminal,
+    terminal: Terminal,
 ) -> anyhow::Result<Ended> {
     let interrupt = interrupt::token()?;
     let bar = Bar::new(terminal, json);

@@ -34,7 +34,7 @@ struct Finding {
     remedy: Option<String>,
 }
 
-pub async fn doctor(args: &DoctorArgs, terminal: &Terminal) -> anyhow::Result<Ended> {
+pub async fn doctor(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Ended> {
     let mut findings = servers(args.pg_bin.as_deref());
     findings.push(server_user());
     findings.push(directories());

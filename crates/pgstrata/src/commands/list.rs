@@ -26,7 +26,7 @@ pub fn find(name: &str) -> Result<Arc<dyn Study>, LabError> {
     Err(LabError::usage(format!("there is no study named `{name}`"), hint))
 }
 
-pub fn list(args: &ListArgs, terminal: &Terminal) -> anyhow::Result<Ended> {
+pub fn list(args: &ListArgs, terminal: Terminal) -> anyhow::Result<Ended> {
     if args.faults {
         list_faults(args.json, terminal)?;
     } else if let Some(name) = &args.study {
@@ -49,7 +49,7 @@ pub fn list(args: &ListArgs, terminal: &Terminal) -> anyhow::Result<Ended> {
     Ok(Ended::Held)
 }
 
-fn list_faults(json: bool, terminal: &Terminal) -> anyhow::Result<()> {
+fn list_faults(json: bool, terminal: Terminal) -> anyhow::Result<()> {
     if json {
         let faults: Vec<_> =
             CATALOGUE.iter().map(|fault| json!({ "name": fault.name, "summary": fault.summary.en })).collect();
@@ -62,7 +62,7 @@ fn list_faults(json: bool, terminal: &Terminal) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print_card(card: &Card, terminal: &Terminal) {
+fn print_card(card: &Card, terminal: Terminal) {
     let heading = |text: Text| println!("\n{}", terminal.say(text));
     println!("{}  {}: {}", card.id, card.name, terminal.say(card.title));
     println!("{}", terminal.say(card.summary));

@@ -25,7 +25,7 @@ use crate::servers;
 use crate::terminal::Terminal;
 
 /// How long a keeper may take to start or stop its server.
-const KEEPER_LIMIT: Duration = Duration::from_secs(60);
+const KEEPER_LIMIT: Duration = Duration::from_mins(1);
 
 /// How often a keeper is looked at while it starts or stops.
 const POLL: Duration = Duration::from_millis(50);
@@ -41,7 +41,7 @@ struct Kept {
     port: u16,
 }
 
-pub async fn pg(command: PgCommand, terminal: &Terminal) -> anyhow::Result<Ended> {
+pub async fn pg(command: PgCommand, terminal: Terminal) -> anyhow::Result<Ended> {
     match command {
         PgCommand::List { json } => list(json, terminal)?,
         PgCommand::Install { major } => install(major, terminal)?,
@@ -53,7 +53,7 @@ pub async fn pg(command: PgCommand, terminal: &Terminal) -> anyhow::Result<Ended
     Ok(Ended::Held)
 }
 
-fn list(json: bool, terminal: &Terminal) -> anyhow::Result<()> {
+fn list(json: bool, terminal: Terminal) -> anyhow::Result<()> {
     let installs = discover(None);
     if json {
         println!("{}", serde_json::to_string_pretty(&installs)?);
@@ -73,7 +73,7 @@ fn list(json: bool, terminal: &Terminal) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn install(major: u32, terminal: &Terminal) -> anyhow::Result<()> {
+fn install(major: u32, terminal: Terminal) -> anyhow::Result<()> {
     if !wheels::majors().contains(&major) {
         let majors: Vec<String> = wheels::majors().iter().map(u32::to_string).collect();
         return Err(LabError::usage(
@@ -145,7 +145,7 @@ fn running(name: &str) -> anyhow::Result<Kept> {
     })
 }
 
-fn start(name: &str, server: &PgArgs, terminal: &Terminal) -> anyhow::Result<()> {
+fn start(name: &str, server: &PgArgs, terminal: Terminal) -> anyhow::Result<()> {
     if let Some(kept) = kept(name)? {
         println!("{} {}", terminal.say(Text { en: "already running:", zh: "已在运行:" }), kept.url());
         return Ok(());
@@ -178,7 +178,7 @@ fn start(name: &str, server: &PgArgs, terminal: &Terminal) -> anyhow::Result<()>
     bail!("the server did not start within {} s; see {}", KEEPER_LIMIT.as_secs(), log.display())
 }
 
-fn stop(name: &str, terminal: &Terminal) -> anyhow::Result<()> {
+fn stop(name: &str, terminal: Terminal) -> anyhow::Result<()> {
     let kept = running(name)?;
     kill(Pid::from_raw(kept.keeper), Signal::SIGTERM).context("could not signal the server's keeper")?;
     let deadline = Instant::now() + KEEPER_LIMIT;

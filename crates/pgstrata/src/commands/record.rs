@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 
 use super::list::find;
 
-pub fn record(command: &RecordCommand, terminal: &Terminal) -> anyhow::Result<Ended> {
+pub fn record(command: &RecordCommand, terminal: Terminal) -> anyhow::Result<Ended> {
     match command {
         RecordCommand::List { dir, json } => {
             let entries = archive::list(dir)?;

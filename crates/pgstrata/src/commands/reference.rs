@@ -5,7 +5,9 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
+use pgstrata_lab::report::plot::{Chart, Frame};
 use pgstrata_lab::{archive, report};
+use pgstrata_units::Language;
 
 use crate::Ended;
 use crate::cli::{Cli, ReferenceArgs};
@@ -29,19 +31,43 @@ pub fn man(dir: Option<&Path>) -> anyhow::Result<Ended> {
     Ok(Ended::Held)
 }
 
-/// Prints a generated part of the documentation.
-pub fn reference(args: &ReferenceArgs) -> anyhow::Result<Ended> {
-    match (args.what.as_str(), &args.name) {
-        ("cli", None) => print!("{}", cli_reference()),
-        ("table", Some(name)) => {
-            let Some(record) = archive::latest(&args.dir, name, "full")? else {
-                bail!("there is no record of `{name}` with the preset full in {}", args.dir.display());
-            };
-            print!("{}", report::markdown(&record));
+/// Prints a generated part of the documentation. Tables and charts are of the latest record with the preset full; a
+/// study that has none yet gets a sentence, or a chart, that says how to make one.
+pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<Ended> {
+    let chart = Chart::ALL.into_iter().find(|chart| chart.name() == args.what);
+    match (args.what.as_str(), &args.name, chart) {
+        ("cli", None, _) => print!("{}", cli_reference()),
+        ("table", Some(study), _) => match archive::latest(&args.dir, study, "full")? {
+            Some(record) => print!("{}", report::markdown_in(&record, language)),
+            None => println!("{}", no_record(study, language, "`")),
+        },
+        (_, Some(study), Some(chart)) => {
+            let record = archive::latest(&args.dir, study, "full")?;
+            let drawn = record.and_then(|record| chart.draw(&record, language, Frame::Standalone));
+            print!("{}", drawn.unwrap_or_else(|| empty_chart(study, language)));
         }
-        _ => bail!("the parts are `cli` and `table STUDY`"),
+        _ => bail!("the parts are `cli`, `table STUDY`, and `throughput STUDY` like every chart's name"),
     }
     Ok(Ended::Held)
+}
+
+/// How to make the record that is missing; `quote` stands around the command.
+fn no_record(study: &str, language: Language, quote: &str) -> String {
+    let command = format!("{quote}pgstrata run {study} --preset full --record{quote}");
+    match language {
+        Language::English => format!("There is no record yet; {command} makes one."),
+        Language::Chinese => format!("还没有运行记录；{command} 会生成一份。"),
+    }
+}
+
+/// A picture for a chart that there is nothing to draw from: documents name its file, so it has to be there.
+fn empty_chart(study: &str, language: Language) -> String {
+    let text = no_record(study, language, "");
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 860 60\" width=\"860\" height=\"60\">\n<rect \
+         width=\"860\" height=\"60\" fill=\"#eef1f4\"/>\n<text x=\"430\" y=\"36\" text-anchor=\"middle\" \
+         font-family=\"sans-serif\" font-size=\"15\" fill=\"#3c4650\">{text}</text>\n</svg>\n"
+    )
 }
 
 /// Every command's own help, as one Markdown page.

@@ -25,7 +25,7 @@ use super::list::find;
 /// What is injected when nothing is said and the server is ours: one real crash for every arm.
 const DEFAULT_FAULTS: &str = "kill-postmaster:1";
 
-pub async fn run(args: &RunArgs, terminal: &Terminal) -> anyhow::Result<Ended> {
+pub async fn run(args: &RunArgs, terminal: Terminal) -> anyhow::Result<Ended> {
     let study = find(&args.study)?;
     let card = study.card();
     let arms = choose_arms(card, &args.arms)?;
@@ -131,7 +131,7 @@ fn writable(dir: &Path, option: &str) -> Result<(), LabError> {
     })
 }
 
-fn keep(args: &RunArgs, record: &Record, card: &Card, terminal: &Terminal) -> anyhow::Result<()> {
+fn keep(args: &RunArgs, record: &Record, card: &Card, terminal: Terminal) -> anyhow::Result<()> {
     let say = |what: Text, path: &Path| {
         if !args.json {
             println!("{} {}", terminal.say(what), path.display());

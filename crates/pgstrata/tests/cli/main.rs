@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A state directory of its own for one test, which server users can reach.
-pub struct Home {
+pub(crate) struct Home {
     directory: tempfile::TempDir,
 }
 
 impl Home {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("pgstrata-cli-").tempdir().expect("a directory");
         // The server may run as another user, who must be able to pass.
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -22,12 +22,12 @@ impl Home {
         Self { directory }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
     /// The program, with its state here and nothing of the caller's language or configuration.
-    pub fn pgstrata(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn pgstrata(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgstrata"));
         command
             .args(arguments)
@@ -40,12 +40,12 @@ impl Home {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.pgstrata(arguments).output().expect("the program runs")
     }
 
     /// Data directories of servers below the state directory.
-    pub fn data_directories(&self) -> Vec<PathBuf> {
+    pub(crate) fn data_directories(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut pending = vec![self.path().join("state")];
         while let Some(directory) = pending.pop() {
@@ -62,7 +62,7 @@ impl Home {
     }
 
     /// Processes whose command line names this state directory.
-    pub fn processes(&self) -> Vec<u32> {
+    pub(crate) fn processes(&self) -> Vec<u32> {
         let needle = self.path().to_string_lossy().into_owned();
         let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
         let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -74,11 +74,11 @@ impl Home {
     }
 }
 
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Exit code, standard output and standard error.
-pub fn parts(output: &Output) -> (Option<i32>, String, String) {
+pub(crate) fn parts(output: &Output) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }

@@ -111,3 +111,12 @@ fn shells_and_manuals_are_served() {
     assert!(text(&home.run(&["man"]).stdout).starts_with(".ie"));
     assert!(text(&home.run(&["__reference", "cli"]).stdout).contains("## `pgstrata run`"));
 }
+
+#[test]
+fn a_study_without_a_record_is_shown_with_how_to_make_one() {
+    let home = Home::new();
+    let shown = |part: &str, lang: &str| text(&home.run(&["__reference", part, "flash-sale", "--lang", lang]).stdout);
+    assert!(shown("table", "en").contains("`pgstrata run flash-sale --preset full --record` makes one"));
+    assert!(shown("table", "zh").contains("还没有运行记录"));
+    assert!(shown("throughput", "en").starts_with("<svg "));
+}

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Most bytes that wait in one direction; when they are so many, no more are read.
-pub(super) const LINE_LIMIT: usize = 256 << 10;
+pub const LINE_LIMIT: usize = 256 << 10;
 
 /// Bytes on their way, in order.
 #[derive(Debug, Default)]

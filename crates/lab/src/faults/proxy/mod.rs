@@ -4,8 +4,8 @@
 //! needs neither and can tell one connection from another. It works on the bytes of the stream, not on packets: a
 //! "dropped" byte is gone for good, as if its connection was about to die, since TCP would have sent it again.
 //!
-//! The proxy runs on a thread of its own, sleeps when nothing moves, holds at most [`line::LINE_LIMIT`] bytes each way
-//! of a connection (a full line makes the sender wait, as a full window does), and reports the delay that was achieved.
+//! The proxy runs on a thread of its own, sleeps when nothing moves, holds at most [`LINE_LIMIT`] bytes each way of
+//! a connection (a full line makes the sender wait, as a full window does), and reports the delay that was achieved.
 //! It does not speak TLS and looks into the protocol only to know where a request ends.
 
 mod line;
@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use line::DelayReading;
+pub use line::{DelayReading, LINE_LIMIT};
 
 /// More connections than this at a time are reset at once.
 pub const MAX_CONNECTIONS: usize = 512;

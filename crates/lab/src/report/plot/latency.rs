@@ -83,6 +83,9 @@ fn grid(svg: &mut Svg, x: &Axis, y: &Axis, reach: f64, right: f64) {
 
 /// A tick of 1, 2 or 5 times a power of ten, without needless decimals: `20 ms`.
 fn round_duration(us: f64) -> String {
+    if us == 0.0 {
+        return "0".to_owned();
+    }
     let (value, unit) = match us {
         us if us >= 999_999.0 => (us / 1e6, "s"),
         us if us >= 999.999 => (us / 1e3, "ms"),

@@ -43,6 +43,8 @@ pub(super) fn draw(summary: &Summary<'_>, language: Language, id: &str) -> Optio
 /// Where the parts of a row lie.
 struct Columns {
     plot: (f64, f64),
+    /// The left edge of the texts right of the plot.
+    text_start: f64,
     /// The right edge of the numbers.
     number_end: f64,
     /// The left edge of the ratios.
@@ -55,14 +57,26 @@ impl Columns {
         let names = widest(summary.arms.iter().map(marked_name).collect());
         let numbers = widest(summary.arms.iter().filter_map(number_text).collect());
         let ratios = widest(summary.arms.iter().map(|arm| ratio_text(arm, summary, language)).collect());
-        let ratio_start = WIDTH - ratios;
-        let number_end = ratio_start - GAP;
-        Self { plot: (names + GAP, number_end - numbers - 2.0 * GAP), number_end, ratio_start }
+        let reasons = widest(
+            summary.arms.iter().filter(|arm| arm.throughput.is_none()).map(|arm| reason(arm, language)).collect(),
+        );
+        let text_start = WIDTH - (numbers + GAP + ratios).max(reasons);
+        let number_end = text_start + numbers;
+        Self { plot: (names + GAP, text_start - 2.0 * GAP), text_start, number_end, ratio_start: number_end + GAP }
     }
 }
 
 fn number_text(arm: &ArmSummary<'_>) -> Option<String> {
     arm.throughput.as_ref().map(|throughput| format!("{}/s", number::significant(throughput.median)))
+}
+
+/// Why an arm has no figure.
+fn reason(arm: &ArmSummary<'_>, language: Language) -> String {
+    if arm.is_violated() {
+        fill(labels::NO_FIGURE, language, &[("ids", &arm.broken_ids())])
+    } else {
+        labels::NOT_MEASURED.get(language).to_owned()
+    }
 }
 
 fn ratio_text(arm: &ArmSummary<'_>, summary: &Summary<'_>, language: Language) -> String {
@@ -88,13 +102,9 @@ fn row(
     let (left, right) = columns.plot;
     let Some(throughput) = &arm.throughput else {
         svg.rect("ground", Some("hatch"), (left, middle - 11.0), (right - left, 22.0));
-        let why = if arm.is_violated() {
-            fill(labels::NO_FIGURE, language, &[("ids", &arm.broken_ids())])
-        } else {
-            labels::NOT_MEASURED.get(language).to_owned()
-        };
         // Beside the hatch, never on it: text must stay readable.
-        svg.text(if arm.is_violated() { "bad" } else { "muted" }, Anchor::Start, (right + GAP, baseline), &why);
+        let class = if arm.is_violated() { "bad" } else { "muted" };
+        svg.text(class, Anchor::Start, (columns.text_start, baseline), &reason(arm, language));
         return;
     };
     let colour = series % SERIES;
@@ -129,7 +139,7 @@ fn description(summary: &Summary<'_>, language: Language) -> String {
         .iter()
         .map(|arm| match number_text(arm) {
             Some(number) => format!("{} {number} {}", arm.name, ratio_text(arm, summary, language)),
-            None => format!("{} {}", arm.name, fill(labels::NO_FIGURE, language, &[("ids", &arm.broken_ids())])),
+            None => format!("{} {}", arm.name, reason(arm, language)),
         })
         .collect();
     arms.join("; ")

@@ -19,6 +19,8 @@ const NAME: f64 = 18.0;
 const MARKS: f64 = 12.0;
 const PLOT: f64 = 60.0;
 const BELOW: f64 = 16.0;
+/// Faults of a panel that get a line; more lines would hide what they mark, and the shades show the moments too.
+const LINES: usize = 30;
 /// A row of the legend, pixels.
 const LEGEND_ROW: f64 = 20.0;
 /// Where plots begin and end, pixels; the ticks lie left of it.
@@ -189,9 +191,11 @@ fn outline(
 fn draw_faults(svg: &mut Svg, faults: &[FaultRecord], kinds: &[&str], x: &Axis, plot: (f64, f64)) {
     for fault in faults {
         let at = x.at(fault.at_ms / 1e3);
-        svg.line("fault", (at, plot.0 - 4.0), (at, plot.1));
+        if faults.len() <= LINES {
+            svg.line("fault", (at, plot.0 - 4.0), (at, plot.1));
+        }
         let kind = kinds.iter().position(|kind| *kind == fault.fault).unwrap_or_default();
-        svg.shape(FIRST_SHAPE + kind, "fault-mark", (at, plot.0 - 6.0), 4.5);
+        svg.shape(FIRST_SHAPE + kind, "fault-mark", (at, plot.0 - 6.0), if faults.len() <= LINES { 4.5 } else { 2.5 });
     }
 }
 

@@ -1,0 +1,2 @@
+-- Removes what an earlier trial left.
+drop schema if exists flash_sale cascade;
