@@ -103,7 +103,8 @@ struct Shared {
 struct State {
     /// The session's number, grown with each loss and each new session, so that no number covers two server runs.
     run: u64,
-    connected: bool,
+    /// `None` while the server is away.
+    session: Option<Arc<pg::Session>>,
     waiting: Vec<oneshot::Sender<Result<(), Unknown>>>,
     sleeping: bool,
     figures: BarrierFigures,
@@ -137,8 +138,13 @@ impl DurabilityBarrier {
     }
 
     fn spawn(endpoint: pg::Endpoint, flusher: Flusher) -> Self {
-        let state =
-            State { run: 1, connected: true, waiting: Vec::new(), sleeping: false, figures: BarrierFigures::default() };
+        let state = State {
+            run: 1,
+            session: Some(Arc::clone(&flusher.session)),
+            waiting: Vec::new(),
+            sleeping: false,
+            figures: BarrierFigures::default(),
+        };
         let shared =
             Arc::new(Shared { state: Mutex::new(state), wake: Notify::new(), ready: watch::Sender::new(true) });
         let kind = flusher.kind;
@@ -161,7 +167,7 @@ impl DurabilityBarrier {
     /// Notes the barrier's session. Call it before the commit is sent, and give it to [`Self::wait`] afterwards.
     pub fn promise(&self) -> Promise {
         let state = self.owner.shared.lock();
-        Promise { run: state.connected.then_some(state.run) }
+        Promise { run: state.session.is_some().then_some(state.run) }
     }
 
     /// Waits until everything that this server has answered so far is durable.
@@ -170,7 +176,7 @@ impl DurabilityBarrier {
     pub async fn wait(&self, promise: Promise) -> Result<(), Unknown> {
         let waiter = {
             let mut state = self.owner.shared.lock();
-            if !state.connected || promise.run != Some(state.run) {
+            if state.session.is_none() || promise.run != Some(state.run) {
                 state.figures.unknowns += 1;
                 return Err(Unknown);
             }
@@ -192,6 +198,8 @@ impl DurabilityBarrier {
         &self,
         work: impl Future<Output = Result<T, pg::Error>>,
     ) -> Result<T, AcknowledgeError> {
+        // An idle barrier has not looked yet; a promise from a session that is gone would be worth nothing.
+        self.owner.shared.lose_if_closed();
         let mut ready = self.owner.shared.ready.subscribe();
         let is_ready = ready.wait_for(|connected| *connected);
         if !matches!(tokio::time::timeout(READY_LIMIT, is_ready).await, Ok(Ok(_))) {
@@ -233,23 +241,34 @@ impl Shared {
     }
 
     /// Makes every promise void. Those who wait cannot know any more, whether in the lost flush or queued behind it:
-    /// what they wait for was committed before the loss.
+    /// what they wait for was committed before the loss. Without effect when the loss is known.
     fn lose(&self) {
         let waiting = {
             let mut state = self.lock();
-            state.connected = false;
+            if state.session.take().is_none() {
+                return;
+            }
             state.run += 1;
             state.figures.unknowns += count_of(&state.waiting);
             std::mem::take(&mut state.waiting)
         };
         self.ready.send_replace(false);
+        // The task may sleep.
+        self.wake.notify_one();
         answer(waiting, Err(Unknown));
     }
 
-    fn regain(&self) {
+    fn lose_if_closed(&self) {
+        let closed = self.lock().session.as_ref().is_some_and(|session| session.is_closed());
+        if closed {
+            self.lose();
+        }
+    }
+
+    fn regain(&self, session: &Arc<pg::Session>) {
         {
             let mut state = self.lock();
-            state.connected = true;
+            state.session = Some(Arc::clone(session));
             state.run += 1;
             state.figures.reconnects += 1;
         }
@@ -259,7 +278,7 @@ impl Shared {
 
 /// The session that commits synchronously.
 struct Flusher {
-    session: pg::Session,
+    session: Arc<pg::Session>,
     statement: Statement,
     kind: BarrierKind,
 }
@@ -275,7 +294,7 @@ impl Flusher {
             }
         };
         let statement = bounded("prepare a barrier", FLUSH_LIMIT, session.prepare(sql)).await?;
-        let flusher = Self { session, statement, kind };
+        let flusher = Self { session: Arc::new(session), statement, kind };
         flusher.flush().await?;
         Ok(flusher)
     }
@@ -300,7 +319,7 @@ async fn run(endpoint: pg::Endpoint, shared: Arc<Shared>, mut flusher: Flusher) 
         tracing::warn!(error = %lost, class = ?lost.class(), "barrier session lost");
         shared.lose();
         flusher = reopen(&endpoint, flusher.kind).await;
-        shared.regain();
+        shared.regain(&flusher.session);
         tracing::info!("barrier session opened again");
     }
 }
