@@ -16,6 +16,9 @@ use crate::flash_sale::purchase::{Decision, Purchase, Reservation};
 
 pub(crate) const BUY: &str = include_str!("buy.sql");
 
+/// The most requests in a flush: an order's number has sixteen bits for its place in it.
+pub(crate) const BATCH_LIMIT: usize = 1 << 16;
+
 /// Decides purchases by the batch.
 #[derive(Debug)]
 pub struct BuyBatch {
@@ -43,10 +46,8 @@ impl BuyBatch {
         let keys: Vec<uuid::Uuid> = purchases().map(|purchase| purchase.key).collect();
         let users: Vec<i64> = purchases().map(|purchase| purchase.user_id).collect();
         let hashes: Vec<i64> = purchases().map(Purchase::request_hash).collect();
-        let may_be_known = self.recollection.may_be_known(purchases());
-        let row = session
-            .query_one(buy, &[&call.product_id, &keys, &users, &hashes, &may_be_known, &self.hold_seconds])
-            .await?;
+        let ask = self.recollection.may_be_known(purchases());
+        let row = session.query_one(buy, &[&call.product_id, &keys, &users, &hashes, &ask, &self.hold_seconds]).await?;
         Ok(row)
     }
 

@@ -218,7 +218,8 @@ impl Shard {
         let gate = Arc::new(Gate::new(settings.latch_window));
         let desk = Arc::new(Desk::new(endpoint));
         let flush = BuyBatch::new(settings.hold, Arc::clone(&gate));
-        let of_shard = Settings { shard, ..settings.sequencer.clone() };
+        let batch_limit = settings.sequencer.batch_limit.min(flush::BATCH_LIMIT);
+        let of_shard = Settings { shard, batch_limit, ..settings.sequencer.clone() };
         let sequencer = Sequencer::start(endpoint.clone(), flush, of_shard).await?;
         let handle = sequencer.handle();
         let sweeper = sweeper::run(Arc::clone(&desk), Arc::clone(&gate), settings.sweep_interval, stop);

@@ -187,5 +187,6 @@ async fn a_batch_of_everything_at_once_is_decided_as_if_one_by_one() {
         ["reserved", "reserved", "key", "limit", "no product", "reserved", "reserved", "sold out", "reserved"]
     );
     assert_eq!(service.figures()[0].batches, 2);
+    assert_eq!(ground.number("select count(*) from flash_sale.orders").await, 4, "and nothing of a product unknown");
     assert_eq!(ground.violations().await, []);
 }
