@@ -1,5 +1,5 @@
--- One product's part of a flush: see buy_batch.sql. $1 the product; $2 keys, $3 users, $4 hashes of the requests and
--- $5 whether each may be known already, all of one length; $6 seconds to pay.
+-- One product's part of a flush: see buy_batch.sql. $1 the product; $2 keys, $3 users and $4 hashes of the requests, all
+-- of one length; $5 the places, from 1, that may be known already; $6 seconds to pay.
 select
     product_exists,
     sold,

@@ -43,10 +43,8 @@ impl BuyBatch {
         let keys: Vec<uuid::Uuid> = purchases().map(|purchase| purchase.key).collect();
         let users: Vec<i64> = purchases().map(|purchase| purchase.user_id).collect();
         let hashes: Vec<i64> = purchases().map(Purchase::request_hash).collect();
-        let may_be_known = self.recollection.may_be_known(purchases());
-        let row = session
-            .query_one(buy, &[&call.product_id, &keys, &users, &hashes, &may_be_known, &self.hold_seconds])
-            .await?;
+        let ask = self.recollection.may_be_known(purchases());
+        let row = session.query_one(buy, &[&call.product_id, &keys, &users, &hashes, &ask, &self.hold_seconds]).await?;
         Ok(row)
     }
 

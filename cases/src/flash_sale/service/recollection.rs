@@ -20,10 +20,11 @@ pub(crate) struct Recollection {
 }
 
 impl Recollection {
-    /// Whether these requests, in order, may have an order already. A repeated key comes from the same buyer.
-    pub(crate) fn may_be_known<'a>(&self, purchases: impl Iterator<Item = &'a Purchase>) -> Vec<bool> {
+    /// The places, from 1, of those requests that may have an order already. A repeated key comes from the same buyer.
+    pub(crate) fn may_be_known<'a>(&self, purchases: impl Iterator<Item = &'a Purchase>) -> Vec<i32> {
         let buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        purchases.map(|purchase| buyers.contains(&(purchase.product_id, purchase.user_id))).collect()
+        let known = |purchase: &Purchase| buyers.contains(&(purchase.product_id, purchase.user_id));
+        (1..).zip(purchases).filter(|(_, purchase)| known(purchase)).map(|(place, _)| place).collect()
     }
 
     /// Remembers that these have an order now.
