@@ -118,7 +118,8 @@ static CLAIMS: [Claim; 6] = [
     Claim {
         name: "server-cpu-per-sale",
         statement: Text {
-            en: "A sale costs the server at most 5 µs of CPU.", zh: "每笔成交至多消耗服务器 5 µs CPU。"
+            en: "At saturation a sale costs the server at most 5 µs of CPU.",
+            zh: "饱和时每笔成交至多消耗服务器 5 µs CPU。",
         },
         measure: Measure::ServerCpuPerAccepted { arm: "coalesced" },
         target: 5.0,

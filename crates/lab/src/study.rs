@@ -233,7 +233,7 @@ pub enum Measure {
         /// What it is divided by.
         over: &'static str,
     },
-    /// Server CPU microseconds per accepted operation, in the trial of [`Measure::DecidedPerSecond`].
+    /// Server CPU microseconds per accepted operation at saturation: the median of the arm's comparison windows.
     ServerCpuPerAccepted {
         /// The arm.
         arm: &'static str,

@@ -163,7 +163,10 @@ pub(super) fn violations_of(record: &Record, arm: &str) -> f64 {
     record.arm(arm).map_or(0, |arm| arm.violations().count()) as f64
 }
 
-/// The server CPU per accepted operation of the last trial that an arm's claim was measured in.
-pub(super) fn claim_trial<'a>(record: &'a Record, arm: &str) -> Option<&'a TrialRecord> {
-    record.arm(arm)?.trials.iter().rev().find(|trial| trial.purpose == TrialPurpose::Claim)
+/// The median server CPU per accepted operation over an arm's comparison windows, µs.
+pub(super) fn server_cpu_at_saturation(record: &Record, arm: &str) -> Option<f64> {
+    let windows = record.arm(arm)?.trials.iter().filter(|trial| trial.purpose == TrialPurpose::Comparison);
+    let mut values: Vec<f64> = windows.filter_map(|trial| trial.server_cpu_us_per_accepted).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }

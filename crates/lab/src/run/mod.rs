@@ -284,8 +284,7 @@ impl<'a> Runner<'a> {
                 (trial.latency.quantile_ns(0.99).map_or(f64::NAN, |ns| ns as f64 / 1e6), Some(trial))
             }
             Measure::ServerCpuPerAccepted { .. } => {
-                let trial = judge::claim_trial(&self.record, arm.name).cloned();
-                (trial.as_ref().and_then(|trial| trial.server_cpu_us_per_accepted).unwrap_or(f64::NAN), trial)
+                (judge::server_cpu_at_saturation(&self.record, arm.name).unwrap_or(f64::NAN), None)
             }
             Measure::ViolationsUnderKills { kills, .. } => {
                 let faults = FaultPlan::kills_of_the_postmaster(kills);

@@ -65,7 +65,7 @@ impl Timing {
         let (warmup, proof, window, cap, claims) = match preset {
             Preset::Smoke => (milliseconds(200), milliseconds(1_000), milliseconds(500), 3, false),
             Preset::Ci => (milliseconds(100), milliseconds(500), milliseconds(250), 2, false),
-            Preset::Full => (milliseconds(500), milliseconds(5_000), milliseconds(1_500), 12, true),
+            Preset::Full => (milliseconds(500), milliseconds(5_000), milliseconds(1_000), 12, true),
         };
         let rule = StoppingRule { half_width: PRECISION, cap };
         Self { warmup, proof: duration.unwrap_or(proof), window: duration.unwrap_or(window), rule, claims }
