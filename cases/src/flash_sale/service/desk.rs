@@ -1,14 +1,16 @@
 //! Everything the service asks one server outside the sequencer: look-ups, payments, stock, and the sweep.
 //!
 //! One session, shared by all callers (their statements are pipelined), and opened again after it was lost. A caller
-//! whose statement was under way then gets an error that says whether something may have been written.
+//! whose statement was under way then gets an error that says whether something may have been written. Nobody waits for
+//! longer than [`LIMIT`], whatever has become of the server.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt;
-use pgstrata_pg::sql::Statement;
-use pgstrata_pg::{Endpoint, Error, Session};
+use pgstrata_pg::sql::{ClientError, Row, Statement, ToSql};
+use pgstrata_pg::{Endpoint, Error, Kind, Session};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -22,6 +24,12 @@ const KNOWN_KEYS: &str = include_str!("known_keys.sql");
 
 /// One attempt to connect.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long one question may take, connecting and the questions before it included.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// How long reading the keys of a product may take; nobody waits for it.
+const KEYS_LIMIT: Duration = Duration::from_mins(1);
 
 /// An order as a user sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,61 +122,87 @@ impl Desk {
         Ok(desk)
     }
 
+    /// Asks a question with the session, for at most `limit`. A session that does not answer is not used again.
+    async fn ask<T>(
+        &self,
+        limit: Duration,
+        question: impl AsyncFnOnce(Arc<OpenDesk>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let asking = async { question(self.session().await?).await };
+        if let Ok(answer) = tokio::time::timeout(limit, asking).await {
+            return answer;
+        }
+        // Unless somebody is just opening another one.
+        if let Ok(mut open) = self.open.try_lock() {
+            *open = None;
+        }
+        Err(Error::new("get an answer", Kind::Timeout { limit_ms: limit.as_millis() }))
+    }
+
     /// Whether the server answers.
     pub(crate) async fn ping(&self) -> Result<(), Error> {
-        let desk = self.session().await?;
-        desk.session.batch_execute("select").await?;
-        Ok(())
+        self.ask(LIMIT, async |desk| Ok(desk.session.batch_execute("select").await?)).await
     }
 
     pub(crate) async fn find(&self, key: Uuid) -> Result<Option<Order>, Error> {
-        let desk = self.session().await?;
-        let Some(row) = desk.session.query_opt(&desk.find, &[&key]).await? else { return Ok(None) };
-        let state = match row.try_get("state")? {
-            "reserved" => OrderState::Reserved,
-            "paid" => OrderState::Paid,
-            _ => OrderState::Expired,
-        };
-        Ok(Some(Order {
-            order_id: row.try_get("order_id")?,
-            product_id: row.try_get("product_id")?,
-            user_id: row.try_get("user_id")?,
-            expires_at: row.try_get("expires_at")?,
-            state,
-        }))
+        self.ask(LIMIT, async |desk| {
+            let row = desk.session.query_opt(&desk.find, &[&key]).await?;
+            Ok(row.as_ref().map(read_order).transpose()?)
+        })
+        .await
     }
 
     /// Pays a reservation; says whether there was one to pay.
     pub(crate) async fn pay(&self, key: Uuid) -> Result<bool, Error> {
-        let desk = self.session().await?;
-        Ok(desk.session.query_opt(&desk.pay, &[&key]).await?.is_some())
+        self.ask(LIMIT, async |desk| Ok(desk.session.query_opt(&desk.pay, &[&key]).await?.is_some())).await
     }
 
     pub(crate) async fn product(&self, product_id: i64) -> Result<Option<Stock>, Error> {
-        let desk = self.session().await?;
-        let Some(row) = desk.session.query_opt(&desk.product, &[&product_id]).await? else { return Ok(None) };
-        Ok(Some(Stock { initial: row.try_get("initial")?, available: row.try_get("quantity")? }))
+        self.ask(LIMIT, async |desk| {
+            let Some(row) = desk.session.query_opt(&desk.product, &[&product_id]).await? else { return Ok(None) };
+            Ok(Some(Stock { initial: row.try_get("initial")?, available: row.try_get("quantity")? }))
+        })
+        .await
     }
 
     /// Returns at most `limit` expired reservations of one product to stock; none when nothing is due.
     pub(crate) async fn expire(&self, limit: i32) -> Result<Option<Sweep>, Error> {
-        let desk = self.session().await?;
-        let row = desk.session.query_one(&desk.expire, &[&limit]).await?;
-        let product_id: Option<i64> = row.try_get("product_id")?;
-        let returned = row.try_get("returned")?;
-        Ok(product_id.map(|product_id| Sweep { product_id, returned }))
+        self.ask(LIMIT, async |desk| {
+            let row = desk.session.query_one(&desk.expire, &[&limit]).await?;
+            let product_id: Option<i64> = row.try_get("product_id")?;
+            let returned = row.try_get("returned")?;
+            Ok(product_id.map(|product_id| Sweep { product_id, returned }))
+        })
+        .await
     }
 
     /// Every key that has an order of a product, or one more than the gate keeps.
     pub(crate) async fn known_keys(&self, product_id: i64) -> Result<Vec<Uuid>, Error> {
-        let desk = self.session().await?;
-        let limit = i64::try_from(KEY_LIMIT).unwrap_or(i64::MAX).saturating_add(1);
-        let parameters: [&(dyn pgstrata_pg::sql::ToSql + Sync); 2] = [&product_id, &limit];
-        let mut rows = std::pin::pin!(desk.session.query_raw(&desk.known_keys, parameters).await?);
-        let mut keys = Vec::new();
-        while let Some(row) = rows.try_next().await? {
-            keys.push(row.try_get("key")?);
-        }
-        Ok(keys)
+        self.ask(KEYS_LIMIT, async |desk| {
+            let limit = i64::try_from(KEY_LIMIT).unwrap_or(i64::MAX).saturating_add(1);
+            let parameters: [&(dyn ToSql + Sync); 2] = [&product_id, &limit];
+            let mut rows = pin!(desk.session.query_raw(&desk.known_keys, parameters).await?);
+            let mut keys = Vec::new();
+            while let Some(row) = rows.try_next().await? {
+                keys.push(row.try_get("key")?);
+            }
+            Ok(keys)
+        })
+        .await
     }
+}
+
+fn read_order(row: &Row) -> Result<Order, ClientError> {
+    let state = match row.try_get("state")? {
+        "reserved" => OrderState::Reserved,
+        "paid" => OrderState::Paid,
+        _ => OrderState::Expired,
+    };
+    Ok(Order {
+        order_id: row.try_get("order_id")?,
+        product_id: row.try_get("product_id")?,
+        user_id: row.try_get("user_id")?,
+        expires_at: row.try_get("expires_at")?,
+        state,
+    })
 }

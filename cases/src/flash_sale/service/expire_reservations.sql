@@ -2,8 +2,8 @@
 -- whoever changes the state from reserved to expired adds the unit, in the same transaction, and only one can change it.
 -- Called by the sweeper, as often as it likes and from as many places as it likes.
 --
--- The stock row is locked before any order, as in buy_batch, so that the two never wait for each other crosswise; one
--- product at a time, for the same reason. A reservation that is just being paid is locked, and left alone.
+-- The stock row is locked before any order is changed, as in buy_batch, so that the two never wait for each other
+-- crosswise; one product at a time, for the same reason. A reservation that is just being paid is locked, and left alone.
 create function flash_sale.expire_reservations(
     p_limit int,
     out product_id bigint,
@@ -19,7 +19,8 @@ begin
     where o.state = 'reserved'
         and o.expires_at <= now()
     order by o.expires_at
-    limit 1;
+    limit 1
+    for update skip locked;
     returned := 0;
     if not found then
         return;

@@ -9,7 +9,7 @@
 //! | `GET /healthz` | 200, or 503 while a server does not answer |
 //!
 //! The same key with the same body gets the same answer, byte for byte; with another body it gets 422. Who a user is
-//! and whether he may buy is the business of whatever stands in front; there is no TLS here either.
+//! and whether he may buy is the business of whatever stands in front; so are TLS and clients that send slowly.
 
 use std::future::Future;
 use std::io;

@@ -5,7 +5,7 @@
 //! purchase ──▶ │
 //!              └ Sequencer ── BuyBatch ── one transaction a flush ──▶ orders, inventory
 //! find, pay ─────────────────── Desk ──▶ orders
-//! Sweeper ───────────────────── Desk ──▶ orders, inventory ; reopens the Gate
+//! Sweeper ───────────── another Desk ──▶ orders, inventory ; reopens the Gate
 //! ```
 //!
 //! Every server has one of each, and product `p` lives on server `p % servers`. The service holds no truth: whatever it
@@ -122,7 +122,10 @@ struct Shard {
     sequencer: Sequencer<BuyBatch>,
     handle: Handle<BuyBatch>,
     gate: Arc<Gate>,
-    desk: Arc<Desk>,
+    /// For users, who wait.
+    desk: Desk,
+    /// For the sweeper and the gate, whose statements may take long.
+    back_office: Arc<Desk>,
     sweeper: JoinHandle<()>,
 }
 
@@ -149,7 +152,7 @@ impl Service {
                 if decision == Decision::SoldOut
                     && let Next::LoadKeys(latch) = shard.gate.sold_out(purchase.product_id, pass, Instant::now())
                 {
-                    tokio::spawn(load_keys(Arc::clone(&shard.desk), latch, purchase.product_id));
+                    tokio::spawn(load_keys(Arc::clone(&shard.back_office), latch, purchase.product_id));
                 }
                 Ok(decision)
             }
@@ -216,14 +219,15 @@ impl Shard {
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
         let gate = Arc::new(Gate::new(settings.latch_window));
-        let desk = Arc::new(Desk::new(endpoint));
+        let back_office = Arc::new(Desk::new(endpoint));
         let flush = BuyBatch::new(settings.hold, Arc::clone(&gate));
         let batch_limit = settings.sequencer.batch_limit.min(flush::BATCH_LIMIT);
         let of_shard = Settings { shard, batch_limit, ..settings.sequencer.clone() };
         let sequencer = Sequencer::start(endpoint.clone(), flush, of_shard).await?;
         let handle = sequencer.handle();
-        let sweeper = sweeper::run(Arc::clone(&desk), Arc::clone(&gate), settings.sweep_interval, stop);
-        Ok(Self { sequencer, handle, gate, desk, sweeper: tokio::spawn(sweeper) })
+        let sweeper = sweeper::run(Arc::clone(&back_office), Arc::clone(&gate), settings.sweep_interval, stop);
+        let desk = Desk::new(endpoint);
+        Ok(Self { sequencer, handle, gate, desk, back_office, sweeper: tokio::spawn(sweeper) })
     }
 
     async fn stop(self) {

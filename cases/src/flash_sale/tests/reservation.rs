@@ -1,10 +1,12 @@
 //! Reserve, pay, expire: units come back once, and only those that nobody paid for.
 
+use std::time::Instant;
+
 use futures_util::future::join_all;
 use uuid::Uuid;
 
 use super::*;
-use crate::flash_sale::service::{OrderState, Payment};
+use crate::flash_sale::service::{OrderState, Payment, Refusal};
 use crate::flash_sale::{Decision, Purchase, Reservation};
 
 fn purchase(number: i64) -> Purchase {
@@ -89,6 +91,49 @@ async fn sweepers_and_payments_at_the_same_time_return_each_unit_once() {
     assert_eq!(stored, i64::try_from(paid).expect("a count"), "whoever was told \"paid\" has paid, and nobody else");
     assert_eq!(ground.number("select quantity from flash_sale.inventory").await, 200 - stored);
     assert_eq!(ground.violations().await, []);
+}
+
+#[tokio::test]
+async fn a_reservation_that_somebody_holds_does_not_keep_others_from_returning() {
+    let ground = Ground::new(1).await;
+    let service = ground.shop(2, &hold(Duration::from_millis(200))).await;
+    let (held, free) = (purchase(1), purchase(2));
+    reserve(&service, &held).await;
+    reserve(&service, &free).await;
+    let holder = ground.session().await;
+    holder.batch_execute("begin").await.expect("begun");
+    let lock = "select from flash_sale.orders where key = $1 for update";
+    holder.execute(lock, &[&held.key]).await.expect("locked");
+    let available = "select quantity from flash_sale.inventory";
+    until("the other one came back", async || ground.number(available).await == 1).await;
+    holder.batch_execute("rollback").await.expect("released");
+    until("and this one too", async || ground.number(available).await == 2).await;
+    assert_eq!(ground.violations().await, []);
+}
+
+#[tokio::test]
+async fn nothing_is_done_for_a_request_that_is_too_late_or_whose_client_is_gone() {
+    let ground = Ground::new(1).await;
+    let service = ground.shop(10, &patient()).await;
+    let holder = ground.hold_the_stock_row().await;
+    let (first, late, gone) = (purchase(1), purchase(2), purchase(3));
+    let soon = Instant::now() + Duration::from_millis(50);
+    let asking = async {
+        until_a_purchase_waits(&holder).await;
+        let (late, gone) = tokio::join!(
+            service.purchase(&late, Some(soon)),
+            // Dropping the future is what a closed connection does to its request.
+            tokio::time::timeout(Duration::from_millis(50), service.purchase(&gone, None)),
+        );
+        holder.batch_execute("commit").await.expect("released");
+        (late, gone)
+    };
+    let (served, (late, gone)) = tokio::join!(service.purchase(&first, None), asking);
+    assert!(matches!(served, Ok(Decision::Reserved(_))), "{served:?}");
+    assert!(matches!(late, Err(Refusal::TooLate)), "{late:?}");
+    assert!(gone.is_err(), "it had no answer yet");
+    service.stop().await;
+    assert_eq!(ground.number("select count(*) from flash_sale.orders").await, 1);
 }
 
 #[tokio::test]
