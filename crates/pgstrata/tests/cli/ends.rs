@@ -19,13 +19,19 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 fn started(home: &Home) -> std::process::Child {
-    let child = home
+    let errors = home.path().join("errors.txt");
+    let mut child = home
         .pgstrata(&["run", "flash-sale", "--arms", "conditional", "--duration", "10m", "--faults", "none", "--json"])
-        .stderr(std::process::Stdio::null())
+        .stderr(std::fs::File::create(&errors).expect("a file"))
         .stdout(std::process::Stdio::null())
         .spawn()
         .expect("the program runs");
-    wait_until("a server", || !home.data_directories().is_empty() && home.processes().len() > 1);
+    wait_until("a server", || {
+        let ended = child.try_wait().expect("asked");
+        let said = std::fs::read_to_string(&errors).unwrap_or_default();
+        assert!(ended.is_none(), "the run ended before it was ended ({ended:?}): {said}");
+        !home.data_directories().is_empty() && !home.processes().is_empty()
+    });
     child
 }
 
