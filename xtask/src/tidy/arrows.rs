@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["pgstrata-stats"],
     &["pgstrata-tuple", "pgstrata-wal", "pgstrata-history", "pgstrata-sqltext"],
     &["pgstrata-pg"],
-    &["pgstrata-lab", "pgstrata-sequencer"],
+    &["pgstrata-lab", "pgstrata-sequencer", "pgstrata-coordinator", "pgstrata-scenario"],
     &["pgstrata-cases", "pgstrata-research", "pgstrata-tools"],
     &["pgstrata-server"],
     &["pgstrata"],
