@@ -141,6 +141,9 @@ pub enum Kind {
     /// No session was opened: nobody there, log-in refused, or still starting.
     #[error("no session was opened")]
     Connect(#[source] tokio_postgres::Error),
+    /// No session was opened: the server's Unix socket did not let us in.
+    #[error("no session was opened")]
+    Socket(#[source] io::Error),
     /// No session was opened within the limit.
     #[error("no session was opened within {limit_ms} ms")]
     ConnectTimeout {
@@ -255,9 +258,11 @@ impl Error {
             Kind::Sql(error) => ErrorClass::of_statement(error),
             // A limit says nothing about what the server did with what it was sent.
             Kind::ServerExited { .. } | Kind::Timeout { .. } => ErrorClass::ServerLost,
-            Kind::Connect(_) | Kind::ConnectTimeout { .. } | Kind::SessionClosed | Kind::Unusable { .. } => {
-                ErrorClass::NotConnected
-            }
+            Kind::Connect(_)
+            | Kind::Socket(_)
+            | Kind::ConnectTimeout { .. }
+            | Kind::SessionClosed
+            | Kind::Unusable { .. } => ErrorClass::NotConnected,
             Kind::NoSpace { .. } => ErrorClass::Resources,
             _ => ErrorClass::Other,
         }
@@ -308,6 +313,7 @@ impl Error {
                  this machine (`ssh -L`, stunnel)"
             }
             Kind::Connect(error) => connect_hint(error),
+            Kind::Socket(error) => socket_hint(error),
             Kind::ConnectTimeout { .. } => "check host and port, and that no firewall drops the packets",
             Kind::SessionClosed => "open a new session",
             Kind::ServerReadOnly { is_standby: true } => "attach to the primary server instead",
@@ -333,13 +339,19 @@ fn connect_hint(error: &tokio_postgres::Error) -> &'static str {
             _ => "the server's own message above says why",
         };
     }
-    match crate::endpoint::io_cause(error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+    match crate::endpoint::io_cause(error) {
+        Some(cause) => socket_hint(cause),
+        None => "check user name, password and the server's log",
+    }
+}
+
+fn socket_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
             "nothing listens there: check that the server runs, and its host (or socket directory) and port"
         }
-        Some(io::ErrorKind::PermissionDenied) => "this user may not use that socket: check the directory's mode",
-        Some(_) => "check host and port, and that the server runs",
-        None => "check user name, password and the server's log",
+        io::ErrorKind::PermissionDenied => "this user may not use that socket: check the directory's mode",
+        _ => "check host and port, and that the server runs",
     }
 }
 

@@ -35,6 +35,7 @@ mod url;
 pub mod user;
 pub mod version;
 pub mod wheels;
+mod wire;
 
 pub use attach::AttachPolicy;
 pub use attach::Attached;

@@ -6,15 +6,18 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, NoTls, Socket, tls::NoTlsStream};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, NoTls, tls::NoTlsStream};
 
 use crate::error::{Error, Kind};
+use crate::wire::UnixWire;
 
 /// How long [`Session::close`] waits for the server to take the farewell before it hangs up.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -32,14 +35,19 @@ pub struct Session {
     closing: oneshot::Sender<()>,
     task: JoinHandle<()>,
     backend_pid: OnceCell<i32>,
+    /// The server's socket file, where there is one: cancelling opens a connection of its own.
+    socket_path: Option<PathBuf>,
 }
 
 impl Session {
     /// Takes over a fresh connection; its bytes move on a task of the current tokio runtime.
-    pub(crate) fn spawn(client: Client, connection: Connection<Socket, NoTlsStream>) -> Self {
+    pub(crate) fn spawn<S>(client: Client, connection: Connection<S, NoTlsStream>, socket_path: Option<PathBuf>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (closing, closed) = oneshot::channel();
         let task = tokio::spawn(drive(connection, closed));
-        Self { client, closing, task, backend_pid: OnceCell::new() }
+        Self { client, closing, task, backend_pid: OnceCell::new(), socket_path }
     }
 
     /// The process id of the server process behind this session; asked for once.
@@ -67,12 +75,12 @@ impl Session {
     /// A handle that can cancel this session's running statement from another task.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller(self.client.cancel_token())
+        Canceller { token: self.client.cancel_token(), socket_path: self.socket_path.clone() }
     }
 
     /// Says goodbye and waits until the connection has ended, at most two seconds.
     pub async fn close(self) {
-        let Self { client, closing, mut task, backend_pid: _ } = self;
+        let Self { client, closing, mut task, .. } = self;
         drop(client);
         if tokio::time::timeout(CLOSE_LIMIT, &mut task).await.is_err() {
             drop(closing);
@@ -107,7 +115,10 @@ impl fmt::Debug for Session {
 
 /// Cancels the statement that a session is running. Cheap to clone; may outlive the session.
 #[derive(Clone)]
-pub struct Canceller(CancelToken);
+pub struct Canceller {
+    token: CancelToken,
+    socket_path: Option<PathBuf>,
+}
 
 impl Canceller {
     /// Asks the server to cancel whatever the session runs now; bounded to five seconds.
@@ -115,14 +126,23 @@ impl Canceller {
     /// `Ok` means that the server took the request, not that a statement was running or has ended: a statement that
     /// is cancelled fails with [`crate::ErrorClass::Cancelled`] on its own session.
     pub async fn cancel(&self) -> Result<(), Error> {
-        match tokio::time::timeout(CANCEL_LIMIT, self.0.cancel_query(NoTls)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(source)) => Err(Error::new("cancel a statement", Kind::Connect(source))),
-            Err(_) => {
-                let kind = Kind::ConnectTimeout { limit_ms: CANCEL_LIMIT.as_millis() };
-                Err(Error::new("cancel a statement", kind))
+        let kind = match tokio::time::timeout(CANCEL_LIMIT, self.ask()).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(kind)) => kind,
+            Err(_) => Kind::ConnectTimeout { limit_ms: CANCEL_LIMIT.as_millis() },
+        };
+        Err(Error::new("cancel a statement", kind))
+    }
+
+    async fn ask(&self) -> Result<(), Kind> {
+        let asked = match &self.socket_path {
+            Some(path) => {
+                let wire = UnixWire::connect(path).await.map_err(Kind::Socket)?;
+                self.token.cancel_query_raw(wire, NoTls).await
             }
-        }
+            None => self.token.cancel_query(NoTls).await,
+        };
+        asked.map_err(Kind::Connect)
     }
 }
 
@@ -137,7 +157,10 @@ impl fmt::Debug for Canceller {
 ///
 /// Each wake-up looks at the connection first: on an idle connection a dropped client makes it say goodbye
 /// (`Terminate`) and end. Only when that does not end it at once does the dropped session hang up.
-async fn drive(mut connection: Connection<Socket, NoTlsStream>, mut closed: oneshot::Receiver<()>) {
+async fn drive<S>(mut connection: Connection<S, NoTlsStream>, mut closed: oneshot::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let outcome = poll_fn(|context| {
         loop {
             match connection.poll_message(context) {
