@@ -4,15 +4,17 @@
 //! together with the task that moves its bytes; dropping it ends both. It does not reconnect, pool or retry.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
-use std::pin::Pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OnceCell, oneshot};
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, NoTls, tls::NoTlsStream};
 
@@ -32,7 +34,7 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 pub struct Session {
     // The order matters: the client goes first, so that the task sees "no more requests" before it is told to end.
     client: Client,
-    closing: oneshot::Sender<()>,
+    end: EndOfSession,
     task: JoinHandle<()>,
     backend_pid: OnceCell<i32>,
     /// The server's socket file, where there is one: cancelling opens a connection of its own.
@@ -45,9 +47,9 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (closing, closed) = oneshot::channel();
-        let task = tokio::spawn(drive(connection, closed));
-        Self { client, closing, task, backend_pid: OnceCell::new(), socket_path }
+        let end = EndOfSession::default();
+        let task = tokio::spawn(drive(connection, Arc::clone(&end.0)));
+        Self { client, end, task, backend_pid: OnceCell::new(), socket_path }
     }
 
     /// The process id of the server process behind this session; asked for once.
@@ -80,13 +82,40 @@ impl Session {
 
     /// Says goodbye and waits until the connection has ended, at most two seconds.
     pub async fn close(self) {
-        let Self { client, closing, mut task, .. } = self;
+        let Self { client, end, mut task, .. } = self;
         drop(client);
         if tokio::time::timeout(CLOSE_LIMIT, &mut task).await.is_err() {
-            drop(closing);
-            // The task ends at its next poll, which the dropped sender has just caused.
+            drop(end);
+            // The task ends at its next poll, which that has just caused.
             let _ = task.await;
         }
+    }
+}
+
+/// Tells the session's task to end when it is dropped.
+///
+/// Made of the cheapest parts there are, because the task looks here at each wake-up of each statement.
+#[derive(Default)]
+struct EndOfSession(Arc<Signal>);
+
+#[derive(Default)]
+struct Signal {
+    is_given: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Signal {
+    /// Whether it was given; if not, the task is woken when it is.
+    fn poll(&self, context: &Context<'_>) -> bool {
+        self.waker.register(context.waker());
+        self.is_given.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for EndOfSession {
+    fn drop(&mut self) {
+        self.0.is_given.store(true, Ordering::Release);
+        self.0.waker.wake();
     }
 }
 
@@ -157,7 +186,7 @@ impl fmt::Debug for Canceller {
 ///
 /// Each wake-up looks at the connection first: on an idle connection a dropped client makes it say goodbye
 /// (`Terminate`) and end. Only when that does not end it at once does the dropped session hang up.
-async fn drive<S>(mut connection: Connection<S, NoTlsStream>, mut closed: oneshot::Receiver<()>)
+async fn drive<S>(mut connection: Connection<S, NoTlsStream>, end: Arc<Signal>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -167,11 +196,10 @@ where
                 Poll::Ready(Some(Ok(message))) => trace_message(&message),
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
-                Poll::Pending => break,
+                Poll::Pending if end.poll(context) => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
             }
         }
-        // The sender never sends: it is only ever dropped.
-        Pin::new(&mut closed).poll(context).map(|_| Ok(()))
     })
     .await;
     if let Err(error) = outcome {
