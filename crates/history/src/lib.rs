@@ -6,12 +6,17 @@ pub mod anomaly;
 pub mod consistency;
 pub mod cycles;
 pub mod graph;
+pub mod list_append;
 pub mod model;
 pub mod verdict;
+
+#[cfg(test)]
+mod sample;
 
 pub use anomaly::{Anomaly, Scope};
 pub use consistency::Model;
 pub use cycles::{Cycles, Limits, check_cycles};
 pub use graph::{Dependency, Edge, Evidence, Graph, GraphBuilder};
+pub use list_append::{Options, check_list_append};
 pub use model::{History, HistoryBuilder, Key, Operation, Read, Status, Transaction, TransactionId, Value};
 pub use verdict::{Bound, Finding, Findings, Observation, Verdict};
