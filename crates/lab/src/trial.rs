@@ -140,6 +140,7 @@ async fn measure(
     let history = History {
         seed: spec.scale.seed,
         events: std::mem::take(&mut output.events),
+        observations: std::mem::take(&mut output.observations),
         measured_from_ns: window.from_ns,
         measured_until_ns: window.until_ns,
     };
@@ -263,6 +264,12 @@ impl TrialRecord {
     #[must_use]
     pub fn decided_per_second(&self) -> f64 {
         if self.seconds > 0.0 { self.counts.decided() as f64 / self.seconds } else { 0.0 }
+    }
+
+    /// Accepted operations per second of the measured window.
+    #[must_use]
+    pub fn accepted_per_second(&self) -> f64 {
+        if self.seconds > 0.0 { self.counts.ok as f64 / self.seconds } else { 0.0 }
     }
 
     /// Whether an operation is left whose outcome nobody knows.

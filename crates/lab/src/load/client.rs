@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::LoadSpec;
 use super::arrivals::{Arrival, Arrivals, Clock};
 use super::journal::{Began, Frame, Journal};
-use crate::history::{Event, Outcome, operation, uniform};
+use crate::history::{Event, Observation, Outcome, operation, uniform};
 use crate::retry::{Reaction, RetryClass};
 use crate::study::{Client, Operation, Reply, Rig, Setback};
 
@@ -29,6 +29,7 @@ pub(super) struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct ClientReport {
     pub(super) events: Vec<Event>,
+    pub(super) observations: Vec<Observation>,
     pub(super) retries: BTreeMap<RetryClass, u64>,
     pub(super) failures: Vec<String>,
 }
@@ -146,6 +147,14 @@ impl ClientTask {
             step_since_ns.store(0, Ordering::Relaxed);
             match self.judge(current, answer, report) {
                 Next::Done(event) => {
+                    if matches!(event.outcome, Outcome::Ok | Outcome::Rejected)
+                        && let Some(numbers) = client.seen()
+                    {
+                        self.note_seen(
+                            Observation { operation: event.operation, client: self.number, numbers },
+                            report,
+                        );
+                    }
                     self.end(event, report);
                     *in_hand = None;
                 }
@@ -174,6 +183,14 @@ impl ClientTask {
             sent_ns: arrival.sent_ns,
             attempts: 0,
             may_be_done: arrival.resumed,
+        }
+    }
+
+    /// Before the event that it belongs to, so that a killed worker leaves no event without it.
+    fn note_seen(&self, observation: Observation, report: &mut ClientReport) {
+        match &self.journal {
+            Some(journal) => journal.write(&Frame::Saw(observation)),
+            None => report.observations.push(observation),
         }
     }
 
