@@ -5,6 +5,7 @@
 pub mod anomaly;
 pub mod consistency;
 pub mod cycles;
+pub mod exact;
 pub mod graph;
 pub mod model;
 pub mod verdict;

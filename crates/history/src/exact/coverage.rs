@@ -71,18 +71,23 @@ impl GapKind {
     #[must_use]
     pub const fn meaning(self) -> Text {
         match self {
-            Self::TableWithoutKey => Text { en: "reads of tables without a primary key", zh: "对无主键表的读取" },
+            Self::TableWithoutKey => {
+                Text { en: "reads of tables without a primary key", zh: "对无主键表的读取" }
+            }
             Self::TableNotLogged => {
                 Text { en: "reads of tables that are not in the log", zh: "对不在日志中的表的读取" }
             }
-            Self::Truncated => Text { en: "reads of tables that were truncated", zh: "对被 truncate 的表的读取" },
+            Self::Truncated => {
+                Text { en: "reads of tables that were truncated", zh: "对被 truncate 的表的读取" }
+            }
             Self::WriterNotWatched => Text {
                 en: "writers whose client was not watched; their reads are unknown",
                 zh: "客户端未被观察的写入者；其读取未知",
             },
-            Self::WriterUnknown => {
-                Text { en: "reads of versions whose writer is in no record", zh: "读到的版本在记录中没有写入者" }
-            }
+            Self::WriterUnknown => Text {
+                en: "reads of versions whose writer is in no record",
+                zh: "读到的版本在记录中没有写入者",
+            },
             Self::AbsenceAmbiguous => Text {
                 en: "reads that found no row, which was absent more than once",
                 zh: "未找到行的读取，而该行曾多次不存在",
@@ -98,9 +103,10 @@ impl GapKind {
                 en: "changes that do not hold enough to decide a condition (replica identity full helps)",
                 zh: "日志内容不足以判定条件的变更（replica identity full 可解决）",
             },
-            Self::PredicateNotEvaluated => {
-                Text { en: "reads by a condition beyond the bound of evaluations", zh: "超出求值上限的条件读取" }
-            }
+            Self::PredicateNotEvaluated => Text {
+                en: "reads by a condition beyond the bound of evaluations",
+                zh: "超出求值上限的条件读取",
+            },
         }
     }
 }

@@ -13,7 +13,7 @@ use super::versions::{Index, Version, Versions};
 use crate::anomaly::Anomaly;
 use crate::graph::{Dependency, Evidence, GraphBuilder};
 use crate::model::{Key, Status, TransactionId, Value};
-use crate::verdict::{Finding, Findings, Observation};
+use crate::verdict::{Finding, Observation};
 
 /// How many times conditions are evaluated on rows at most; about a second.
 const EVALUATIONS_MOST: u64 = 20_000_000;
@@ -23,15 +23,15 @@ pub(super) struct Derivation<'i, 'a> {
     index: &'i mut Index<'a>,
     graph: GraphBuilder,
     seen: HashSet<(TransactionId, TransactionId, Dependency, Key)>,
-    pub findings: Findings,
-    pub coverage: Coverage,
+    findings: Vec<Finding>,
+    coverage: Coverage,
     gaps: Gaps,
     /// What was read of which version, for lost updates.
     read_versions: HashMap<(Key, Option<u32>), Vec<TransactionId>>,
     rows_of: HashMap<TableId, Vec<Key>>,
     evaluations: u64,
     /// What each transaction read, for the history: the version's number, 0 for the initial state.
-    pub reads: Vec<Vec<(Key, Value)>>,
+    reads: Vec<Vec<(Key, Value)>>,
 }
 
 /// One read of one row.
@@ -44,13 +44,13 @@ struct RowRead<'a> {
 }
 
 impl<'i, 'a> Derivation<'i, 'a> {
-    pub fn new(index: &'i mut Index<'a>, graph: GraphBuilder, witnesses: usize) -> Self {
+    pub fn new(index: &'i mut Index<'a>, graph: GraphBuilder) -> Self {
         let reads = index.order.iter().map(|_| Vec::new()).collect();
         Self {
             index,
             graph,
             seen: HashSet::new(),
-            findings: Findings::keeping(witnesses),
+            findings: Vec::new(),
             coverage: Coverage::default(),
             gaps: Gaps::default(),
             read_versions: HashMap::new(),
@@ -198,7 +198,12 @@ impl<'i, 'a> Derivation<'i, 'a> {
                 Some(false) => {}
                 Some(true) => {
                     let dependency = Dependency::WriteRead;
-                    edges.push((row.list[place].0, reader, dependency, evidence(key, Some(of(place)), Some(of(place)))));
+                    edges.push((
+                        row.list[place].0,
+                        reader,
+                        dependency,
+                        evidence(key, Some(of(place)), Some(of(place))),
+                    ));
                     break;
                 }
                 None => {
@@ -244,7 +249,7 @@ impl<'i, 'a> Derivation<'i, 'a> {
             let mut writers = row.list[from..].iter().map(|(writer, _)| *writer).filter(|id| readers.contains(id));
             let Some(first) = writers.next() else { continue };
             for second in writers {
-                self.findings.add(Finding {
+                self.findings.push(Finding {
                     anomaly: Anomaly::LostUpdate,
                     transactions: vec![first, second],
                     cycle: Vec::new(),
@@ -274,7 +279,7 @@ impl<'i, 'a> Derivation<'i, 'a> {
     /// A read that no cycle is needed to see through.
     fn observed(&mut self, anomaly: Anomaly, reader: TransactionId, writer: TransactionId, key: Key) {
         let observation = Some(observation(key, None));
-        self.findings.add(Finding { anomaly, transactions: vec![reader, writer], cycle: Vec::new(), observation });
+        self.findings.push(Finding { anomaly, transactions: vec![reader, writer], cycle: Vec::new(), observation });
     }
 
     fn edge(&mut self, from: TransactionId, to: TransactionId, dependency: Dependency, evidence: Evidence) {
@@ -288,7 +293,7 @@ impl<'i, 'a> Derivation<'i, 'a> {
 /// What a derivation found.
 pub(super) struct Derived {
     pub graph: GraphBuilder,
-    pub findings: Findings,
+    pub findings: Vec<Finding>,
     pub coverage: Coverage,
     pub reads: Vec<Vec<(Key, Value)>>,
 }

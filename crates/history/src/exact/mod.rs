@@ -5,8 +5,8 @@
 //! commit records. From both, and from what the clients read, each dependency between transactions follows without
 //! search and without a condition on the workload; so the tables of an application can be judged as they are.
 //!
-//! Recovering versions from the database is the idea of Emme (Clark et al., EuroSys 2024), that of columns added for it
-//! IsoRel's (ISSTA 2025); the phenomena are those of Adya (MIT 1999). What it does not cover, it says: [`Coverage`].
+//! Recovering versions from the database is the idea of Emme (Clark et al., `EuroSys` 2024), that of columns added for it
+//! `IsoRel`'s (ISSTA 2025); the phenomena are those of Adya (MIT 1999). What it does not cover, it says: [`Coverage`].
 //! This module reads no server: whoever watched the run fills in a [`Record`].
 
 mod coverage;
@@ -67,20 +67,21 @@ impl Judgement {
 pub fn check(record: &Record, model: Model, limits: &Limits) -> Judgement {
     let mut index = Index::new(record);
     let count = u32::try_from(index.order.len() + index.unobserved.len()).unwrap_or(u32::MAX);
-    let derivation = Derivation::new(&mut index, GraphBuilder::new(count), limits.witnesses);
-    let dependencies::Derived { mut graph, mut findings, mut coverage, reads } = derivation.derive();
+    let derivation = Derivation::new(&mut index, GraphBuilder::new(count));
+    let dependencies::Derived { mut graph, findings, coverage, reads } = derivation.derive();
     let history = history_of(&index, &reads);
     graph.add_orders(&history, model.scope(), |id| history.transaction(id).status == Status::Committed);
     let graph = graph.finish();
-    let cycles = check_cycles(&graph, limits);
-    findings.append(cycles.findings);
-    let mut verdict = findings.judge(model);
+    let mut cycles = check_cycles(&graph, limits);
+    for finding in findings {
+        cycles.findings.add(finding);
+    }
+    let mut verdict = cycles.findings.judge(model);
     verdict.transactions = history.len() as u64;
     verdict.took_effect = coverage.committed + index.unobserved.len() as u64;
     verdict.arcs = graph.arc_count() as u64;
     verdict.components = cycles.components;
     verdict.largest_component = cycles.largest_component;
-    coverage.gaps.sort_by_key(|gap| gap.kind);
     Judgement { verdict, coverage, contradicted: index.contradicted, history }
 }
 

@@ -51,12 +51,10 @@ impl Predicate {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let (left, right) = (self.matches, other.matches);
-        Self::of(format!("{} and {}", self.description, other.description), move |row| {
-            match (left(row), right(row)) {
-                (Some(false), _) | (_, Some(false)) => Some(false),
-                (Some(true), Some(true)) => Some(true),
-                _ => None,
-            }
+        Self::of(format!("{} and {}", self.description, other.description), move |row| match (left(row), right(row)) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
         })
     }
 

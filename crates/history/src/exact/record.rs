@@ -56,8 +56,29 @@ pub enum Follow {
 pub struct RowId {
     /// The table.
     pub table: TableId,
-    /// The key's columns in their order, parted by commas.
+    /// The key's columns in their order, see [`RowId::new`].
     pub key: String,
+}
+
+impl RowId {
+    /// The row of these key values in their order: parted by commas, with a backslash before commas and backslashes of
+    /// their own, so that different keys stay different.
+    #[must_use]
+    pub fn new<'a>(table: TableId, values: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut key = String::new();
+        for (place, value) in values.into_iter().enumerate() {
+            if place > 0 {
+                key.push(',');
+            }
+            for character in value.chars() {
+                if matches!(character, ',' | '\\') {
+                    key.push('\\');
+                }
+                key.push(character);
+            }
+        }
+        Self { table, key }
+    }
 }
 
 /// A transaction of the log.
@@ -266,6 +287,15 @@ mod tests {
         for text in ["", "1:2", "1:2:3:4", "a:2:", "1:2:x", "-1:2:"] {
             assert_eq!(Snapshot::parse(text), Err(InvalidSnapshot(text.to_owned())));
         }
+    }
+
+    #[test]
+    fn different_keys_stay_different() {
+        let key = |values: &[&str]| RowId::new(TableId(0), values.iter().copied()).key;
+        assert_eq!(key(&["7"]), "7");
+        assert_eq!(key(&["a", "b"]), "a,b");
+        assert_eq!(key(&["a,b"]), "a\\,b");
+        assert_ne!(key(&["a\\", "b"]), key(&["a\\,b"]));
     }
 
     #[test]

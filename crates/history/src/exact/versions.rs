@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::record::{Commit, Follow, Record, RowId, Seen, Snapshot, State, Step, TableId, Xid};
+use super::record::{Commit, Follow, Observed, Record, RowId, Seen, Snapshot, State, Step, TableId, Xid};
 use crate::model::{Key, Status, TransactionId};
 
 /// A record with all that is looked up in it.
@@ -104,9 +104,9 @@ impl<'a> Index<'a> {
     }
 
     /// The transaction that this observed one is in the history, and what is known of it.
-    pub fn observed(&self) -> impl Iterator<Item = (TransactionId, &'a super::record::Observed)> {
+    pub fn observed(&self) -> Vec<(TransactionId, &'a Observed)> {
         let record = self.record;
-        self.order.iter().enumerate().map(|(id, place)| (transaction(id), &record.observed[*place]))
+        self.order.iter().enumerate().map(|(id, place)| (transaction(id), &record.observed[*place])).collect()
     }
 
     /// Whether the changes of a table can be followed to the end.
@@ -121,9 +121,10 @@ impl<'a> Index<'a> {
         for (id, place) in self.order.clone().into_iter().enumerate() {
             let (id, observed) = (transaction(id), &record.observed[place]);
             let logged = observed.xid.is_some_and(|xid| committed.contains(&xid));
-            let wrote = observed.steps.iter().any(|step| {
-                matches!(step, Step::Wrote { row, undone: false, .. } if self.follows(row.table))
-            });
+            let wrote = observed
+                .steps
+                .iter()
+                .any(|step| matches!(step, Step::Wrote { row, undone: false, .. } if self.follows(row.table)));
             let status = match observed.status {
                 Status::Committed if wrote && !logged => {
                     self.contradicted.push((id, Contradiction::CommitNotInLog));
@@ -158,15 +159,14 @@ impl<'a> Index<'a> {
 
     fn know_commits(&mut self) {
         for commit in &self.record.commits {
-            let id = match self.numbers.get(&commit.xid) {
-                Some(number) => number.owner,
-                None => {
-                    let id = transaction(self.order.len() + self.unobserved.len());
-                    self.unobserved.push(commit);
-                    self.numbers.insert(commit.xid, Number { owner: id, undone: false });
-                    id
-                }
-            };
+            let id = self
+                .numbers
+                .get(&commit.xid)
+                .map_or_else(|| transaction(self.order.len() + self.unobserved.len()), |number| number.owner);
+            if id.0 as usize == self.order.len() + self.unobserved.len() {
+                self.unobserved.push(commit);
+                self.numbers.insert(commit.xid, Number { owner: id, undone: false });
+            }
             for change in &commit.changes {
                 let key = self.key(&change.row);
                 let row = &mut self.rows[key.0 as usize];
