@@ -141,6 +141,22 @@ impl SimpleSession {
         timeout(limit, self.next_reply()).await.map_or(Ok(None), |reply| reply.map(Some))
     }
 
+    /// What the server has already said and nobody has looked at; `None` when that is nothing. Does not wait.
+    pub fn next_reply_at_once(&mut self) -> Result<Option<Reply>, Error> {
+        loop {
+            if let Some(reply) = self.take()? {
+                return Ok(Some(reply));
+            }
+            if self.refusal_due {
+                return Ok(None);
+            }
+            match self.stream.receive_at_once(&mut self.inbox) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                received => self.received(received)?,
+            }
+        }
+    }
+
     /// Sends statements and collects everything until the server is ready for more, or has hung up.
     pub async fn run(&mut self, sql: &str) -> Result<Vec<Reply>, Error> {
         self.start(sql).await?;
@@ -214,7 +230,12 @@ impl SimpleSession {
     }
 
     async fn fill(&mut self) -> Result<(), Error> {
-        match self.stream.receive(&mut self.inbox).await {
+        let received = self.stream.receive(&mut self.inbox).await;
+        self.received(received)
+    }
+
+    fn received(&mut self, received: io::Result<usize>) -> Result<(), Error> {
+        match received {
             Ok(0) => self.state = State::Closed,
             Ok(_) => {}
             Err(error) if is_hang_up(&error) => self.state = State::Closed,

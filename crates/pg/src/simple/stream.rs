@@ -1,7 +1,8 @@
 //! The bytes of one connection, over a Unix socket or TCP.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::net::IpAddr;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
 use bytes::BytesMut;
@@ -38,35 +39,63 @@ impl Address {
     }
 }
 
-pub(super) enum Stream {
+pub(super) struct Stream {
+    moving: Moving,
+    /// The same socket for looking without waiting: the runtime's own view of it is as old as its last turn.
+    glimpse: Glimpse,
+}
+
+enum Moving {
     Unix(UnixStream),
     Tcp(TcpStream),
+}
+
+enum Glimpse {
+    Unix(std::os::unix::net::UnixStream),
+    Tcp(std::net::TcpStream),
 }
 
 impl Stream {
     pub(super) async fn open(address: &Address) -> io::Result<Self> {
         let tcp = match address {
-            Address::Socket(path) => return Ok(Self::Unix(UnixStream::connect(path).await?)),
+            Address::Socket(path) => {
+                let stream = UnixStream::connect(path).await?;
+                let glimpse = Glimpse::Unix(stream.as_fd().try_clone_to_owned()?.into());
+                return Ok(Self { moving: Moving::Unix(stream), glimpse });
+            }
             Address::Name(name, port) => TcpStream::connect((name.as_str(), *port)).await?,
             Address::Ip(address, port) => TcpStream::connect((*address, *port)).await?,
         };
         tcp.set_nodelay(true)?;
-        Ok(Self::Tcp(tcp))
+        let glimpse = Glimpse::Tcp(tcp.as_fd().try_clone_to_owned()?.into());
+        Ok(Self { moving: Moving::Tcp(tcp), glimpse })
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Unix(stream) => stream.write_all(bytes).await,
-            Self::Tcp(stream) => stream.write_all(bytes).await,
+        match &mut self.moving {
+            Moving::Unix(stream) => stream.write_all(bytes).await,
+            Moving::Tcp(stream) => stream.write_all(bytes).await,
         }
     }
 
     /// Adds what has come to the inbox, waiting for at least a byte; 0 is the end. Giving up the wait loses nothing.
     pub(super) async fn receive(&mut self, inbox: &mut BytesMut) -> io::Result<usize> {
         inbox.reserve(READ_ROOM);
-        match self {
-            Self::Unix(stream) => stream.read_buf(inbox).await,
-            Self::Tcp(stream) => stream.read_buf(inbox).await,
+        match &mut self.moving {
+            Moving::Unix(stream) => stream.read_buf(inbox).await,
+            Moving::Tcp(stream) => stream.read_buf(inbox).await,
         }
+    }
+
+    /// The same without waiting: [`io::ErrorKind::WouldBlock`] when nothing has come. Both handles share one socket,
+    /// which the runtime has made non-blocking, and a reader that finds it emptied by the other waits again.
+    pub(super) fn receive_at_once(&mut self, inbox: &mut BytesMut) -> io::Result<usize> {
+        let mut room = [0; READ_ROOM];
+        let count = match &mut self.glimpse {
+            Glimpse::Unix(stream) => stream.read(&mut room)?,
+            Glimpse::Tcp(stream) => stream.read(&mut room)?,
+        };
+        inbox.extend_from_slice(&room[..count]);
+        Ok(count)
     }
 }
