@@ -1,3 +1,4 @@
 //! Scripted interleavings: who does what in which order, on a real server, and what must come of it.
 
 pub mod session;
+pub mod spec;
