@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use pgstrata_lab::history::{Event, History, Outcome};
 use pgstrata_lab::invariants;
-use pgstrata_lab::site::Site;
-use pgstrata_lab::study::{Arm, Client, DEFAULT_SKEW, Preset, Reply, Rig, Scale, Setback, Study, Violation};
+use pgstrata_lab::study::{Arm, DEFAULT_SKEW, Preset, Scale, Study, Violation};
 use pgstrata_pg::Session;
 use pgstrata_sequencer::Settings;
 

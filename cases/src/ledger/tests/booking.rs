@@ -15,7 +15,7 @@ use crate::ledger::transfer::{Body, Currency, Decision, Kind, Leg, Receipt, Refu
 /// Whoever decides requests.
 enum Counter {
     Session(Box<Teller>),
-    Service(Service),
+    Service(Box<Service>),
 }
 
 /// The two, each with books of its own: account 9 may owe any amount, accounts 1 to 3 in euros and 4 in yen are empty.
@@ -34,7 +34,7 @@ async fn counters() -> Vec<(Ground, Counter)> {
         let endpoint = &ground.site.first().endpoint;
         let counter = if is_service {
             let service = Service::start(endpoint, Settings::default(), false).await;
-            Counter::Service(service.expect("the service"))
+            Counter::Service(Box::new(service.expect("the service")))
         } else {
             let way = Way {
                 isolation: include_str!("../arms/read_committed.sql"),
@@ -126,7 +126,7 @@ async fn several_legs_in_several_currencies_are_posted_together_or_not_at_all() 
     for (ground, mut counter) in counters().await {
         counter.pay(1, 9, 1, 100).await;
         let leg = |account_id, currency, amount| Leg { account_id, currency, amount };
-        let exchange = |key, euros, yen| {
+        let exchange = |key, euros: i64, yen: i64| {
             let legs = vec![
                 leg(1, Currency::EUR, -euros),
                 leg(9, Currency::EUR, euros),
