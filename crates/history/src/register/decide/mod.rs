@@ -12,6 +12,7 @@
 
 mod argue;
 mod closure;
+mod ordered;
 mod polygraph;
 mod replay;
 mod shrink;

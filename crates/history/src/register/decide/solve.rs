@@ -7,6 +7,7 @@
 use batsat::{Callbacks, ClauseKind, Lit, Solver, SolverInterface, SolverOpts, Theory, TheoryArg, lbool};
 
 use super::closure::Closure;
+use super::ordered::OrderedGraph;
 use super::polygraph::{Polygraph, Reason};
 
 /// What came out.
@@ -24,11 +25,14 @@ pub(super) enum Answer {
 pub(super) fn solve(polygraph: &Polygraph, conflicts: &mut u64) -> Answer {
     let mut closure = Closure::new(polygraph.nodes());
     let known = polygraph.known.iter().map(|reason| polygraph.ends(reason)).chain(polygraph.spans());
+    let mut certain = Edges::new();
     for (tail, head) in known {
         if closure.closes(tail, head) {
             return Answer::None;
         }
-        closure.add(tail, head);
+        if closure.add(tail, head) {
+            certain.push((tail, head));
+        }
     }
     let mut open: Vec<Pair> = polygraph
         .choices
@@ -38,17 +42,22 @@ pub(super) fn solve(polygraph: &Polygraph, conflicts: &mut u64) -> Answer {
             if_second: ends(polygraph, &choice.if_second),
         })
         .collect();
-    if !force(&mut closure, &mut open) {
+    if !force(&mut closure, &mut certain, &mut open) {
         return Answer::None;
     }
     if open.is_empty() {
         return Answer::Order(closure.order());
     }
-    search(closure, &open, conflicts)
+    let mut graph = OrderedGraph::new(&closure.order());
+    for (tail, head) in certain {
+        // Without cycles, as the closure shows.
+        let _ = graph.add(tail, head, None);
+    }
+    search(closure, graph, &open, conflicts)
 }
 
 /// Edges as nodes.
-type Edges = Vec<(usize, usize)>;
+pub(super) type Edges = Vec<(usize, usize)>;
 
 /// A pair that may stand in either order.
 struct Pair {
@@ -61,7 +70,7 @@ fn ends(polygraph: &Polygraph, reasons: &[Reason]) -> Edges {
 }
 
 /// Decides the pairs that the closure forces, until nothing changes; false if one can stand in neither order.
-fn force(closure: &mut Closure, open: &mut Vec<Pair>) -> bool {
+fn force(closure: &mut Closure, certain: &mut Edges, open: &mut Vec<Pair>) -> bool {
     loop {
         let before = open.len();
         let mut is_possible = true;
@@ -79,7 +88,9 @@ fn force(closure: &mut Closure, open: &mut Vec<Pair>) -> bool {
             for &(tail, head) in forced {
                 // The edges of one order may contradict each other through the rest.
                 is_possible &= !closure.closes(tail, head);
-                closure.add(tail, head);
+                if closure.add(tail, head) {
+                    certain.push((tail, head));
+                }
             }
             false
         });
@@ -92,11 +103,13 @@ fn force(closure: &mut Closure, open: &mut Vec<Pair>) -> bool {
     }
 }
 
-fn search(closure: Closure, open: &[Pair], conflicts: &mut u64) -> Answer {
+fn search(mut closure: Closure, graph: OrderedGraph, open: &[Pair], conflicts: &mut u64) -> Answer {
     let mut solver = Solver::new(SolverOpts::default(), Learning { learnt: 0, most: *conflicts });
-    let mut theory = Acyclic::new(closure);
+    let mut theory = Acyclic::new(graph);
     for pair in open {
-        let first = Lit::new(solver.new_var_default(), true);
+        // The solver tries negative literals first, and transactions are numbered as they were begun, which is close to the
+        // order in which they took effect.
+        let first = Lit::new(solver.new_var_default(), false);
         theory.guard(first, &pair.if_first);
         theory.guard(!first, &pair.if_second);
     }
@@ -108,10 +121,9 @@ fn search(closure: Closure, open: &[Pair], conflicts: &mut u64) -> Answer {
     if result != lbool::TRUE {
         return Answer::Undecided;
     }
-    let mut closure = theory.closure;
     let model = solver.get_model().to_vec();
     for (pair, value) in open.iter().zip(model) {
-        let chosen = if value == lbool::FALSE { &pair.if_second } else { &pair.if_first };
+        let chosen = if value == lbool::TRUE { &pair.if_second } else { &pair.if_first };
         chosen.iter().for_each(|&(tail, head)| {
             closure.add(tail, head);
         });
@@ -135,14 +147,13 @@ impl Callbacks for Learning {
     }
 }
 
-/// The theory that the chosen edges and the certain ones have no cycle.
+/// The theory that the certain edges and the chosen ones have no cycle.
 struct Acyclic {
-    /// Ways along certain edges.
-    closure: Closure,
+    graph: OrderedGraph,
     /// Edges by the literal that brings them.
     guarded: Vec<Edges>,
-    /// Edges that are there now, each with its literal, in the order in which they came.
-    active: Vec<(usize, usize, Lit)>,
+    /// Chosen edges that are there now, in the order in which they came.
+    active: Vec<(usize, usize)>,
     /// Literals of the solver's trail that were taken in.
     seen: usize,
     /// What both were at the beginning of each level of the solver.
@@ -150,8 +161,8 @@ struct Acyclic {
 }
 
 impl Acyclic {
-    fn new(closure: Closure) -> Self {
-        Self { closure, guarded: Vec::new(), active: Vec::new(), seen: 0, levels: Vec::new() }
+    fn new(graph: OrderedGraph) -> Self {
+        Self { graph, guarded: Vec::new(), active: Vec::new(), seen: 0, levels: Vec::new() }
     }
 
     fn guard(&mut self, literal: Lit, edges: &Edges) {
@@ -165,45 +176,20 @@ impl Acyclic {
     fn take_in(&mut self, solver: &mut TheoryArg<'_>) {
         while self.seen < solver.model().len() {
             let literal = solver.model()[self.seen];
-            let edges = self.guarded.get(literal.idx() as usize).cloned().unwrap_or_default();
-            for (tail, head) in edges {
-                if let Some(mut lemma) = self.way(head, tail) {
-                    lemma.push(!literal);
+            let edges = self.guarded.get(literal.idx() as usize).map_or(0, Vec::len);
+            for place in 0..edges {
+                let (tail, head) = self.guarded[literal.idx() as usize][place];
+                if let Err(way) = self.graph.add(tail, head, Some(literal)) {
+                    let mut lemma: Vec<Lit> = way.into_iter().chain([literal]).map(|chosen| !chosen).collect();
                     lemma.sort_unstable();
                     lemma.dedup();
                     solver.raise_conflict(&lemma, true);
                     return;
                 }
-                self.active.push((tail, head, literal));
+                self.active.push((tail, head));
             }
             self.seen += 1;
         }
-    }
-
-    /// The negated literals of a way of fewest chosen edges; nothing if there is no way.
-    fn way(&self, from: usize, to: usize) -> Option<Vec<Lit>> {
-        let arrives = |node: usize, at: usize| node == at || self.closure.reaches(node, at);
-        if arrives(from, to) {
-            return Some(Vec::new());
-        }
-        let mut cameby: Vec<Option<usize>> = vec![None; self.active.len()];
-        let mut reached = vec![false; self.active.len()];
-        let mut queue = std::collections::VecDeque::from([(from, None)]);
-        while let Some((node, by)) = queue.pop_front() {
-            for (place, &(tail, head, _)) in self.active.iter().enumerate() {
-                if reached[place] || !arrives(node, tail) {
-                    continue;
-                }
-                reached[place] = true;
-                cameby[place] = by;
-                if arrives(head, to) {
-                    let steps = std::iter::successors(Some(place), |place| cameby[*place]);
-                    return Some(steps.map(|step| !self.active[step].2).collect());
-                }
-                queue.push_back((head, Some(place)));
-            }
-        }
-        None
     }
 }
 
@@ -224,7 +210,9 @@ impl Theory for Acyclic {
         let remaining = self.levels.len() - count;
         if let Some(&(seen, active)) = self.levels.get(remaining) {
             self.seen = seen;
-            self.active.truncate(active);
+            for (tail, head) in self.active.drain(active..).rev() {
+                self.graph.remove_last(tail, head);
+            }
         }
         self.levels.truncate(remaining);
     }
