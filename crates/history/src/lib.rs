@@ -8,6 +8,7 @@ pub mod consistency;
 pub mod cycles;
 pub mod formats;
 pub mod graph;
+pub mod linearizable;
 pub mod list_append;
 pub mod model;
 pub mod register;

@@ -424,7 +424,7 @@ fn bugs_of_21_transactions_that_no_certain_edge_shows_are_decided_both_ways() {
 
 #[test]
 fn hundreds_of_transactions_are_decided() {
-    let history = snapshot_run(7, 400, 40);
+    let history = snapshot_run(7, 400, 16);
     assert!(matches!(
         decide(&history, Model::SnapshotIsolation, DecisionLimits::default()),
         Some(Decision::Holds { .. })
@@ -432,6 +432,6 @@ fn hundreds_of_transactions_are_decided() {
     let Some(Decision::Violated(refutation)) = decide(&history, Model::Serializable, DecisionLimits::default()) else {
         panic!("snapshots of such age are not serializable");
     };
-    assert!(refutation.transactions.len() < 12, "{refutation:?}");
+    assert!(refutation.minimal && refutation.transactions.len() < 64, "{refutation:?}");
     assert!(refutation.transactions.iter().all(|id| *id < TransactionId(400)));
 }

@@ -46,7 +46,7 @@ pub struct DecisionLimits {
 
 impl Default for DecisionLimits {
     fn default() -> Self {
-        Self { transactions: 1_000, edges: 1_000_000, conflicts: 100_000, shrinking: 2_000, cases: 1_000 }
+        Self { transactions: 1_000, edges: 1_000_000, conflicts: 100_000, shrinking: 5_000, cases: 1_000 }
     }
 }
 
