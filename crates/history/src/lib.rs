@@ -11,6 +11,7 @@ pub mod graph;
 pub mod linearizable;
 pub mod list_append;
 pub mod model;
+pub mod projection;
 pub mod register;
 pub mod synthetic;
 pub mod verdict;
