@@ -8,12 +8,17 @@ pub mod consistency;
 pub mod cycles;
 pub mod exact;
 pub mod explanation;
+pub mod formats;
 pub mod graph;
+pub mod linearizable;
 pub mod list_append;
 pub mod model;
+pub mod projection;
+pub mod register;
 pub mod shrink;
 pub mod synthetic;
 pub mod verdict;
+pub mod workload;
 
 pub use anomaly::{Anomaly, Scope};
 pub use consistency::Model;

@@ -1,5 +1,7 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
+pub mod check;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,6 +55,9 @@ pub enum Command {
     /// Serve the flash sale over HTTP until Ctrl-C: reserve, pay, look up.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
+    /// Judge a recorded history: was it as isolated as promised, and if not, who contradicts whom.
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::CheckArgs),
     /// Show or compare records of runs.
     #[command(subcommand)]
     Record(RecordCommand),

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bench_check;
+pub mod check;
 pub mod doctor;
 pub mod list;
 pub mod pg;
