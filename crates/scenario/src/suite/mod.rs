@@ -11,7 +11,8 @@ use pgstrata_units::Isolation;
 
 use crate::expected::{Comparison, Expected, compare};
 use crate::runner::{Limits, Run};
-use crate::serial::{Judge, Judgement, contents};
+use crate::serial::contents::{self, Leftovers};
+use crate::serial::{Judge, Judgement};
 use crate::spec::{Spec, SpecError, parse};
 
 pub use stage::Stage;
@@ -173,6 +174,7 @@ pub async fn run_file(
         Judging::Claimed(level) => Some(Judge::new(&file.spec, &file.name, stage.serial()).with_claim(Some(level))),
     };
     let reader = stage.tested().with_setting("lock_timeout", LOCK_LIMIT_MS).connect().await?;
+    let leftovers = Leftovers::of(&reader).await?;
     let mut run = Run::open(&file.spec, &file.name, &stage.tested(), options.limits).await?;
     let mut report = FileReport {
         name: file.name.clone(),
@@ -189,7 +191,7 @@ pub async fn run_file(
             .perform(&order, async || {
                 if is_judged {
                     // What cannot be read is not judged.
-                    contents = contents::read(&reader).await.ok();
+                    contents = contents::read(&reader, &leftovers).await.ok();
                 }
             })
             .await?;
