@@ -1,5 +1,6 @@
 //! Whole specification files: found, run on a private server, compared with what is expected, judged.
 
+mod many;
 mod stage;
 
 use std::fs;
@@ -15,6 +16,7 @@ use crate::serial::contents::{self, Leftovers};
 use crate::serial::{Judge, Judgement};
 use crate::spec::{Spec, SpecError, parse};
 
+pub use many::{Progress, SuiteReport, Totals, run_files};
 pub use stage::Stage;
 
 /// How long the tables' readers wait for a lock that a script has left, milliseconds.
