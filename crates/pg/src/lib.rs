@@ -27,6 +27,7 @@ pub mod session;
 pub mod settings;
 mod shared_memory;
 pub mod simple;
+pub mod sources;
 mod spawn;
 pub mod spec;
 pub mod sql;

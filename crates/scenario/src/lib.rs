@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod expected;
 pub mod runner;
+pub mod serial;
 pub mod session;
 pub mod spec;
 pub mod suite;

@@ -1,5 +1,6 @@
 //! Whole specification files: found, run on a private server, compared with what is expected, judged.
 
+mod many;
 mod stage;
 
 use std::fs;
@@ -7,12 +8,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pgstrata_pg::Error;
+use pgstrata_units::Isolation;
 
 use crate::expected::{Comparison, Expected, compare};
 use crate::runner::{Limits, Run};
+use crate::serial::contents::{self, Leftovers};
+use crate::serial::{Judge, Judgement};
 use crate::spec::{Spec, SpecError, parse};
 
+pub use many::{Progress, SuiteReport, Totals, run_files};
 pub use stage::Stage;
+
+/// How long the tables' readers wait for a lock that a script has left, milliseconds.
+const LOCK_LIMIT_MS: &str = "2000";
 
 /// How many alternatives of an expected output are looked for: `name_0.out` to `name_9.out`, as in `pg_regress`.
 const ALTERNATIVES: u32 = 10;
@@ -58,18 +66,31 @@ pub enum SuiteError {
 }
 
 /// What became of one file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct FileReport {
     /// The specification's name.
     pub name: String,
-    /// How many permutations were run.
-    pub permutations: usize,
+    /// The permutations that were run, in order.
+    pub permutations: Vec<PermutationReport>,
     /// What was printed, against what is expected.
     pub comparison: Comparison,
     /// What was printed.
+    #[serde(skip)]
     pub printed: String,
     /// Why the run ended before its last permutation, if it did.
     pub stopped: Option<String>,
+    /// How many serial runs the judge made.
+    pub serial_runs: usize,
+}
+
+/// What became of one permutation.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct PermutationReport {
+    /// The names of its steps, in order.
+    pub steps: Vec<String>,
+    /// What the judge said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Judgement>,
 }
 
 /// The specifications at a path: one file, a directory of them, or a directory with `specs` and `expected` in it as in
@@ -119,29 +140,79 @@ fn load_file(path: &Path) -> Result<SpecFile, SuiteError> {
     Ok(SpecFile { name, spec, expected })
 }
 
+/// How files are run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How long things may take.
+    pub limits: Limits,
+    /// Whether to judge, and to what level transactions are held instead of the one that they ask for.
+    pub judging: Judging,
+}
+
+/// Whether and how permutations are judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Judging {
+    /// They are held to the levels that they ask for.
+    #[default]
+    AsAsked,
+    /// They are all held to this level.
+    Claimed(Isolation),
+    /// They are not judged.
+    Off,
+}
+
 /// Runs one file. `progress` is called after each permutation.
 ///
 /// Errors: those of a server that is gone.
 pub async fn run_file(
     stage: &Stage,
     file: &SpecFile,
-    limits: Limits,
+    options: Options,
     progress: &(dyn Fn() + Sync),
 ) -> Result<FileReport, Error> {
-    let mut run = Run::open(&file.spec, &file.name, &stage.tested(), limits).await?;
-    let mut printed = run.heading();
-    let (mut permutations, mut stopped) = (0, None);
+    let mut judge = match options.judging {
+        Judging::Off => None,
+        Judging::AsAsked => Some(Judge::new(&file.spec, &file.name, stage.serial())),
+        Judging::Claimed(level) => Some(Judge::new(&file.spec, &file.name, stage.serial()).with_claim(Some(level))),
+    };
+    let reader = stage.tested().with_setting("lock_timeout", LOCK_LIMIT_MS).connect().await?;
+    let leftovers = Leftovers::of(&reader).await?;
+    let mut run = Run::open(&file.spec, &file.name, &stage.tested(), options.limits).await?;
+    let mut report = FileReport {
+        name: file.name.clone(),
+        permutations: Vec::new(),
+        comparison: Comparison::Unknown,
+        printed: run.heading(),
+        stopped: None,
+        serial_runs: 0,
+    };
     for order in file.spec.orders() {
-        let performed = run.perform(&order, async || {}).await?;
-        printed.push_str(&performed.text);
-        permutations += 1;
+        let mut contents = None;
+        let is_judged = judge.is_some();
+        let performed = run
+            .perform(&order, async || {
+                if is_judged {
+                    // What cannot be read is not judged.
+                    contents = contents::read(&reader, &leftovers).await.ok();
+                }
+            })
+            .await?;
+        let judgement = match &mut judge {
+            Some(judge) => Some(judge.judge(&performed, contents).await?),
+            None => None,
+        };
+        let steps = order.steps.iter().map(|planned| file.spec.step(planned.step).name.clone()).collect();
+        report.permutations.push(PermutationReport { steps, judgement });
+        report.printed.push_str(&performed.text);
         progress();
-        stopped = performed.stopped;
-        if stopped.is_some() {
+        if performed.stopped.is_some() {
+            report.stopped = performed.stopped;
             break;
         }
     }
     run.close().await;
-    let comparison = compare(&printed, &file.expected);
-    Ok(FileReport { name: file.name.clone(), permutations, comparison, printed, stopped })
+    reader.close().await;
+    report.serial_runs = judge.map_or(0, |judge| judge.serial_runs());
+    report.comparison = compare(&report.printed, &file.expected);
+    Ok(report)
 }
