@@ -3,16 +3,15 @@
 //! Pure: bytes in, verdicts out. Nothing here opens a file or a connection, looks at a clock or draws a random number.
 
 pub mod anomaly;
+pub mod binary;
 pub mod consistency;
 pub mod cycles;
 pub mod exact;
 pub mod graph;
 pub mod list_append;
 pub mod model;
+pub mod synthetic;
 pub mod verdict;
-
-#[cfg(test)]
-mod sample;
 
 pub use anomaly::{Anomaly, Scope};
 pub use consistency::Model;
