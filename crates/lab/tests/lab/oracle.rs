@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use pgstrata_history::{History, HistoryBuilder, Model, Operation, Options, Status, Verdict, check_list_append};
+use pgstrata_history::{
+    Anomaly, History, HistoryBuilder, Model, Operation, Options, Scope, Status, Verdict, check_list_append,
+};
 use pgstrata_lab::history::operation;
 use pgstrata_lab::observe::{Held, IsolationRecord, Observer, WatchedTransaction, Watches, Watching};
 use pgstrata_lab::site::{Server, Site};
