@@ -81,7 +81,8 @@ impl Site {
         Self::open_with(spec, plan, &[]).await
     }
 
-    /// The same with trials watched, as far as their study lets them be: private servers keep enough in their log.
+    /// The same with trials watched, as far as their study lets them be. Private servers are set up for it; attached
+    /// ones must have `wal_level = logical`.
     ///
     /// # Errors
     /// As [`Site::open`].

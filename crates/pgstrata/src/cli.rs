@@ -208,6 +208,9 @@ pub struct RunArgs {
     /// Write one self-contained HTML report.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Watch the transactions while arms prove themselves, and write their histories here, for `pgstrata check`.
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,
