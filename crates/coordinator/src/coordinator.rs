@@ -83,6 +83,8 @@ impl Coordinator {
         let shard = |(number, endpoint)| Shard::new(number, endpoint, bounds.clone(), settings.realm, epoch);
         let shards = endpoints.iter().enumerate().map(shard).collect();
         let core = Arc::new(Core::new(settings, shards, epoch));
+        let lease = core.home().take_in(sessions.swap_remove(home)).await;
+        lease.map_err(|source| OpenError::Shard { shard: home, source })?;
         let memory = Arc::new(Mutex::new(Memory::default()));
         let resolution = core.resolve(&mut *memory.lock().await).await;
         if core.is_deposed() {

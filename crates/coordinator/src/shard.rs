@@ -174,6 +174,13 @@ impl Shard {
         }
     }
 
+    /// Takes the session in by which the epoch was begun: it keeps this instance from being taken for dead.
+    pub(crate) async fn take_in(&self, session: pg::Session) -> Result<(), pg::Error> {
+        let backend_pid = session.backend_pid().await?;
+        self.give_back(Branch { session, statements: Mutex::default(), backend_pid });
+        Ok(())
+    }
+
     async fn admit(&self) -> Result<Branch, NoSession> {
         let (session, backend_pid) = open(&self.endpoint, &self.bounds).await?;
         let class = lock_class(self.realm);
@@ -241,10 +248,11 @@ pub(crate) async fn ensure_schema(session: &pg::Session) -> Result<(), pg::Error
     Ok(())
 }
 
-/// Begins a new epoch on the home shard.
+/// Begins a new epoch on the home shard. The session is admitted by that, and becomes one of the shard's.
 pub(crate) async fn register(session: &pg::Session, realm: u16, holder: &str) -> Result<i32, pg::Error> {
-    let row = session.query_one(include_str!("sql/register.sql"), &[&i32::from(realm), &holder]).await?;
-    Ok(row.try_get(0)?)
+    let parameters: [&(dyn ToSql + Sync); 3] = [&i32::from(realm), &holder, &lock_class(realm)];
+    let row = session.query_one(include_str!("sql/register.sql"), &parameters).await?;
+    Ok(row.try_get("epoch")?)
 }
 
 /// The error of a wait that was given up.
