@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn unequal(events: Vec<Event>) -> u64 {
-        let history = History { seed: 1, events, measured_from_ns: 0, measured_until_ns: 1_000 };
+        let history = History { seed: 1, events, measured_until_ns: 1_000, ..History::default() };
         read_history(&history, Demand::new(1), 1).1.map_or(0, |violation| violation.count)
     }
 
@@ -206,8 +206,8 @@ mod tests {
                 event(7, Outcome::Ok, 1, 0, 12),
                 event(8, Outcome::Ok, 2, 0, 9),
             ],
-            measured_from_ns: 0,
             measured_until_ns: 1_000,
+            ..History::default()
         };
         let (told, _) = read_history(&history, Demand::new(1), 1);
         assert_eq!(told[0].accepted.len(), 2);

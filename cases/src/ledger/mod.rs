@@ -9,6 +9,7 @@ mod arms;
 mod card;
 mod check;
 mod reading;
+pub mod service;
 mod teller;
 pub mod transfer;
 mod workload;
@@ -71,6 +72,9 @@ impl Study for Ledger {
 /// Makes the schema with everything that any of the ways needs.
 pub(crate) async fn create_schema(session: &Session) -> Result<(), Error> {
     session.batch_execute(SCHEMA).await?;
+    for function in service::FUNCTIONS {
+        session.batch_execute(function).await?;
+    }
     Ok(())
 }
 

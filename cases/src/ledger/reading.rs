@@ -18,10 +18,11 @@ pub(crate) const STATEMENT_PAGE: &str = include_str!("statement_page.sql");
 pub(crate) const PAGE_ENTRIES: i64 = 16;
 
 /// A session's statements for reading.
+#[derive(Debug)]
 pub(crate) struct Reading {
     audit: Statement,
     statement_page: Statement,
-    pub(crate) saw: Saw,
+    observed: bool,
 }
 
 /// What the last step saw; nothing unless the trial is observed.
@@ -46,14 +47,20 @@ impl Saw {
 
     /// These accounts were seen as they stood.
     pub(crate) fn accounts<'a>(&mut self, accounts: impl Iterator<Item = &'a Account>) {
+        self.note(accounts.flat_map(|account| [account.account_id, account.last_entry]));
+    }
+
+    pub(crate) fn note(&mut self, numbers: impl Iterator<Item = i64>) {
         if self.observed {
-            self.numbers = Some(accounts.flat_map(|account| [account.account_id, account.last_entry]).collect());
+            self.numbers = Some(numbers.collect());
         }
     }
 
-    fn note(&mut self, numbers: impl Iterator<Item = i64>) {
-        if self.observed {
-            self.numbers = Some(numbers.collect());
+    /// This account was seen as well, if it was there.
+    pub(crate) fn also(&mut self, account: Option<&Account>) {
+        if let Some(account) = account.filter(|_| self.observed) {
+            let before = self.numbers.take().unwrap_or_default();
+            self.numbers = Some(before.iter().copied().chain([account.account_id, account.last_entry]).collect());
         }
     }
 
@@ -66,12 +73,12 @@ impl Reading {
     pub(crate) async fn prepare(session: &Session, observed: bool) -> Result<Self, Error> {
         let audit = session.prepare(if observed { AUDIT_OBSERVED } else { AUDIT }).await?;
         let statement_page = session.prepare(STATEMENT_PAGE).await?;
-        Ok(Self { audit, statement_page, saw: Saw::new(observed) })
+        Ok(Self { audit, statement_page, observed })
     }
 
     /// Adds up all balances. The answer's value is how far they are from nothing.
-    pub(crate) async fn audit(&mut self, session: &Session) -> Result<Reply, Error> {
-        if !self.saw.observed {
+    pub(crate) async fn audit(&self, session: &Session, saw: &mut Saw) -> Result<Reply, Error> {
+        if !self.observed {
             let row = session.query_one(&self.audit, &[]).await?;
             return Ok(Reply::Accepted { value: row.try_get("difference")? });
         }
@@ -81,17 +88,17 @@ impl Reading {
             *totals.entry(row.try_get("currency")?).or_default() += i128::from(row.try_get::<_, i64>("balance")?);
             seen.extend([row.try_get::<_, i64>("account_id")?, row.try_get("last_entry")?]);
         }
-        self.saw.note(seen.into_iter());
+        saw.note(seen.into_iter());
         let difference: u128 = totals.values().map(|total| total.unsigned_abs()).sum();
         Ok(Reply::Accepted { value: i64::try_from(difference).unwrap_or(i64::MAX) })
     }
 
     /// Reads the last page of an account's statement. The answer's value is the number of its last entry.
-    pub(crate) async fn statement(&mut self, session: &Session, account_id: i64) -> Result<Reply, Error> {
+    pub(crate) async fn statement(&self, session: &Session, saw: &mut Saw, account_id: i64) -> Result<Reply, Error> {
         let row = session.query_one(&self.statement_page, &[&account_id]).await?;
         let last_entry: i64 = row.try_get("last_entry")?;
         let transfers: Vec<Uuid> = row.try_get("transfer_ids")?;
-        self.saw.note([account_id, last_entry].into_iter().chain(transfers.into_iter().map(element)));
+        saw.note([account_id, last_entry].into_iter().chain(transfers.into_iter().map(element)));
         Ok(Reply::Accepted { value: last_entry })
     }
 }
