@@ -4,6 +4,7 @@ use pgstrata_lab::study::{Card, Holds, Invariant};
 use pgstrata_units::{SystemId, Text};
 
 use super::arms::ARMS;
+use super::shards::card as shards;
 
 const ID: SystemId = SystemId::known("09-02");
 
@@ -24,7 +25,7 @@ pub(crate) static CARD: Card = Card {
     claims: &[],
 };
 
-static INVARIANTS: [Invariant; 9] = [
+static INVARIANTS: [Invariant; 12] = [
     Invariant {
         id: "I1",
         statement: Text {
@@ -106,4 +107,7 @@ static INVARIANTS: [Invariant; 9] = [
         sql: None,
         holds: Holds::AtRest,
     },
+    shards::BOTH_OR_NONE,
+    shards::NOTHING_PREPARED,
+    shards::JOINT_LIMIT,
 ];

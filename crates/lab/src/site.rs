@@ -6,14 +6,18 @@ use pgstrata_pg::{Cluster, ClusterSpec, Endpoint, Install, Profile, StopMode};
 use tokio::sync::Mutex;
 
 use crate::error::LabError;
+use crate::faults::steps::Steps;
 use crate::faults::{FaultKit, FaultPlan, FaultPoints};
 use crate::machine;
+use crate::study::{Arm, Study};
 
 /// The servers of a run. A study that shards puts shard `n` on server `n`.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// At least one.
     pub servers: Vec<Server>,
+    /// Where faults take hold of the system that runs here.
+    pub steps: Steps,
 }
 
 /// One server of a site.
@@ -61,6 +65,10 @@ const SIZES: [(&str, &str); 2] = [
     ("max_wal_size", "8GB"),
 ];
 
+/// What servers that share their work get, so that it can be committed on all of them: by default there is none, and a
+/// server by itself needs none.
+const PREPARED_SLOTS: (&str, &str) = ("max_prepared_transactions", "256");
+
 /// PostgreSQL's manual recommends a quarter of the memory for `shared_buffers`; no study needs more than this.
 const SHARED_BUFFERS_MAX_MB: u64 = 2048;
 
@@ -79,7 +87,7 @@ impl Site {
         match spec {
             SiteSpec::Private { install, servers: count } => {
                 for _ in 0..*count {
-                    servers.push(Server::start(install, plan).await?);
+                    servers.push(Server::start(install, plan, *count > 1).await?);
                 }
             }
             SiteSpec::Attached { endpoints } => {
@@ -88,13 +96,21 @@ impl Site {
                 }
             }
         }
-        Ok(Self { servers })
+        Ok(Self { servers, steps: Steps::default() })
     }
 
     /// A site of servers that are somebody else's, without faults.
     #[must_use]
     pub fn of_servers(servers: Vec<Server>) -> Self {
-        Self { servers }
+        Self { servers, steps: Steps::default() }
+    }
+
+    /// The place for a trial of `arm`: as many of the servers as the arm works with, and its steps.
+    #[must_use]
+    pub fn for_arm(&self, study: &dyn Study, arm: &'static Arm) -> Self {
+        let count = study.servers(arm).map_or(self.servers.len(), |count| count as usize);
+        let servers = self.servers.iter().take(count.max(1)).cloned().collect();
+        Self { servers, steps: Steps::named(study.steps(arm)) }
     }
 
     /// The first server; the only one unless the study shards.
@@ -110,7 +126,7 @@ impl Site {
     #[must_use]
     pub fn undisturbed(&self) -> Self {
         let plain = |server: &Server| Server { endpoint: server.direct.clone(), ..server.clone() };
-        Self { servers: self.servers.iter().map(plain).collect() }
+        Self { servers: self.servers.iter().map(plain).collect(), steps: self.steps.clone() }
     }
 
     /// Whether every server is ours to stop, pause and kill.
@@ -144,9 +160,13 @@ fn shared_buffers(memory_bytes: u64) -> String {
 
 impl Server {
     /// Starts a private server.
-    async fn start(install: &Install, plan: &FaultPlan) -> Result<Self, LabError> {
+    async fn start(install: &Install, plan: &FaultPlan, is_one_of_many: bool) -> Result<Self, LabError> {
         let mut spec = ClusterSpec::new(install.clone(), Profile::Durable);
         spec.settings.extend(SIZES.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        if is_one_of_many {
+            let (name, value) = PREPARED_SLOTS;
+            spec.settings.push((name.to_owned(), value.to_owned()));
+        }
         spec.settings.push(("shared_buffers".to_owned(), shared_buffers(machine::describe().memory_bytes)));
         let kit = FaultKit::prepare(plan, &mut spec)?;
         let cluster = Cluster::create(spec).await?;

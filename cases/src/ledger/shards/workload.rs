@@ -1,0 +1,78 @@
+//! What clients of the two-server arms do: the ledger's operations over accounts of both servers, and a fourth of them on
+//! joint accounts, whose limit is a rule over both servers.
+
+use pgstrata_lab::history::uniform;
+use pgstrata_lab::study::{Operation, Scale};
+
+use super::accounts::{JOINT_CURRENCY, PAIRS, joint, pot};
+use crate::ledger::transfer::{Body, Kind, Leg, Request};
+use crate::ledger::workload::{self, Workload};
+
+/// The share of operations on joint accounts.
+const JOINT_SHARE: f64 = 0.25;
+
+/// The share of those that put something back.
+const DEPOSIT_SHARE: f64 = 0.4;
+
+/// What is withdrawn: more than one account holds at first, less than both hold, and so more than both hold after it.
+const WITHDRAWAL: i64 = 150;
+
+/// What one operation does.
+#[derive(Clone, Debug)]
+pub(super) enum Work {
+    /// Posts legs, on whichever servers they are.
+    Post(Request),
+    /// Posts legs on one server, if the pair's accounts on both servers together hold enough.
+    Withdraw {
+        /// What is posted.
+        request: Request,
+        /// The pair.
+        pair: u64,
+        /// The server of the account that is debited.
+        server: usize,
+    },
+    /// Reads the last page of an account's statement.
+    Statement {
+        /// The account.
+        account_id: i64,
+    },
+    /// Adds up all balances of both servers.
+    Audit,
+}
+
+/// The operations of a trial. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct ShardedWorkload(pub(super) Workload);
+
+impl ShardedWorkload {
+    pub(super) fn new(scale: &Scale) -> Self {
+        Self(Workload::new(scale))
+    }
+
+    /// What an operation does: a pure function of it.
+    pub(super) fn work(&self, operation: &Operation) -> Work {
+        if uniform(operation.draw, 16) < JOINT_SHARE {
+            return on_joint(operation);
+        }
+        match self.0.work(operation) {
+            workload::Work::Audit => Work::Audit,
+            workload::Work::Statement { account_id } => Work::Statement { account_id },
+            // Taking back over servers is posting over servers; the arms on one server show it.
+            workload::Work::Post(request) if request.kind() == Kind::Reversal => on_joint(operation),
+            workload::Work::Post(request) => Work::Post(request),
+        }
+    }
+}
+
+fn on_joint(operation: &Operation) -> Work {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number below PAIRS")]
+    let pair = (uniform(operation.draw, 17) * PAIRS as f64) as u64;
+    let server = usize::from(uniform(operation.draw, 18) < 0.5);
+    let leg = |account_id, amount| Leg { account_id, currency: JOINT_CURRENCY, amount };
+    let move_out = |amount| vec![leg(joint(pair, server), -amount), leg(pot(pair, server), amount)];
+    let request = |legs| Request { key: operation.key, body: Body::Post { kind: Kind::Transfer, legs } };
+    if uniform(operation.draw, 19) < DEPOSIT_SHARE {
+        return Work::Post(request(move_out(-WITHDRAWAL)));
+    }
+    Work::Withdraw { request: request(move_out(WITHDRAWAL)), pair, server }
+}
