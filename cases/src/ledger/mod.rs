@@ -8,10 +8,12 @@ pub mod admission;
 mod arms;
 mod card;
 mod check;
+mod order;
 mod reading;
 pub mod service;
 pub(crate) mod shards;
 mod teller;
+mod told;
 pub mod transfer;
 mod workload;
 
@@ -64,7 +66,10 @@ impl Study for Ledger {
     }
 
     async fn check(&self, arm: &'static Arm, site: &Site, history: &History) -> Result<Vec<Violation>, StudyError> {
-        check::check(arm, site, history).await
+        if shards::is_sharded(arm) {
+            return shards::check(site, history).await;
+        }
+        check::check(site, history).await
     }
 
     async fn clear(&self, site: &Site) -> Result<(), StudyError> {

@@ -9,6 +9,7 @@ use pgstrata_pg::{Error, Session};
 use uuid::Uuid;
 
 use super::admission::Account;
+use super::told::Told;
 
 pub(crate) const AUDIT: &str = include_str!("audit.sql");
 const AUDIT_OBSERVED: &str = include_str!("audit_observed.sql");
@@ -27,13 +28,19 @@ pub(crate) struct Reading {
 
 /// What the last step saw; nothing unless the trial is observed.
 ///
-/// Accounts are written as pairs of account and last entry. A statement is its account, the account's last entry, and
-/// the entries of the page, each as [`element`].
+/// [`ACCOUNTS`] is followed by pairs of account and last entry. [`PAGE`] is followed by an account, its last entry, and the
+/// entries of the page, each as [`element`].
 #[derive(Debug, Default)]
 pub(crate) struct Saw {
     observed: bool,
     numbers: Option<Box<[i64]>>,
 }
+
+/// What follows are accounts as they stood.
+pub(crate) const ACCOUNTS: i64 = 0;
+
+/// What follows is the last page of a statement.
+pub(crate) const PAGE: i64 = 1;
 
 /// A transfer as an element of the lists that histories are made of.
 pub(crate) fn element(transfer_id: Uuid) -> i64 {
@@ -47,7 +54,8 @@ impl Saw {
 
     /// These accounts were seen as they stood.
     pub(crate) fn accounts<'a>(&mut self, accounts: impl Iterator<Item = &'a Account>) {
-        self.note(accounts.flat_map(|account| [account.account_id, account.last_entry]));
+        let pairs = accounts.flat_map(|account| [account.account_id, account.last_entry]);
+        self.note(std::iter::once(ACCOUNTS).chain(pairs));
     }
 
     pub(crate) fn note(&mut self, numbers: impl Iterator<Item = i64>) {
@@ -59,7 +67,7 @@ impl Saw {
     /// This account was seen as well, if it was there.
     pub(crate) fn also(&mut self, account: Option<&Account>) {
         if let Some(account) = account.filter(|_| self.observed) {
-            let before = self.numbers.take().unwrap_or_default();
+            let before = self.numbers.take().unwrap_or_else(|| Box::new([ACCOUNTS]));
             self.numbers = Some(before.iter().copied().chain([account.account_id, account.last_entry]).collect());
         }
     }
@@ -80,17 +88,17 @@ impl Reading {
     pub(crate) async fn audit(&self, session: &Session, saw: &mut Saw) -> Result<Reply, Error> {
         if !self.observed {
             let row = session.query_one(&self.audit, &[]).await?;
-            return Ok(Reply::Accepted { value: row.try_get("difference")? });
+            return Ok(Told::Audit { difference: row.try_get("difference")? }.reply());
         }
         let mut totals: BTreeMap<i16, i128> = BTreeMap::new();
-        let mut seen = Vec::new();
+        let mut seen = vec![ACCOUNTS];
         for row in session.query(&self.audit, &[]).await? {
             *totals.entry(row.try_get("currency")?).or_default() += i128::from(row.try_get::<_, i64>("balance")?);
             seen.extend([row.try_get::<_, i64>("account_id")?, row.try_get("last_entry")?]);
         }
         saw.note(seen.into_iter());
         let difference: u128 = totals.values().map(|total| total.unsigned_abs()).sum();
-        Ok(Reply::Accepted { value: i64::try_from(difference).unwrap_or(i64::MAX) })
+        Ok(Told::Audit { difference: i64::try_from(difference).unwrap_or(i64::MAX) }.reply())
     }
 
     /// Reads the last page of an account's statement. The answer's value is the number of its last entry.
@@ -98,7 +106,7 @@ impl Reading {
         let row = session.query_one(&self.statement_page, &[&account_id]).await?;
         let last_entry: i64 = row.try_get("last_entry")?;
         let transfers: Vec<Uuid> = row.try_get("transfer_ids")?;
-        saw.note([account_id, last_entry].into_iter().chain(transfers.into_iter().map(element)));
-        Ok(Reply::Accepted { value: last_entry })
+        saw.note([PAGE, account_id, last_entry].into_iter().chain(transfers.into_iter().map(element)));
+        Ok(Told::Statement { last_entry }.reply())
     }
 }

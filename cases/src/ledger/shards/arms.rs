@@ -43,12 +43,8 @@ pub(super) enum Audit {
 
 /// What an arm does; none for an arm of one server.
 pub(super) fn way(arm: &str) -> Option<Way> {
-    let locked = |audit| Way {
-        isolation: Isolation::ReadCommitted,
-        read: READ_FOR_UPDATE,
-        read_remote: READ_FOR_SHARE,
-        audit,
-    };
+    let locked =
+        |audit| Way { isolation: Isolation::ReadCommitted, read: READ_FOR_UPDATE, read_remote: READ_FOR_SHARE, audit };
     let plain = |isolation| Way { isolation, read: READ, read_remote: READ, audit: Audit::InTransaction };
     match arm {
         "2pc-read-committed" => Some(plain(Isolation::ReadCommitted)),

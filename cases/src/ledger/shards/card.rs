@@ -17,7 +17,9 @@ pub(crate) const BOTH_OR_NONE: Invariant = Invariant {
 /// Recovery leaves nothing behind.
 pub(crate) const NOTHING_PREPARED: Invariant = Invariant {
     id: "I11",
-    statement: Text { en: "After recovery nothing stays prepared.", zh: "恢复之后没有遗留的已准备事务。" },
+    statement: Text {
+        en: "After recovery nothing stays prepared.", zh: "恢复之后没有遗留的已准备事务。"
+    },
     sql: Some(include_str!("../invariants/i11_nothing_stays_prepared.sql")),
     holds: Holds::AtRest,
 };

@@ -15,8 +15,9 @@ use super::accounts::{SERVERS, clearing, joint, server_of};
 use super::arms::{AUDIT, AUDIT_FOR_SHARE, Audit, POST_PART, Way};
 use super::workload::{ShardedWorkload, Work};
 use crate::ledger::admission::{Account, Posting, admit};
-use crate::ledger::reading::{STATEMENT_PAGE, Saw, element};
+use crate::ledger::reading::{ACCOUNTS, PAGE, STATEMENT_PAGE, Saw, element};
 use crate::ledger::teller::{FIND, known, read_accounts};
+use crate::ledger::told::Told;
 use crate::ledger::transfer::{Body, Decision, Receipt, Refusal, Request};
 
 /// A withdrawal was refused because a joint account was overdrawn already, which it must never be. The study's own reason
@@ -111,6 +112,10 @@ impl ShardClient {
             Ok(postings) => postings,
             Err(reason) => {
                 transaction.roll_back().await;
+                if self.way.audit == Audit::InTransaction {
+                    // Nothing was locked, and what was read is not confirmed by any commit.
+                    self.saw.take();
+                }
                 return Ok(Reply::Rejected { reason });
             }
         };
@@ -178,8 +183,8 @@ impl ShardClient {
         let last_entry: i64 = row.try_get("last_entry").map_err(Error::from)?;
         let transfers: Vec<Uuid> = row.try_get("transfer_ids").map_err(Error::from)?;
         transaction.commit().await?;
-        self.saw.note([account_id, last_entry].into_iter().chain(transfers.into_iter().map(element)));
-        Ok(Reply::Accepted { value: last_entry })
+        self.saw.note([PAGE, account_id, last_entry].into_iter().chain(transfers.into_iter().map(element)));
+        Ok(Told::Statement { last_entry }.reply())
     }
 
     /// Adds up all balances of both servers. The answer's value is how far they are from nothing.
@@ -214,8 +219,8 @@ impl ShardClient {
                 }
             }
         }
-        self.saw.note(total.seen.iter().copied());
-        Ok(Reply::Accepted { value: total.difference() })
+        self.saw.note(std::iter::once(ACCOUNTS).chain(total.seen.iter().copied()));
+        Ok(Told::Audit { difference: total.difference() }.reply())
     }
 
     /// What the lab is to do about it.
@@ -297,8 +302,7 @@ async fn write(
     let (hash, kind, reversal_of) = (request.hash(), request.kind() as i16, request.reversal_of());
     let mut first: Option<(i64, i64)> = None;
     for server in 0..SERVERS {
-        let here: Vec<&Posting> =
-            postings.iter().filter(|posting| server_of(posting.account_id) == server).collect();
+        let here: Vec<&Posting> = postings.iter().filter(|posting| server_of(posting.account_id) == server).collect();
         if here.is_empty() {
             continue;
         }
@@ -319,8 +323,18 @@ async fn write(
             column(|posting| posting.spent),
         ];
         let values: [&(dyn ToSql + Sync); 12] = [
-            &request.key, &hash, &kind, &reversal_of, &today, &columns[0], &columns[1], &columns[2], &columns[3],
-            &clearings, &currencies, &amounts,
+            &request.key,
+            &hash,
+            &kind,
+            &reversal_of,
+            &today,
+            &columns[0],
+            &columns[1],
+            &columns[2],
+            &columns[3],
+            &clearings,
+            &currencies,
+            &amounts,
         ];
         for row in transaction.branch(server)?.query(POST_PART, &values).await? {
             let entry: (i64, i64) = (row.try_get(0)?, row.try_get(1)?);

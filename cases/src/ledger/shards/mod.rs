@@ -9,7 +9,6 @@ mod bystander;
 pub(crate) mod card;
 mod check;
 mod client;
-mod order;
 mod workload;
 
 #[cfg(test)]
@@ -111,8 +110,7 @@ impl Shards {
 }
 
 async fn open_coordinator(site: &Site, flaw: Option<Flaw>, transactions: usize) -> Result<Coordinator, StudyError> {
-    let endpoints: Vec<_> =
-        site.servers.iter().take(accounts::SERVERS).map(|server| server.endpoint.clone()).collect();
+    let endpoints: Vec<_> = site.servers.iter().take(accounts::SERVERS).map(|server| server.endpoint.clone()).collect();
     let settings = Settings {
         realm: REALM,
         instance: "the ledger's coordinator".to_owned(),

@@ -69,7 +69,7 @@ fn on_joint(operation: &Operation) -> Work {
     let pair = (uniform(operation.draw, 17) * PAIRS as f64) as u64;
     let server = usize::from(uniform(operation.draw, 18) < 0.5);
     let leg = |account_id, amount| Leg { account_id, currency: JOINT_CURRENCY, amount };
-    let move_out = |amount| vec![leg(joint(pair, server), -amount), leg(pot(pair, server), amount)];
+    let move_out = |amount: i64| vec![leg(joint(pair, server), -amount), leg(pot(pair, server), amount)];
     let request = |legs| Request { key: operation.key, body: Body::Post { kind: Kind::Transfer, legs } };
     if uniform(operation.draw, 19) < DEPOSIT_SHARE {
         return Work::Post(request(move_out(-WITHDRAWAL)));

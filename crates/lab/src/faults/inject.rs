@@ -140,7 +140,9 @@ impl Striker<'_> {
         let mut schedule = rng(seed, planned.kind, Purpose::Schedule);
         let mut records = Vec::new();
         for number in 0..count {
-            let Some((step, server)) = at_step::target(&self.site.steps, self.site.servers.len(), number) else { break };
+            let Some((step, server)) = at_step::target(&self.site.steps, self.site.servers.len(), number) else {
+                break;
+            };
             let due = self.started + moment(number, count, self.span, schedule.random());
             tokio::time::sleep_until(due.into()).await;
             let _gate = match turn(planned.kind) {

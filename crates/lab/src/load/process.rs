@@ -103,7 +103,8 @@ impl ProcessLoad {
         let (requests, inbox) = mpsc::channel(1);
         let (ready_sender, ready) = oneshot::channel();
         let steps = site.steps.clone();
-        let supervisor = Supervisor { job, clock, steps, open: BTreeMap::new(), output: LoadOutput::default(), next: 0 };
+        let supervisor =
+            Supervisor { job, clock, steps, open: BTreeMap::new(), output: LoadOutput::default(), next: 0 };
         let supervisor = tokio::spawn(supervisor.run(inbox, ready_sender));
         Self { clock, requests, ready: Some(ready), supervisor }
     }
