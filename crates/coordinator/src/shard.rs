@@ -89,7 +89,8 @@ impl Branch {
         Ok(self.session.execute(&statement, parameters).await?)
     }
 
-    async fn statement(&self, sql: &'static str) -> Result<Statement, pg::Error> {
+    /// The statement of a query, prepared once and kept.
+    pub async fn statement(&self, sql: &'static str) -> Result<Statement, pg::Error> {
         let kept = self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
         if let Some(statement) = kept {
             return Ok(statement);

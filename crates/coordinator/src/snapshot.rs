@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use pgstrata_pg as pg;
+use pgstrata_units::Isolation;
 use tokio::sync::{OwnedRwLockWriteGuard, OwnedSemaphorePermit};
 
 use crate::core::{Core, at_home};
@@ -21,9 +22,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(5);
 /// What snapshots of several shards have to do with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// Nothing: each shows its shard at a moment of its own, and a transfer may be seen on one shard only.
-    PerShard,
-    /// They show every transaction that was committed before, and none in part.
+    /// Nothing: each is read by itself at this level, and a transfer may be seen on one shard only.
+    PerShard(Isolation),
+    /// They show every transaction that was committed before, and none in part. Each is a repeatable read.
     Barrier,
 }
 
@@ -68,7 +69,9 @@ pub(crate) async fn open(
     reading: Reading,
 ) -> Result<Snapshots, SnapshotError> {
     let branches = match reading {
-        Reading::PerShard => open_each(core).await?.into_iter().map(|(branch, _)| branch).collect(),
+        Reading::PerShard(isolation) => {
+            open_each(core, isolation).await?.into_iter().map(|(branch, _)| branch).collect()
+        }
         Reading::Barrier => open_together(core).await?,
     };
     Ok(Snapshots { core: Arc::clone(core), branches, _permit: permit })
@@ -81,7 +84,7 @@ async fn open_together(core: &Arc<Core>) -> Result<Vec<Branch>, SnapshotError> {
     let of_home = |source| SnapshotError::Shard { shard: home, source };
     loop {
         let closed = close_barrier(core).await.map_err(of_home)?;
-        let opened = open_each(core).await?;
+        let opened = open_each(core, Isolation::RepeatableRead).await?;
         let prepared: Vec<TransactionId> = opened.iter().flat_map(|(_, prepared)| prepared.iter().copied()).collect();
         let interrupted = if prepared.is_empty() {
             false
@@ -111,9 +114,9 @@ async fn open_together(core: &Arc<Core>) -> Result<Vec<Branch>, SnapshotError> {
 }
 
 /// A snapshot on every shard, each with what the shard had prepared just before.
-async fn open_each(core: &Arc<Core>) -> Result<Vec<(Branch, Vec<TransactionId>)>, SnapshotError> {
+async fn open_each(core: &Arc<Core>, isolation: Isolation) -> Result<Vec<(Branch, Vec<TransactionId>)>, SnapshotError> {
     let open = core.shards.iter().map(|shard| async move {
-        open_one(core, shard.number).await.map_err(|source| {
+        open_one(core, shard.number, isolation).await.map_err(|source| {
             if core.is_deposed() {
                 SnapshotError::Deposed
             } else {
@@ -124,13 +127,18 @@ async fn open_each(core: &Arc<Core>) -> Result<Vec<(Branch, Vec<TransactionId>)>
     try_join_all(open).await
 }
 
-async fn open_one(core: &Core, shard: usize) -> Result<(Branch, Vec<TransactionId>), pg::Error> {
+async fn open_one(core: &Core, shard: usize, isolation: Isolation) -> Result<(Branch, Vec<TransactionId>), pg::Error> {
     let branch = core.session(shard).await?;
     let prefix = GlobalId::prefix_of(core.settings.realm);
+    let begin = match isolation {
+        Isolation::ReadCommitted => "begin isolation level read committed read only; select",
+        Isolation::RepeatableRead => "begin isolation level repeatable read read only; select",
+        Isolation::Serializable => "begin isolation level serializable read only; select",
+    };
     let opening = async {
         // The order matters: what is prepared first, and then the snapshot, which the first statement takes.
         let rows = branch.query(include_str!("sql/prepared.sql"), &[&prefix]).await?;
-        branch.session().batch_execute("begin isolation level repeatable read read only; select").await?;
+        branch.session().batch_execute(begin).await?;
         let mut prepared = Vec::new();
         for row in rows {
             if let Ok(gid) = row.try_get::<_, &str>("gid")?.parse::<GlobalId>() {

@@ -33,8 +33,8 @@ pub(super) struct Way {
 /// How both servers are read together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Audit {
-    /// In a transaction like any other, without locks.
-    InTransaction,
+    /// In a transaction on each server at the arm's level, without locks.
+    EachByItself,
     /// Every account locked for share.
     ForShare,
     /// In snapshots that are opened behind the commit barrier.
@@ -45,7 +45,7 @@ pub(super) enum Audit {
 pub(super) fn way(arm: &str) -> Option<Way> {
     let locked =
         |audit| Way { isolation: Isolation::ReadCommitted, read: READ_FOR_UPDATE, read_remote: READ_FOR_SHARE, audit };
-    let plain = |isolation| Way { isolation, read: READ, read_remote: READ, audit: Audit::InTransaction };
+    let plain = |isolation| Way { isolation, read: READ, read_remote: READ, audit: Audit::EachByItself };
     match arm {
         "2pc-read-committed" => Some(plain(Isolation::ReadCommitted)),
         "2pc-serializable" => Some(plain(Isolation::Serializable)),

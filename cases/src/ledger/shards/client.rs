@@ -112,7 +112,7 @@ impl ShardClient {
             Ok(postings) => postings,
             Err(reason) => {
                 transaction.roll_back().await;
-                if self.way.audit == Audit::InTransaction {
+                if self.way.audit == Audit::EachByItself {
                     // Nothing was locked, and what was read is not confirmed by any commit.
                     self.saw.take();
                 }
@@ -151,10 +151,15 @@ impl ShardClient {
                 continue;
             }
             let branch = transaction.open(server).await?;
-            // One round trip; the server takes them in this order, so that a key is looked for under the locks.
+            let (read, find) = (branch.statement(sql).await?, branch.statement(FIND).await?);
+            let session = branch.session();
             let (accounts, key): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 1]) = ([&wanted], [&request.key]);
-            let (rows, known_row) = tokio::try_join!(branch.query(sql, &accounts), branch.query_opt(FIND, &key))?;
-            found.note(&rows, known_row.as_ref(), request)?;
+            // One round trip; the server takes them in this order, so that a key is looked for under the locks.
+            let (rows, known_row) =
+                tokio::join!(biased; session.query(&read, &accounts), session.query_opt(&find, &key));
+            // The first error says why; the second only that there was one.
+            let rows = rows.map_err(Error::from)?;
+            found.note(&rows, known_row.map_err(Error::from)?.as_ref(), request)?;
         }
         Ok(found)
     }
@@ -191,19 +196,22 @@ impl ShardClient {
     async fn audit(&mut self) -> Result<Reply, Stop> {
         let mut total = Total::default();
         match self.way.audit {
-            Audit::Barrier => {
-                let snapshots = self.coordinator.snapshots(Reading::Barrier).await.map_err(Stop::Snapshot)?;
+            Audit::EachByItself | Audit::Barrier => {
+                let reading = match self.way.audit {
+                    Audit::Barrier => Reading::Barrier,
+                    _ => Reading::PerShard(self.way.isolation),
+                };
+                let snapshots = self.coordinator.snapshots(reading).await.map_err(Stop::Snapshot)?;
                 for server in 0..SERVERS {
                     total.add(snapshots.branch(server), AUDIT).await?;
                 }
                 snapshots.close().await;
             }
-            Audit::InTransaction | Audit::ForShare => {
-                let sql = if self.way.audit == Audit::ForShare { AUDIT_FOR_SHARE } else { AUDIT };
+            Audit::ForShare => {
                 let mut transaction = self.coordinator.begin(Uuid::now_v7(), self.way.isolation, None).await;
                 for server in 0..SERVERS {
                     let read = match transaction.open(server).await {
-                        Ok(branch) => total.add(branch, sql).await,
+                        Ok(branch) => total.add(branch, AUDIT_FOR_SHARE).await,
                         Err(error) => Err(error),
                     };
                     if let Err(error) = read {
@@ -211,12 +219,8 @@ impl ShardClient {
                         return Err(error.into());
                     }
                 }
-                if self.way.audit == Audit::ForShare {
-                    // All locks were held at one moment, which is when the audit took place.
-                    transaction.roll_back().await;
-                } else {
-                    transaction.commit().await?;
-                }
+                // All locks were held at one moment, which is when the audit took place.
+                transaction.roll_back().await;
             }
         }
         self.saw.note(std::iter::once(ACCOUNTS).chain(total.seen.iter().copied()));

@@ -26,6 +26,7 @@ use tokio::sync::Mutex;
 
 pub(crate) use check::check;
 
+use super::workload::Workload;
 use super::{create_schema, open_accounts};
 use arms::Way;
 use client::ShardClient;
@@ -50,11 +51,11 @@ pub(crate) fn is_sharded(arm: &Arm) -> bool {
 
 /// Makes fresh books on both servers.
 pub(crate) async fn prepare(site: &Site, scale: &Scale) -> Result<(), StudyError> {
-    let workload = ShardedWorkload::new(scale);
+    let workload = Workload::new(scale);
     for (number, server) in site.servers.iter().take(accounts::SERVERS).enumerate() {
         let session = server.control.connect().await?;
         create_schema(&session).await?;
-        open_accounts(&session, accounts::accounts(&workload.0, number).into_iter()).await?;
+        open_accounts(&session, accounts::accounts(&workload, number).into_iter()).await?;
         session.batch_execute("vacuum analyze ledger.accounts, ledger.entries").await.map_err(Error::from)?;
     }
     Ok(())
@@ -101,7 +102,7 @@ impl Shards {
             way,
             flaw,
             site: site.clone(),
-            workload: ShardedWorkload::new(scale),
+            workload: ShardedWorkload::new(scale, way.audit),
             observed: scale.observed,
             transactions,
             coordinator: Mutex::new(Arc::new(coordinator)),

@@ -5,11 +5,15 @@ use pgstrata_lab::history::uniform;
 use pgstrata_lab::study::{Operation, Scale};
 
 use super::accounts::{JOINT_CURRENCY, PAIRS, joint, pot};
+use super::arms::Audit;
 use crate::ledger::transfer::{Body, Kind, Leg, Request};
 use crate::ledger::workload::{self, Workload};
 
 /// The share of operations on joint accounts.
 const JOINT_SHARE: f64 = 0.25;
+
+/// The share of audits where clients are watched and an audit stands in nobody's way: reading is what gives order away.
+const AUDIT_SHARE_OBSERVED: f64 = 0.15;
 
 /// The share of those that put something back.
 const DEPOSIT_SHARE: f64 = 0.4;
@@ -42,11 +46,16 @@ pub(super) enum Work {
 
 /// The operations of a trial. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct ShardedWorkload(pub(super) Workload);
+pub(super) struct ShardedWorkload {
+    pub(super) ledger: Workload,
+    more_audits: f64,
+}
 
 impl ShardedWorkload {
-    pub(super) fn new(scale: &Scale) -> Self {
-        Self(Workload::new(scale))
+    /// The operations of a trial of this scale, for an arm that reads both servers in this way.
+    pub(super) fn new(scale: &Scale, audit: Audit) -> Self {
+        let more_audits = if scale.observed && audit != Audit::ForShare { AUDIT_SHARE_OBSERVED } else { 0.0 };
+        Self { ledger: Workload::new(scale), more_audits }
     }
 
     /// What an operation does: a pure function of it.
@@ -54,7 +63,10 @@ impl ShardedWorkload {
         if uniform(operation.draw, 16) < JOINT_SHARE {
             return on_joint(operation);
         }
-        match self.0.work(operation) {
+        if uniform(operation.draw, 20) < self.more_audits {
+            return Work::Audit;
+        }
+        match self.ledger.work(operation) {
             workload::Work::Audit => Work::Audit,
             workload::Work::Statement { account_id } => Work::Statement { account_id },
             // Taking back over servers is posting over servers; the arms on one server show it.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pgstrata_coordinator::{Act, Barrier, Coordinator, Peers, Reading, Settings, Step};
+use pgstrata_units::Isolation;
 use uuid::Uuid;
 
 use crate::support::{Ground, Strike, Trap, quiet, transfer};
@@ -40,7 +41,11 @@ async fn between_the_commits(
 async fn snapshots_of_their_own_see_a_transfer_on_one_shard_only_and_the_barrier_waits_for_it() {
     let ground = Ground::new().await;
     let (coordinator, trap, working) = between_the_commits(&ground, quiet()).await;
-    assert_eq!(total(&coordinator, Reading::PerShard).await, 1990, "the money is on its way");
+    assert_eq!(
+        total(&coordinator, Reading::PerShard(Isolation::RepeatableRead)).await,
+        1990,
+        "the money is on its way"
+    );
     let reading = tokio::spawn({
         let coordinator = Arc::clone(&coordinator);
         async move { total(&coordinator, Reading::Barrier).await }
@@ -95,7 +100,7 @@ async fn a_barrier_snapshot_completes_a_commit_that_a_crash_has_interrupted() {
         working.abort();
         assert!(working.await.is_err());
         drop(writer);
-        assert_eq!(total(&reader, Reading::PerShard).await, 1990, "interrupted");
+        assert_eq!(total(&reader, Reading::PerShard(Isolation::RepeatableRead)).await, 1990, "interrupted");
         assert_eq!(total(&reader, Reading::Barrier).await, 2000, "{barrier:?}");
         assert!(reader.figures().barrier_retries > 0);
         assert_eq!(ground.prepared().await, 0);

@@ -48,7 +48,8 @@ pub async fn run(args: &RunArgs, terminal: Terminal) -> anyhow::Result<Ended> {
     let interrupt = interrupt::token()?;
     let bar = Bar::new(terminal, args.json);
     bar.note(terminal.say(Text { en: "starting PostgreSQL", zh: "正在启动 PostgreSQL" }));
-    let site = servers::open(&args.server, &spec.faults, &interrupt).await?;
+    let needed = spec.arms.iter().filter_map(|arm| spec.study.servers(arm)).max().unwrap_or(1);
+    let site = servers::open(&args.server, needed, &spec.faults, &interrupt).await?;
     let outcome = pgstrata_lab::run::run(&spec, &site, &bar, &interrupt).await;
     bar.finish();
     servers::close(site).await;
