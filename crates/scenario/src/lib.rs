@@ -1,1 +1,3 @@
 //! Scripted interleavings: who does what in which order, on a real server, and what must come of it.
+
+pub mod hold;
