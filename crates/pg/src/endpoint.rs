@@ -223,7 +223,11 @@ impl Endpoint {
         }
     }
 
-    fn connect_limit(&self) -> Duration {
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn connect_limit(&self) -> Duration {
         self.config.get_connect_timeout().copied().unwrap_or(CONNECT_LIMIT)
     }
 

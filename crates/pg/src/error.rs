@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tokio_postgres::error::{Severity, SqlState};
 
+use crate::simple::ServerMessage;
 use crate::version::{PgVersion, WantedVersion};
 
 /// An error of this crate: what was tried, why it failed, what the server logged last.
@@ -153,6 +154,9 @@ pub enum Kind {
     /// No session was opened: nobody there, log-in refused, or still starting.
     #[error("no session was opened")]
     Connect(#[source] tokio_postgres::Error),
+    /// The server refused to let a session of the simple query protocol in.
+    #[error("the server refused the log-in: {0}")]
+    LogInRefused(Box<ServerMessage>),
     /// No session was opened within the limit.
     #[error("no session was opened within {limit_ms} ms")]
     ConnectTimeout {
@@ -267,9 +271,11 @@ impl Error {
             Kind::Sql(error) => ErrorClass::of_statement(error),
             // A limit says nothing about what the server did with what it was sent.
             Kind::ServerExited { .. } | Kind::Timeout { .. } => ErrorClass::ServerLost,
-            Kind::Connect(_) | Kind::ConnectTimeout { .. } | Kind::SessionClosed | Kind::Unusable { .. } => {
-                ErrorClass::NotConnected
-            }
+            Kind::Connect(_)
+            | Kind::LogInRefused(_)
+            | Kind::ConnectTimeout { .. }
+            | Kind::SessionClosed
+            | Kind::Unusable { .. } => ErrorClass::NotConnected,
             Kind::NoSpace { .. } => ErrorClass::Resources,
             _ => ErrorClass::Other,
         }
@@ -330,6 +336,7 @@ impl Error {
                  this machine (`ssh -L`, stunnel)"
             }
             Kind::Connect(error) => connect_hint(error),
+            Kind::LogInRefused(refusal) => refusal_hint(&refusal.sqlstate),
             Kind::ConnectTimeout { .. } => "check host and port, and that no firewall drops the packets",
             Kind::SessionClosed => "open a new session",
             Kind::ServerReadOnly { is_standby: true } => "attach to the primary server instead",
@@ -346,14 +353,7 @@ impl Error {
 /// What to do about a refused connection, by its cause.
 fn connect_hint(error: &tokio_postgres::Error) -> &'static str {
     if let Some(state) = error.code() {
-        return match state.code() {
-            "28P01" => "check the password",
-            "28000" => "the server's pg_hba.conf does not admit this user from here, or only with TLS",
-            "3D000" => "name a database that exists; `psql -l` lists them",
-            "53300" => "close some sessions, use fewer clients, or raise max_connections",
-            "57P03" => "the server is starting, recovering or shutting down: try again in a moment",
-            _ => "the server's own message above says why",
-        };
+        return refusal_hint(state.code());
     }
     match crate::endpoint::io_cause(error).map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
@@ -362,6 +362,18 @@ fn connect_hint(error: &tokio_postgres::Error) -> &'static str {
         Some(io::ErrorKind::PermissionDenied) => "this user may not use that socket: check the directory's mode",
         Some(_) => "check host and port, and that the server runs",
         None => "check user name, password and the server's log",
+    }
+}
+
+/// What to do about a log-in that was refused with this SQLSTATE.
+fn refusal_hint(sqlstate: &str) -> &'static str {
+    match sqlstate {
+        "28P01" => "check the password",
+        "28000" => "the server's pg_hba.conf does not admit this user from here, or only with TLS",
+        "3D000" => "name a database that exists; `psql -l` lists them",
+        "53300" => "close some sessions, use fewer clients, or raise max_connections",
+        "57P03" => "the server is starting, recovering or shutting down: try again in a moment",
+        _ => "the server's own message above says why",
     }
 }
 
