@@ -2,4 +2,5 @@
 
 pub mod hold;
 pub mod language;
+pub mod play;
 pub mod session;
