@@ -1,6 +1,10 @@
 //! Scripted interleavings: who does what in which order, on a real server, and what must come of it.
 
+pub mod builtin;
 pub mod hold;
+pub mod judge;
 pub mod language;
+pub mod orders;
 pub mod play;
+pub mod run;
 pub mod session;

@@ -43,4 +43,13 @@ impl Cell {
     pub fn of(value: Option<&str>) -> Self {
         value.map_or(Self::Null, |text| Self::Text(text.to_owned()))
     }
+
+    /// As text; null as the word.
+    #[must_use]
+    pub fn to_plain(&self) -> String {
+        match self {
+            Self::Null => "null".to_owned(),
+            Self::Text(text) => text.clone(),
+        }
+    }
 }

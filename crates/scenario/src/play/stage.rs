@@ -94,13 +94,9 @@ impl Stage {
         for row in tables {
             let table: String = row.try_get(0).map_err(fail)?;
             let name = quote_identifier(&table);
-            let replies = control.run(&format!("select (t.*)::text from {name} t order by 1")).await?;
+            let replies = control.run(&format!("select (t.*)::text from {name} t")).await?;
             let rows = Answer::of(&replies).rows.unwrap_or_default();
-            let texts = rows.into_iter().flatten().map(|cell| match cell {
-                Cell::Text(text) => text,
-                Cell::Null => "null".to_owned(),
-            });
-            state.push((table, texts.collect()));
+            state.push((table, rows.iter().flatten().map(Cell::to_plain).collect()));
         }
         Ok(state)
     }
