@@ -18,17 +18,37 @@ pub const HERMITAGE: &str = "hermitage";
 
 /// All that there are.
 pub const ALL: &[Builtin] = &[
-    Builtin {
-        name: "on-conflict-write-skew",
-        group: None,
-        text: include_str!("../scenarios/on-conflict-write-skew.scenario"),
-    },
-    Builtin {
-        name: "empty-btree-endpoint",
-        group: None,
-        text: include_str!("../scenarios/empty-btree-endpoint.scenario"),
-    },
+    single("on-conflict-write-skew", include_str!("../scenarios/on-conflict-write-skew.scenario")),
+    single("empty-btree-endpoint", include_str!("../scenarios/empty-btree-endpoint.scenario")),
+    hermitage("g0", include_str!("../scenarios/hermitage/g0.scenario")),
+    hermitage("g1a", include_str!("../scenarios/hermitage/g1a.scenario")),
+    hermitage("g1b", include_str!("../scenarios/hermitage/g1b.scenario")),
+    hermitage("g1c", include_str!("../scenarios/hermitage/g1c.scenario")),
+    hermitage("otv", include_str!("../scenarios/hermitage/otv.scenario")),
+    hermitage("pmp", include_str!("../scenarios/hermitage/pmp.scenario")),
+    hermitage("pmp-write", include_str!("../scenarios/hermitage/pmp-write.scenario")),
+    hermitage("p4", include_str!("../scenarios/hermitage/p4.scenario")),
+    hermitage("g-single", include_str!("../scenarios/hermitage/g-single.scenario")),
+    hermitage("g-single-predicate", include_str!("../scenarios/hermitage/g-single-predicate.scenario")),
+    hermitage("g-single-write", include_str!("../scenarios/hermitage/g-single-write.scenario")),
+    hermitage("g-single-write-row", include_str!("../scenarios/hermitage/g-single-write-row.scenario")),
+    hermitage("g-single-deleted", include_str!("../scenarios/hermitage/g-single-deleted.scenario")),
+    hermitage("g2-item", include_str!("../scenarios/hermitage/g2-item.scenario")),
+    hermitage("g2", include_str!("../scenarios/hermitage/g2.scenario")),
+    hermitage("g2-two-edges", include_str!("../scenarios/hermitage/g2-two-edges.scenario")),
+    hermitage("g2-on-call", include_str!("../scenarios/hermitage/g2-on-call.scenario")),
+    hermitage("g2-item-locked", include_str!("../scenarios/hermitage/g2-item-locked.scenario")),
+    hermitage("p4-relative", include_str!("../scenarios/hermitage/p4-relative.scenario")),
+    hermitage("deadlock", include_str!("../scenarios/hermitage/deadlock.scenario")),
 ];
+
+const fn single(name: &'static str, text: &'static str) -> Builtin {
+    Builtin { name, group: None, text }
+}
+
+const fn hermitage(name: &'static str, text: &'static str) -> Builtin {
+    Builtin { name, group: Some(HERMITAGE), text }
+}
 
 /// The scenarios of a name or of a group.
 #[must_use]

@@ -4,6 +4,7 @@ pub mod builtin;
 pub mod hold;
 pub mod judge;
 pub mod language;
+pub mod matrix;
 pub mod orders;
 pub mod play;
 pub mod run;

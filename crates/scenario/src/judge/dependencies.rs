@@ -1,17 +1,17 @@
-//! Who must have come before whom: found by running two transactions again in both orders.
+//! Who must have come before whom: found by running the transactions again in all orders.
 //!
-//! Where the two orders tell the client of A different things about a statement, what it was told in the play says which of
-//! them it was: as if B had not been (A read before B wrote: an anti-dependency), or as after B (A read what B wrote). Where
-//! a row is at the end as only one order leaves it, that order of writes it was. Source of the kinds of dependency: A. Adya,
-//! "Weak Consistency", PhD thesis, MIT, 1999, chapter 3.
+//! An answer that was given is also given in some of those orders. Where A comes before B in all of them, the client of A was
+//! told what was so before B wrote: an anti-dependency, if not all orders give it. Where B comes before A in all of them, A
+//! read what B wrote. A row that is there at the end tells the order of writes in the same way. Source of the kinds of
+//! dependency: A. Adya, "Weak Consistency", PhD thesis, MIT, 1999, chapter 3.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use pgstrata_history::{Dependency, Evidence, Graph, GraphBuilder, TransactionId};
 use serde::{Deserialize, Serialize};
 
-use super::replay::{Replay, Replays};
-use crate::play::{Answer, PlayError};
+use super::replay::{Replay, Replays, whole};
+use crate::play::{Answer, PlayError, Row};
 
 /// Why one transaction must have come before another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,86 +48,124 @@ pub enum Proof {
     },
 }
 
-/// The dependencies among some transactions, pair by pair.
-pub(super) async fn of(replays: &mut Replays<'_>, transactions: &[usize]) -> Result<Vec<Reason>, PlayError> {
-    let mut reasons = Vec::new();
-    for (index, &one) in transactions.iter().enumerate() {
-        for &other in &transactions[index + 1..] {
-            let one_first = replays.run(&[one, other]).await?;
-            let other_first = replays.run(&[other, one]).await?;
-            let alone = (replays.run(&[]).await?, replays.run(&[one]).await?, replays.run(&[other]).await?);
-            let takes_rows = (takes_rows(&alone.0, &alone.1), takes_rows(&alone.0, &alone.2));
-            reads(replays, (one, other), (&one_first, &other_first), takes_rows.1, &mut reasons);
-            reads(replays, (other, one), (&other_first, &one_first), takes_rows.0, &mut reasons);
-            writes(replays, (one, other), (&one_first, &other_first), &mut reasons);
+/// One order of the transactions with what comes of it.
+pub(super) type Run = (Vec<usize>, Replay);
+
+/// The dependencies among some transactions; at most one of a kind for each two of them.
+pub(super) async fn of(
+    replays: &mut Replays<'_>,
+    transactions: &[usize],
+    runs: &[Run],
+) -> Result<Vec<Reason>, PlayError> {
+    let untouched = replays.run(&[]).await?;
+    let mut alone = HashMap::new();
+    for &transaction in transactions {
+        alone.insert(transaction, replays.run(&[whole(transaction)]).await?);
+    }
+    let mut reasons = Reasons::default();
+    of_rows(replays, transactions, (&untouched, &alone), runs, &mut reasons);
+    let by_rows = Reasons(reasons.0.clone());
+    let takes = |transaction: &usize| takes_rows(&untouched, &alone[transaction]);
+    for &a in transactions {
+        for step in &replays.played().transactions[a].steps {
+            let Some(told) = replays.told(*step) else { continue };
+            let gives = |run: &&Run| run.1.answers.get(step).is_some_and(|answer| answer.says_the_same_as(told));
+            // What the rows tell decides between orders that give the same answer.
+            let is_decided = runs.iter().any(|run| gives(&run) && by_rows.agree_with(&run.0));
+            let gives = |run: &&Run| gives(run) && (!is_decided || by_rows.agree_with(&run.0));
+            for &b in transactions.iter().filter(|b| **b != a) {
+                let Some((is_before, otherwise)) = place_of(a, b, runs, gives) else { continue };
+                let Some(otherwise) = otherwise.answers.get(step) else { continue };
+                let proof = Proof::Answer { step: *step, told: told.clone(), otherwise: otherwise.clone() };
+                reasons.add(match (is_before, takes(&b)) {
+                    (true, true) => Reason { from: a, to: b, dependency: Dependency::ReadWrite, proof },
+                    (true, false) => Reason { from: a, to: b, dependency: Dependency::PredicateReadWrite, proof },
+                    (false, _) => Reason { from: b, to: a, dependency: Dependency::WriteRead, proof },
+                });
+            }
         }
     }
-    Ok(reasons)
+    Ok(reasons.0)
 }
 
-/// What transaction A was told, compared with both orders of A and B; at most one reason of each kind.
-fn reads(
+/// What the rows at the end tell. A row that both write tells who wrote it last; one that the first leaves alone although
+/// it would have changed it, had it come second, tells that the first did not see it.
+fn of_rows(
     replays: &Replays<'_>,
-    (a, b): (usize, usize),
-    (a_first, b_first): (&Replay, &Replay),
-    b_takes_rows: bool,
-    reasons: &mut Vec<Reason>,
+    transactions: &[usize],
+    (untouched, alone): (&Replay, &HashMap<usize, Replay>),
+    runs: &[Run],
+    reasons: &mut Reasons,
 ) {
-    let mut saw = false;
-    let mut missed = false;
-    for step in &replays.played().transactions[a].steps {
-        let both = a_first.answers.get(step).zip(b_first.answers.get(step));
-        let (Some(told), Some((before, after))) = (replays.told(*step), both) else { continue };
-        if before.says_the_same_as(after) {
-            continue;
-        }
-        let proof = |otherwise: &Answer| Proof::Answer { step: *step, told: told.clone(), otherwise: otherwise.clone() };
-        if told.says_the_same_as(before) && !std::mem::replace(&mut missed, true) {
-            let dependency = if b_takes_rows { Dependency::ReadWrite } else { Dependency::PredicateReadWrite };
-            reasons.push(Reason { from: a, to: b, dependency, proof: proof(after) });
-        } else if told.says_the_same_as(after) && !std::mem::replace(&mut saw, true) {
-            reasons.push(Reason { from: b, to: a, dependency: Dependency::WriteRead, proof: proof(before) });
+    for table in &replays.played().state {
+        for row in &table.rows {
+            if untouched.has_row(&table.name, row) {
+                continue;
+            }
+            let leaves = |run: &&Run| run.1.has_row(&table.name, row);
+            for (index, &a) in transactions.iter().enumerate() {
+                for &b in &transactions[index + 1..] {
+                    let Some((is_before, _)) = place_of(a, b, runs, leaves) else { continue };
+                    let (from, to) = if is_before { (a, b) } else { (b, a) };
+                    let was = untouched.row_of(&table.name, &row.identity);
+                    let writes = alone[&from].row_of(&table.name, &row.identity) != was;
+                    let dependency = if writes { Dependency::WriteWrite } else { Dependency::PredicateReadWrite };
+                    let proof = Proof::Row { table: table.name.clone(), row: row.text.clone() };
+                    reasons.add(Reason { from, to, dependency, proof });
+                }
+            }
         }
     }
 }
 
-/// The rows at the end, compared with both orders.
-fn writes(
-    replays: &Replays<'_>,
-    (one, other): (usize, usize),
-    (one_first, other_first): (&Replay, &Replay),
-    reasons: &mut Vec<Reason>,
-) {
-    let end = &replays.played().state;
-    let mut add = |from, to, as_left: &Replay, otherwise: &Replay| {
-        if let Some((table, row)) = row_of_one_order(end, as_left, otherwise) {
-            reasons.push(Reason { from, to, dependency: Dependency::WriteWrite, proof: Proof::Row { table, row } });
+/// Reasons, at most one of a kind for each two transactions.
+#[derive(Default)]
+struct Reasons(Vec<Reason>);
+
+impl Reasons {
+    fn add(&mut self, reason: Reason) {
+        let is_known =
+            |other: &Reason| (other.from, other.to, other.dependency) == (reason.from, reason.to, reason.dependency);
+        if !self.0.iter().any(is_known) {
+            self.0.push(reason);
         }
+    }
+
+    /// Whether an order has all of them the right way round.
+    fn agree_with(&self, order: &[usize]) -> bool {
+        let place = |transaction| order.iter().position(|other| *other == transaction);
+        self.0.iter().all(|reason| place(reason.from) < place(reason.to))
+    }
+}
+
+/// Whether A comes before B in all orders of which something is true (or after B in all of them), and an order of which it
+/// is not. None when it is true of no order, or of all, or of orders of both kinds.
+pub(super) fn place_of<'a>(
+    a: usize,
+    b: usize,
+    runs: &'a [Run],
+    is_true: impl Fn(&&Run) -> bool,
+) -> Option<(bool, &'a Replay)> {
+    let a_is_first = |run: &&Run| {
+        let place = |transaction| run.0.iter().position(|other| *other == transaction);
+        place(a) < place(b)
     };
-    add(one, other, one_first, other_first);
-    add(other, one, other_first, one_first);
-}
-
-/// A row of the end that one order leaves and the other does not.
-fn row_of_one_order(end: &[(String, Vec<String>)], left: &Replay, otherwise: &Replay) -> Option<(String, String)> {
-    for (table, rows) in end {
-        let of = |replay: &Replay| -> HashSet<String> {
-            let found = replay.state.iter().find(|(name, _)| name == table);
-            found.map(|(_, rows)| rows.iter().cloned().collect()).unwrap_or_default()
-        };
-        let (left, otherwise) = (of(left), of(otherwise));
-        if let Some(row) = rows.iter().find(|row| left.contains(*row) && !otherwise.contains(*row)) {
-            return Some((table.clone(), row.clone()));
-        }
+    let (true_of, false_of): (Vec<&Run>, Vec<&Run>) = runs.iter().partition(|run| is_true(run));
+    let first = true_of.iter().filter(|run| a_is_first(run)).count();
+    if true_of.is_empty() || (first != 0 && first != true_of.len()) {
+        return None;
     }
-    None
+    let is_before = first != 0;
+    // The order that differs least: the first in which the two stand the other way round.
+    let otherwise = false_of.iter().find(|run| a_is_first(run) != is_before)?;
+    Some((is_before, &otherwise.1))
 }
 
 /// Whether a transaction by itself changes or removes a row that was there.
 fn takes_rows(before: &Replay, after: &Replay) -> bool {
-    before.state.iter().zip(&after.state).any(|((_, before), (_, after))| {
-        let after: HashSet<&String> = after.iter().collect();
-        before.iter().any(|row| !after.contains(row))
+    before.state.iter().zip(&after.state).any(|(before, after)| {
+        let after: HashSet<&Row> = after.rows.iter().collect();
+        before.rows.iter().any(|row| !after.contains(row))
     })
 }
 

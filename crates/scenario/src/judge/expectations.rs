@@ -41,8 +41,8 @@ pub enum Complaint {
         /// What was found.
         found: Option<Anomaly>,
     },
-    /// The transactions could not have run one after the other, and pairs of them do not tell why.
-    #[error("the outcome is that of no order of the transactions, and no two of them tell why")]
+    /// The transactions could not have run one after the other, and no single answer tells why.
+    #[error("the outcome is that of no order of the transactions, and no single answer tells why")]
     Unexplained,
     /// The level promises that this does not happen.
     #[error("{anomaly} must not happen at {level}")]
@@ -85,7 +85,8 @@ pub(super) fn complaints(scenario: &Scenario, played: &Played, checked: &Checked
         steps(scenario, played, &mut complaints);
         ends(&clauses, played, &mut complaints);
     }
-    let expected = clauses.iter().find_map(|clause| if let Clause::Anomaly(expected) = clause { Some(*expected) } else { None });
+    let expected =
+        clauses.iter().find_map(|clause| if let Clause::Anomaly(expected) = clause { Some(*expected) } else { None });
     meaning(expected.filter(|_| is_as_written), played.level, checked, &mut complaints);
     // Where an anomaly is expected, so is what it breaks.
     if !matches!(expected, Some(Some(_))) {
@@ -129,7 +130,11 @@ fn steps(scenario: &Scenario, played: &Played, complaints: &mut Vec<Complaint>) 
             if *what == What::Blocks {
                 may_wait = true;
                 if !record.blocked {
-                    complaints.push(Complaint::Step { line: step.line, expected: what.to_string(), found: found(shown) });
+                    complaints.push(Complaint::Step {
+                        line: step.line,
+                        expected: what.to_string(),
+                        found: found(shown),
+                    });
                 }
             } else if !shown.and_then(|shown| shown.answer.as_ref()).is_some_and(|answer| answer.is(what)) {
                 complaints.push(Complaint::Step { line: step.line, expected: what.to_string(), found: found(shown) });
@@ -137,7 +142,11 @@ fn steps(scenario: &Scenario, played: &Played, complaints: &mut Vec<Complaint>) 
         }
         if record.blocked && says_something && !may_wait {
             let expected = "an answer without waiting".to_owned();
-            complaints.push(Complaint::Step { line: step.line, expected, found: "waited for another session".to_owned() });
+            complaints.push(Complaint::Step {
+                line: step.line,
+                expected,
+                found: "waited for another session".to_owned(),
+            });
         }
     }
 }
@@ -149,7 +158,11 @@ fn shown_by<'a>(record: &'a StepRecord, steps: &[&Step], played: &'a Played) -> 
         return Some(record);
     }
     let before = played.steps.iter().take_while(|other| other.step != record.step);
-    before.filter(|other| steps[other.step].session == step.session && matches!(steps[other.step].action, Action::Sql { .. })).last()
+    before
+        .filter(|other| {
+            steps[other.step].session == step.session && matches!(steps[other.step].action, Action::Sql { .. })
+        })
+        .last()
 }
 
 fn found(record: Option<&StepRecord>) -> String {
@@ -181,7 +194,8 @@ fn ends(clauses: &[&Clause], played: &Played, complaints: &mut Vec<Complaint>) {
         }
     };
     for clause in clauses.iter().filter(|clause| !fits(clause)) {
-        let words: Vec<String> = failed.iter().map(|(session, sqlstate)| format!("{session} failed ({sqlstate})")).collect();
+        let words: Vec<String> =
+            failed.iter().map(|(session, sqlstate)| format!("{session} failed ({sqlstate})")).collect();
         let found = if words.is_empty() { "all committed".to_owned() } else { words.join(", ") };
         complaints.push(Complaint::Ends { expected: clause.to_string(), found });
     }

@@ -3,8 +3,8 @@
 //!
 //! The second question is asked of the server itself, which needs no knowledge of the statements: the committed transactions
 //! are run again, one after the other, in every order, and the answers and tables are compared (view equivalence, as their
-//! clients could see it). Where no order fits, running them again in pairs tells who must have come before whom, and the
-//! cycle in that graph is named by `pgstrata_history`.
+//! clients could see it). Where no order fits, each answer by itself tells who must have come before whom, and the cycle in
+//! that graph is named by `pgstrata_history`.
 //!
 //! Limits: statements whose answers depend on the time, on chance or on sequences differ from run to run; and whether an
 //! anti-dependency is of an item or of a predicate is told by whether the other transaction took rows away or only added
@@ -12,6 +12,7 @@
 
 mod dependencies;
 mod expectations;
+mod phenomena;
 mod replay;
 mod sentence;
 
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use dependencies::Reason;
 pub use expectations::Complaint;
+pub use phenomena::{Kind as PhenomenonKind, Phenomenon};
 
 use crate::language::Scenario;
 use crate::play::{PlayError, Played, Stage, TransactionEnd};
@@ -39,6 +41,10 @@ pub struct Checked {
     pub reasons: Vec<Reason>,
     /// What it is, if there is no such order; the weakest anomaly that was found.
     pub anomaly: Option<Anomaly>,
+    /// All anomalies that were found, each once.
+    pub anomalies: Vec<Anomaly>,
+    /// Answers that tell of parts of transactions, or of ones that vanish.
+    pub phenomena: Vec<Phenomenon>,
     /// The shortest cycle of that anomaly; places in the list of committed transactions.
     pub cycle: Vec<Edge>,
     /// Whether there were too many transactions to try all orders.
@@ -68,9 +74,9 @@ impl Checked {
         let place = |id: pgstrata_history::TransactionId| self.committed.get(id.0 as usize).copied();
         self.cycle.iter().filter_map(move |edge| {
             let (from, to) = (place(edge.from)?, place(edge.to)?);
-            self.reasons.iter().find(|reason| {
-                reason.from == from && reason.to == to && reason.dependency == edge.dependency
-            })
+            self.reasons
+                .iter()
+                .find(|reason| reason.from == from && reason.to == to && reason.dependency == edge.dependency)
         })
     }
 }
@@ -85,6 +91,8 @@ pub async fn check(stage: &Stage, scenario: &Scenario, played: &Played) -> Resul
         serial_order: None,
         reasons: Vec::new(),
         anomaly: None,
+        anomalies: Vec::new(),
+        phenomena: Vec::new(),
         cycle: Vec::new(),
         undecided: false,
     };
@@ -94,9 +102,11 @@ pub async fn check(stage: &Stage, scenario: &Scenario, played: &Played) -> Resul
         return Ok(checked);
     }
     let mut replays = replay::Replays::open(stage, scenario, played).await?;
-    checked.serial_order = replays.serial_order(&checked.committed).await?;
+    let runs = replays.all_orders(&checked.committed).await?;
+    checked.serial_order = runs.iter().find(|run| replays.fits(run)).map(|(order, _)| order.clone());
     if checked.serial_order.is_none() {
-        checked.reasons = dependencies::of(&mut replays, &checked.committed).await?;
+        checked.reasons = dependencies::of(&mut replays, &checked.committed, &runs).await?;
+        checked.phenomena = phenomena::of(&mut replays, &checked.committed, &runs).await?;
     }
     replays.close().await?;
     if checked.serial_order.is_none() {
@@ -111,9 +121,21 @@ fn name(checked: &mut Checked) {
     let cycles = check_cycles(&graph, &Limits::default());
     // Findings are in the order of their anomalies, and these in that of the models that they break.
     let verdict = cycles.findings.judge(Model::Serializable);
+    checked.anomalies = verdict.counts.keys().copied().collect();
     if let Some(finding) = verdict.findings.first() {
         checked.anomaly = Some(finding.anomaly);
         checked.cycle.clone_from(&finding.cycle);
+    }
+    let told_of = |kind| checked.phenomena.iter().any(|phenomenon| phenomenon.kind == kind);
+    // Both break even read committed, which no cycle but G0 and G1c does.
+    for (kind, anomaly) in
+        [(PhenomenonKind::IntermediateRead, Anomaly::G1b), (PhenomenonKind::AbortedRead, Anomaly::G1a)]
+    {
+        if told_of(kind) {
+            checked.anomalies.push(anomaly);
+            checked.anomaly = Some(anomaly);
+            checked.cycle.clear();
+        }
     }
 }
 

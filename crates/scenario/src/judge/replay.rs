@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use pgstrata_pg::simple::SimpleSession;
-use pgstrata_pg::quote_identifier;
 
 use crate::language::{Action, Scenario, Step};
-use crate::play::{Answer, PlayError, Played, Stage};
+use crate::play::{Answer, PlayError, Played, Row, Stage, Table, TableState};
 
 /// What came of running some transactions one after the other.
 #[derive(Clone, Debug)]
@@ -14,7 +13,33 @@ pub(super) struct Replay {
     /// The answers by step.
     pub(super) answers: HashMap<usize, Answer>,
     /// All tables afterwards.
-    pub(super) state: Vec<(String, Vec<String>)>,
+    pub(super) state: Vec<TableState>,
+}
+
+impl Replay {
+    /// Whether this row is there afterwards.
+    pub(super) fn has_row(&self, table: &str, row: &Row) -> bool {
+        self.state.iter().any(|state| state.name == table && state.rows.contains(row))
+    }
+
+    /// The row of this identity.
+    pub(super) fn row_of(&self, table: &str, identity: &str) -> Option<&Row> {
+        self.state.iter().find(|state| state.name == table)?.rows.iter().find(|row| row.identity == identity)
+    }
+}
+
+/// A transaction, or its first steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Part {
+    /// Its place in the play.
+    pub(super) transaction: usize,
+    /// How many of its steps; all when none is said.
+    pub(super) steps: Option<usize>,
+}
+
+/// A transaction with all its steps.
+pub(super) fn whole(transaction: usize) -> Part {
+    Part { transaction, steps: None }
 }
 
 /// A server with the scenario's tables, on which transactions are run and rolled back.
@@ -26,16 +51,16 @@ pub(super) struct Replays<'a> {
     /// What the clients were told.
     told: HashMap<usize, &'a Answer>,
     session: SimpleSession,
-    tables: Vec<String>,
+    tables: Vec<Table>,
     /// What was run already.
-    done: HashMap<Vec<usize>, Replay>,
+    done: HashMap<Vec<Part>, Replay>,
 }
 
 impl<'a> Replays<'a> {
     pub(super) async fn open(stage: &'a Stage, scenario: &'a Scenario, played: &'a Played) -> Result<Self, PlayError> {
         let mut session = stage.control().await?;
         stage.set_up(&mut session, scenario).await?;
-        let tables = played.state.iter().map(|(table, _)| table.clone()).collect();
+        let tables = stage.tables(&mut session).await?;
         let told = played.steps.iter().filter_map(|record| Some((record.step, record.answer.as_ref()?))).collect();
         let steps = scenario.steps().collect();
         Ok(Self { stage, scenario, steps, played, told, session, tables, done: HashMap::new() })
@@ -56,42 +81,43 @@ impl<'a> Replays<'a> {
         self.told.get(&step).copied()
     }
 
-    /// An order of all these transactions that tells the clients the same and leaves the same tables.
-    pub(super) async fn serial_order(&mut self, transactions: &[usize]) -> Result<Option<Vec<usize>>, PlayError> {
+    /// All orders of these transactions, each with what comes of it.
+    pub(super) async fn all_orders(&mut self, transactions: &[usize]) -> Result<Vec<(Vec<usize>, Replay)>, PlayError> {
+        let mut runs = Vec::new();
         for order in orders_of(transactions) {
-            let replay = self.run(&order).await?;
-            let fits = order.iter().flat_map(|index| &self.played.transactions[*index].steps).all(|step| {
-                let told = self.told.get(step);
-                told.zip(replay.answers.get(step)).is_none_or(|(told, again)| told.says_the_same_as(again))
-            });
-            if fits && replay.state == self.played.state {
-                return Ok(Some(order));
-            }
+            let parts: Vec<Part> = order.iter().copied().map(whole).collect();
+            let replay = self.run(&parts).await?;
+            runs.push((order, replay));
         }
-        Ok(None)
+        Ok(runs)
     }
 
-    /// Runs transactions in this order, as from the set-up.
-    pub(super) async fn run(&mut self, order: &[usize]) -> Result<Replay, PlayError> {
+    /// Whether an order tells the clients the same and leaves the same tables.
+    pub(super) fn fits(&self, (order, replay): &(Vec<usize>, Replay)) -> bool {
+        let mut steps = order.iter().flat_map(|index| &self.played.transactions[*index].steps);
+        let tells = steps.all(|step| {
+            let told = self.told.get(step);
+            told.zip(replay.answers.get(step)).is_none_or(|(told, again)| told.says_the_same_as(again))
+        });
+        tells && replay.state == self.played.state
+    }
+
+    /// Runs transactions, or parts of them, in this order, as from the set-up.
+    pub(super) async fn run(&mut self, order: &[Part]) -> Result<Replay, PlayError> {
         if let Some(replay) = self.done.get(order) {
             return Ok(replay.clone());
         }
         let mut answers = HashMap::new();
         self.session.run("begin").await?;
-        for transaction in order {
-            for step in &self.played.transactions[*transaction].steps {
+        for part in order {
+            let steps = &self.played.transactions[part.transaction].steps;
+            for step in &steps[..part.steps.unwrap_or(steps.len())] {
                 if let Action::Sql { text, .. } = &self.steps[*step].action {
                     answers.insert(*step, self.statement(text).await?);
                 }
             }
         }
-        let mut state = Vec::new();
-        for table in &self.tables {
-            let name = quote_identifier(table);
-            let replies = self.session.run(&format!("select (t.*)::text from {name} t")).await?;
-            let rows = Answer::of(&replies).rows.unwrap_or_default();
-            state.push((table.clone(), rows.into_iter().flatten().map(|cell| cell.to_plain()).collect()));
-        }
+        let state = self.stage.state(&mut self.session, &self.tables).await?;
         self.session.run("rollback").await?;
         let replay = Replay { answers, state };
         self.done.insert(order.to_vec(), replay.clone());

@@ -16,7 +16,8 @@ impl Reason {
         let (from, to) = self.names(played);
         match &self.proof {
             Proof::Answer { step, told, otherwise } => {
-                let (reader, other) = if self.dependency == Dependency::WriteRead { (&to, &from) } else { (&from, &to) };
+                let (reader, other) =
+                    if self.dependency == Dependency::WriteRead { (&to, &from) } else { (&from, &to) };
                 let where_it_was = if self.dependency == Dependency::WriteRead { "before" } else { "after" };
                 let (told, otherwise) = (english(told), english(otherwise));
                 let statement = statement(scenario, *step);
@@ -36,11 +37,14 @@ impl Reason {
         let (from, to) = self.names(played);
         match &self.proof {
             Proof::Answer { step, told, otherwise } => {
-                let (reader, other) = if self.dependency == Dependency::WriteRead { (&to, &from) } else { (&from, &to) };
+                let (reader, other) =
+                    if self.dependency == Dependency::WriteRead { (&to, &from) } else { (&from, &to) };
                 let where_it_was = if self.dependency == Dependency::WriteRead { "之前" } else { "之后" };
                 let (told, otherwise) = (chinese(told), chinese(otherwise));
                 let statement = statement(scenario, *step);
-                format!("{from} 先于 {to}:{reader} 的 `{statement}` {told};若在 {other} {where_it_was}执行,则会是:{otherwise}")
+                format!(
+                    "{from} 先于 {to}:{reader} 的 `{statement}` {told};若在 {other} {where_it_was}执行,则会是:{otherwise}"
+                )
             }
             Proof::Row { table, row } => format!("{from} 先于 {to}:只有这个顺序才会在 {table} 中留下行 {row}"),
         }
@@ -56,7 +60,9 @@ impl Played {
     #[must_use]
     pub fn transaction_name(&self, place: usize) -> String {
         let session = &self.transactions[place].session;
-        let same = |transactions: &[crate::play::Transaction]| transactions.iter().filter(|other| other.session == *session).count();
+        let same = |transactions: &[crate::play::Transaction]| {
+            transactions.iter().filter(|other| other.session == *session).count()
+        };
         if same(&self.transactions) == 1 {
             return session.clone();
         }

@@ -11,5 +11,6 @@ mod stage;
 pub use answer::Answer;
 pub use error::PlayError;
 pub use player::play;
-pub use record::{Played, StepRecord, Transaction, TransactionEnd, Why};
+pub use record::{Played, Row, StepRecord, TableState, Transaction, TransactionEnd, Why};
+pub(crate) use stage::Table;
 pub use stage::{Limits, Stage};

@@ -43,7 +43,8 @@ pub async fn play(stage: &Stage, scenario: &Scenario, level: Isolation, order: &
             }
         }
     }
-    let state = stage.state(&mut control, &player.sessions).await?;
+    let tables = stage.tables(&mut control).await?;
+    let state = stage.state(&mut control, &tables).await?;
     stage.tear_down(&mut control, scenario).await?;
     let Player { sessions, records, transactions, .. } = player;
     sessions.close().await;

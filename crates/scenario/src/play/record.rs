@@ -19,10 +19,28 @@ pub struct Played {
     pub transactions: Vec<Transaction>,
     /// The rows that broken invariants returned, by name.
     pub broken_invariants: Vec<(String, Vec<Vec<Cell>>)>,
-    /// All tables at the end: name and sorted rows as text.
-    pub state: Vec<(String, Vec<String>)>,
+    /// All tables at the end.
+    pub state: Vec<TableState>,
     /// Why it could not be played to its end.
     pub stopped: Option<Why>,
+}
+
+/// A table with its rows, sorted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableState {
+    /// Its name.
+    pub name: String,
+    /// Its rows.
+    pub rows: Vec<Row>,
+}
+
+/// A row as text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Row {
+    /// Its primary key; all of it in a table without one.
+    pub identity: String,
+    /// All of it.
+    pub text: String,
 }
 
 /// What became of a step.

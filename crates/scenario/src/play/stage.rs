@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use pgstrata_pg::simple::{Reply, SimpleSession};
-use pgstrata_pg::{Endpoint, Error, Kind, quote_identifier};
+use pgstrata_pg::{Endpoint, quote_identifier};
 
-use super::{Answer, PlayError};
+use super::{Answer, PlayError, Row, TableState};
 use crate::language::{Cell, Scenario};
 use crate::session::Sessions;
 
-const TABLES: &str = include_str!("state.sql");
+const TABLES: &str = include_str!("tables.sql");
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,17 +86,32 @@ impl Stage {
         Ok(Sessions::open(&self.endpoint, &scenario.name, &scenario.sessions()).await?)
     }
 
-    /// All tables with their rows as sorted text.
-    pub(crate) async fn state(&self, control: &mut SimpleSession, sessions: &Sessions) -> Result<State, PlayError> {
-        let fail = |source| Error::new("read the outcome", Kind::Sql(source));
-        let tables = sessions.watcher().query(TABLES, &[&self.schema]).await.map_err(fail)?;
+    /// The tables of the schema.
+    pub(crate) async fn tables(&self, control: &mut SimpleSession) -> Result<Vec<Table>, PlayError> {
+        let rows = Answer::of(&control.run(TABLES).await?).rows.unwrap_or_default();
+        let table = |row: Vec<Cell>| {
+            let [Cell::Text(name), key] = row.as_slice() else { return None };
+            let name = name.clone();
+            let key = if let Cell::Text(columns) = key { Some(columns.clone()) } else { None };
+            Some(Table { name, key })
+        };
+        Ok(rows.into_iter().filter_map(table).collect())
+    }
+
+    /// Tables with their rows.
+    pub(crate) async fn state(
+        &self,
+        control: &mut SimpleSession,
+        tables: &[Table],
+    ) -> Result<Vec<TableState>, PlayError> {
         let mut state = Vec::new();
-        for row in tables {
-            let table: String = row.try_get(0).map_err(fail)?;
-            let name = quote_identifier(&table);
-            let replies = control.run(&format!("select (t.*)::text from {name} t")).await?;
+        for table in tables {
+            let name = quote_identifier(&table.name);
+            let identity = table.key.as_ref().map_or_else(|| "t.*".to_owned(), |columns| format!("row({columns})"));
+            let replies = control.run(&format!("select ({identity})::text, (t.*)::text from {name} t")).await?;
             let rows = Answer::of(&replies).rows.unwrap_or_default();
-            state.push((table, rows.iter().flatten().map(Cell::to_plain).collect()));
+            let row = |cells: &Vec<Cell>| Row { identity: cells[0].to_plain(), text: cells[1].to_plain() };
+            state.push(TableState { name: table.name.clone(), rows: rows.iter().map(row).collect() });
         }
         Ok(state)
     }
@@ -113,8 +128,13 @@ impl Stage {
     }
 }
 
-/// Tables with their rows.
-pub(crate) type State = Vec<(String, Vec<String>)>;
+/// A table of the schema.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    name: String,
+    /// The columns of its primary key, in SQL.
+    key: Option<String>,
+}
 
 async fn run(control: &mut SimpleSession, sql: &str, part: &str, scenario: &Scenario) -> Result<Vec<Reply>, PlayError> {
     let replies = control.run(sql).await?;
