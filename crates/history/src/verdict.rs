@@ -103,6 +103,10 @@ impl Findings {
     /// Adds a finding.
     pub fn add(&mut self, finding: Finding) {
         *self.counts.entry(finding.anomaly).or_default() += 1;
+        self.keep(finding);
+    }
+
+    fn keep(&mut self, finding: Finding) {
         let kept = self.kept.entry(finding.anomaly).or_default();
         let place = kept.partition_point(|other| other.transactions.len() <= finding.transactions.len());
         kept.insert(place, finding);
@@ -122,8 +126,7 @@ impl Findings {
     /// Adds the findings of another checker.
     pub fn append(&mut self, other: Self) {
         for finding in other.kept.into_values().flatten() {
-            *self.counts.entry(finding.anomaly).or_default() -= 1;
-            self.add(finding);
+            self.keep(finding);
         }
         for (anomaly, count) in other.counts {
             *self.counts.entry(anomaly).or_default() += count;
