@@ -2,6 +2,7 @@
 
 pub mod builtin;
 pub mod hold;
+pub mod hunt;
 pub mod judge;
 pub mod language;
 pub mod matrix;
@@ -9,3 +10,4 @@ pub mod orders;
 pub mod play;
 pub mod run;
 pub mod session;
+pub mod shrink;
