@@ -1,5 +1,7 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
+pub mod isolation;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -57,6 +59,9 @@ pub enum Command {
     /// Show or compare records of runs.
     #[command(subcommand)]
     Record(RecordCommand),
+    /// Prove isolation: scripted interleavings, what each level lets happen, a hunt for anomalies.
+    #[command(subcommand)]
+    Isolation(isolation::IsolationCommand),
     /// Find, install, start and stop PostgreSQL servers.
     #[command(subcommand)]
     Pg(PgCommand),

@@ -6,7 +6,7 @@
 use pgstrata_units::Isolation;
 
 use crate::judge::{self, Judged, is_of_family};
-use crate::language::{Action, Item, Scenario};
+use crate::language::{Action, Item, Outcome, Scenario, What};
 use crate::play::{PlayError, Stage, play};
 
 /// The most plays that shrinking one scenario may take.
@@ -50,6 +50,19 @@ pub async fn shrink(
     }
 }
 
+/// Says in the scenario which of its steps had to wait when it was played.
+pub fn note_waits(scenario: &mut Scenario, judged: &Judged) {
+    let waited: Vec<usize> =
+        judged.played.steps.iter().filter(|record| record.blocked).map(|record| record.step).collect();
+    let steps =
+        scenario.items.iter_mut().filter_map(|item| if let Item::Step(step) = item { Some(step) } else { None });
+    for (index, step) in steps.enumerate() {
+        if waited.contains(&index) {
+            step.outcomes.push(Outcome { what: What::Blocks, levels: Vec::new() });
+        }
+    }
+}
+
 /// All scenarios that lack one thing: a session, a step, or a line of the set-up.
 fn shorter(scenario: &Scenario) -> Vec<Scenario> {
     let mut candidates = Vec::new();
@@ -70,7 +83,9 @@ fn shorter(scenario: &Scenario) -> Vec<Scenario> {
             }
             Item::Setup(sql) => {
                 let lines: Vec<&str> = sql.lines().collect();
-                for line in (0..lines.len()).filter(|line| lines[*line].starts_with("insert")) {
+                for line in (0..lines.len())
+                    .filter(|line| lines[*line].starts_with("insert") || lines[*line].starts_with("create"))
+                {
                     let mut fewer = lines.clone();
                     fewer.remove(line);
                     let mut candidate = scenario.clone();

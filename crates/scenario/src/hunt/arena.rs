@@ -1,7 +1,7 @@
 //! One arena: a schema with two tables in which programs are played one after the other, as fast as the server answers.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pgstrata_pg::simple::{Reply, SimpleSession, TransactionStatus};
 use pgstrata_pg::{Endpoint, quote_identifier};
@@ -15,8 +15,11 @@ use crate::play::{Answer, PlayError};
 /// How long a statement has before the next session's turn. It decides who goes next, and nothing else.
 const TURN: Duration = Duration::from_millis(2);
 
-/// How long a statement may take when nobody else has a turn; deadlocks are resolved long before.
-const LAST_TURN: Duration = Duration::from_secs(30);
+/// How long a program may take until its open ends are only waited for; deadlocks are resolved long before.
+const ROUND_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long an open end is waited for at once.
+const LAST_TURN: Duration = Duration::from_secs(1);
 
 /// How many transactions a program has at most.
 const ACTORS: usize = 3;
@@ -32,8 +35,8 @@ pub(super) struct Round {
     pub(super) committed: usize,
     /// Whether the committed ones cannot have run one after the other.
     pub(super) is_suspect: bool,
-    /// The turns as they were taken, and whether the statement had to wait.
-    pub(super) taken: Vec<(usize, bool)>,
+    /// The turns as they were taken.
+    pub(super) taken: Vec<usize>,
 }
 
 /// A schema of its own and the sessions that play in it.
@@ -80,24 +83,23 @@ impl Arena {
         let start = self.reset(&program).await?;
         let mut actors: Vec<Actor> = program.transactions.iter().map(|_| Actor::default()).collect();
         let mut taken = Vec::new();
+        let began = Instant::now();
         let mut turns: std::collections::VecDeque<usize> = program.turns.iter().copied().collect();
         while let Some(turn) = turns.pop_front() {
             if actors[turn].is_done {
                 continue;
             }
             if actors[turn].is_waiting {
-                let others_can = turns.iter().any(|other| !actors[*other].is_waiting && !actors[*other].is_done);
-                let limit = if others_can { TURN } else { LAST_TURN };
-                if self.listen(turn, &mut actors[turn], limit).await? {
+                if self.listen(turn, &mut actors[turn], TURN).await? {
                     turns.push_front(turn);
-                } else {
+                } else if began.elapsed() < ROUND_LIMIT {
                     // Its turn comes again when the others have had theirs.
                     turns.push_back(turn);
                 }
                 continue;
             }
-            let blocked = self.turn(turn, &mut actors[turn], &program).await?;
-            taken.push((turn, blocked));
+            self.turn(turn, &mut actors[turn], &program).await?;
+            taken.push(turn);
         }
         self.wind_up(&mut actors).await?;
         let committed: Vec<Vec<(Statement, Answer)>> =
@@ -109,8 +111,8 @@ impl Arena {
         Ok(Round { program, committed: committed.len(), is_suspect, taken })
     }
 
-    /// Sends a transaction's next statement; whether it has to wait.
-    async fn turn(&mut self, turn: usize, actor: &mut Actor, program: &Program) -> Result<bool, PlayError> {
+    /// Sends a transaction's next statement, and gives it a moment to answer.
+    async fn turn(&mut self, turn: usize, actor: &mut Actor, program: &Program) -> Result<(), PlayError> {
         let statements = &program.transactions[turn];
         let session = &mut self.actors[turn];
         let begin =
@@ -128,7 +130,7 @@ impl Arena {
         let statements = statements.len();
         let answered = self.listen(turn, actor, TURN).await?;
         actor.is_done |= actor.next > statements && answered;
-        Ok(!answered)
+        Ok(())
     }
 
     /// Takes what a transaction was told, if it comes within the limit.
@@ -163,8 +165,11 @@ impl Arena {
     async fn wind_up(&mut self, actors: &mut [Actor]) -> Result<(), PlayError> {
         for (turn, actor) in actors.iter_mut().enumerate() {
             while actor.is_waiting {
-                self.listen(turn, actor, LAST_TURN).await?;
+                if !self.listen(turn, actor, LAST_TURN).await? {
+                    self.actors[turn].cancel().await?;
+                }
             }
+            actor.has_failed |= !actor.is_done;
             if actor.has_failed && !self.actors[turn].is_closed() {
                 self.actors[turn].run("rollback").await?;
             }
@@ -178,7 +183,11 @@ impl Arena {
         for (table, keys) in program.rows.iter().enumerate() {
             let name = TABLES[table];
             // An index that never had an entry is another thing than one whose entries are gone.
-            text += &if keys.is_empty() { format!("truncate {name}; ") } else { format!("delete from {name}; ") };
+            text += &if keys.is_empty() && program.turns.len().is_multiple_of(4) {
+                format!("truncate {name}; ")
+            } else {
+                format!("delete from {name}; ")
+            };
             for key in keys {
                 text += &format!("insert into {name} values ({key}, 0); ");
                 state[table].insert(*key, 0);

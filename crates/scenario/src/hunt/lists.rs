@@ -18,7 +18,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::watch;
 
-use super::{Counters, HuntSpec};
+use super::{Counters, HuntSpec, InLists};
 use crate::judge::is_of_family;
 use crate::language::{Action, Clause, Expectation, Item, Scenario, Step};
 use crate::play::PlayError;
@@ -43,7 +43,7 @@ const APPEND_SQL: &str = include_str!("append.sql");
 const READ_SQL: &str = include_str!("read.sql");
 
 /// What the checker counted, and scenarios made of what it found.
-pub(super) type Listed = (Vec<(Anomaly, u64)>, Vec<Scenario>);
+pub(super) type Listed = (Vec<InLists>, Vec<Scenario>);
 
 /// The clients' task.
 pub(super) struct Lists {
@@ -100,7 +100,7 @@ impl Lists {
             clients.push(self.client(number).await?);
         }
         let began = Instant::now();
-        let mut counts: BTreeMap<Anomaly, u64> = BTreeMap::new();
+        let mut counts: BTreeMap<Anomaly, InLists> = BTreeMap::new();
         let mut scenarios: Vec<(Anomaly, Scenario)> = Vec::new();
         let mut slice = 0;
         while !*ended.borrow() {
@@ -109,11 +109,12 @@ impl Lists {
             slice += 1;
             let committed = records.iter().filter(|record| record.status == Status::Committed).count();
             counters.list_transactions.fetch_add(committed as u64, Ordering::Relaxed);
-            self.check(&records, &mut counts, &mut scenarios);
+            let after_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.check(&records, after_ms, &mut counts, &mut scenarios);
         }
         drop(clients);
         run(&format!("drop schema {schema} cascade")).await?;
-        Ok((counts.into_iter().collect(), scenarios.into_iter().map(|(_, scenario)| scenario).collect()))
+        Ok((counts.into_values().collect(), scenarios.into_iter().map(|(_, scenario)| scenario).collect()))
     }
 
     async fn client(&self, number: usize) -> Result<Client, PlayError> {
@@ -149,7 +150,13 @@ impl Lists {
         Ok((clients, records))
     }
 
-    fn check(&self, records: &[Record], counts: &mut BTreeMap<Anomaly, u64>, scenarios: &mut Vec<(Anomaly, Scenario)>) {
+    fn check(
+        &self,
+        records: &[Record],
+        after_ms: u64,
+        counts: &mut BTreeMap<Anomaly, InLists>,
+        scenarios: &mut Vec<(Anomaly, Scenario)>,
+    ) {
         let mut records: Vec<&Record> = records.iter().collect();
         records.sort_by_key(|record| record.from_ns);
         let mut builder = HistoryBuilder::new();
@@ -169,7 +176,8 @@ impl Lists {
         }
         let verdict = check_list_append(&builder.finish(), Model::Serializable, &Options::default());
         for (anomaly, count) in &verdict.counts {
-            *counts.entry(*anomaly).or_default() += count;
+            let new = InLists { anomaly: *anomaly, count: 0, first_ms: after_ms };
+            counts.entry(*anomaly).or_insert(new).count += count;
         }
         for finding in &verdict.findings {
             let is_new = !scenarios.iter().any(|(known, _)| is_of_family(*known, finding.anomaly));
@@ -298,7 +306,9 @@ fn scenario(finding: &Finding, records: &[&Record], level: Isolation) -> Scenari
     let mut items = vec![
         Item::About("Found in a history of lists by pgstrata isolation hunt".to_owned()),
         Item::Levels(vec![level]),
+        Item::Blank,
         Item::Setup(set_up.join("\n")),
+        Item::Blank,
     ];
     items.extend(timed.into_iter().map(|(_, session, action)| {
         Item::Step(Step { session: format!("T{}", session + 1), action, outcomes: Vec::new(), line: 0 })

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, watch};
 use crate::judge::{Judged, promise};
 use crate::language::Scenario;
 use crate::play::{PlayError, Stage};
-use crate::shrink::shrink;
+use crate::shrink::{note_waits, shrink};
 
 /// Suspicions that wait to be looked at; further ones are counted and left.
 const SUSPECTS_MAX: usize = 16;
@@ -72,7 +72,7 @@ pub struct Find {
     pub anomaly: Anomaly,
     /// Whether the level promises that it does not happen.
     pub is_forbidden: bool,
-    /// How long the hunt had lasted, seconds.
+    /// How long the hunt had lasted when it was first looked at, seconds.
     pub after_s: f64,
     /// The short scenario, as text.
     pub scenario: String,
@@ -91,21 +91,32 @@ pub struct Hunted {
     pub level: Isolation,
     /// The seed.
     pub seed: u64,
-    /// For how long it was hunted, seconds.
+    /// For how long it was hunted, seconds; making finds short may have taken longer.
     pub lasted_s: f64,
     /// How much was played.
     pub tally: Tally,
     /// What was found, one of each anomaly and kind of game.
     pub finds: Vec<Find>,
     /// What the checker of lists counted, by anomaly.
-    pub list_anomalies: Vec<(Anomaly, u64)>,
+    pub list_anomalies: Vec<InLists>,
+}
+
+/// An anomaly in the histories of lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct InLists {
+    /// What it is.
+    pub anomaly: Anomaly,
+    /// How often it was found.
+    pub count: u64,
+    /// When it was found first, milliseconds after the beginning.
+    pub first_ms: u64,
 }
 
 impl Hunted {
     /// Whether the level kept its promise.
     #[must_use]
     pub fn promise_is_kept(&self) -> bool {
-        let forbidden = |(anomaly, _): &(Anomaly, u64)| promise(self.level).forbids(*anomaly);
+        let forbidden = |in_lists: &InLists| promise(self.level).forbids(in_lists.anomaly);
         !self.finds.iter().any(|find| find.is_forbidden) && !self.list_anomalies.iter().any(forbidden)
     }
 }
@@ -152,11 +163,17 @@ pub async fn hunt(
         tasks.spawn(arena.run(ended.clone()));
     }
     drop(suspects);
-    let lists = lists::Lists::new(spec, spec.clients.saturating_sub(arenas * 3).max(2));
+    let lists = lists::Lists::new(spec, spec.clients.saturating_sub(arenas * 3).clamp(2, 4));
     let list_task = tokio::spawn(lists.run(ended.clone(), Arc::clone(&counters)));
     let mut looker = Looker { stage: Stage::new(&spec.endpoint), spec, began, finds: Vec::new() };
     let mut tick = tokio::time::interval(Duration::from_millis(250));
     let deadline = tokio::time::Instant::from_std(began + spec.duration);
+    // Making a find short may outlast the hunt; the hunters go home in time.
+    let bell = end.clone();
+    let timer = tokio::spawn(async move {
+        tokio::time::sleep_until(deadline).await;
+        let _ = bell.send(true);
+    });
     let mut failure = None;
     loop {
         tokio::select! {
@@ -167,7 +184,7 @@ pub async fn hunt(
             }
             Some(done) = tasks.join_next() => {
                 failure = done.ok().and_then(Result::err);
-                break;
+                if failure.is_some() { break; }
             }
             Some(round) = to_look_at.recv() => {
                 match looker.look(&round).await? {
@@ -179,7 +196,9 @@ pub async fn hunt(
             }
         }
     }
+    timer.abort();
     let _ = end.send(true);
+    let lasted_s = began.elapsed().min(spec.duration).as_secs_f64();
     to_look_at.close();
     while let Some(done) = tasks.join_next().await {
         failure = failure.or_else(|| done.ok().and_then(Result::err));
@@ -200,7 +219,7 @@ pub async fn hunt(
     Ok(Hunted {
         level: spec.level,
         seed: spec.seed,
-        lasted_s: began.elapsed().as_secs_f64(),
+        lasted_s,
         tally: counters.tally(),
         finds: looker.finds,
         list_anomalies,
@@ -258,6 +277,7 @@ impl Looker<'_> {
     }
 
     async fn shrunk(&mut self, scenario: &Scenario) -> Result<Looked, PlayError> {
+        let after_s = self.began.elapsed().as_secs_f64();
         let first = crate::shrink::judged(&self.stage, scenario, self.spec.level).await?;
         let Some(anomaly) = first.checked.anomaly else {
             return Ok(if first.checked.is_anomalous() { Looked::Known } else { Looked::Nothing });
@@ -265,10 +285,11 @@ impl Looker<'_> {
         if self.finds.iter().any(|find| crate::judge::is_of_family(find.anomaly, anomaly)) {
             return Ok(Looked::Known);
         }
-        let Some((scenario, judged)) = shrink(&self.stage, scenario, self.spec.level).await? else {
+        let Some((mut scenario, judged)) = shrink(&self.stage, scenario, self.spec.level).await? else {
             return Ok(Looked::Nothing);
         };
         let Some(anomaly) = judged.checked.anomaly else { return Ok(Looked::Nothing) };
+        note_waits(&mut scenario, &judged);
         let reasons: Vec<_> = judged.checked.cycle_reasons().collect();
         let because = reasons.iter().map(|reason| reason.english(&scenario, &judged.played)).collect();
         let because_zh = reasons.iter().map(|reason| reason.chinese(&scenario, &judged.played)).collect();
@@ -276,7 +297,7 @@ impl Looker<'_> {
         self.finds.push(Find {
             anomaly,
             is_forbidden,
-            after_s: self.began.elapsed().as_secs_f64(),
+            after_s,
             scenario: scenario.to_string(),
             judged,
             because,

@@ -50,8 +50,24 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Draws a program.
+    /// Draws a program: every other one of any shape, the others of the shape that all anomalies have which snapshots leave.
     pub(super) fn draw(chance: &mut ChaCha8Rng) -> Self {
+        if chance.random() { Self::draw_any(chance) } else { Self::draw_crossing(chance) }
+    }
+
+    /// Each of two transactions looks at a row, or for one, and then writes where the other one looks.
+    fn draw_crossing(chance: &mut ChaCha8Rng) -> Self {
+        let rows = [(); 2].map(|()| (1..=KEYS).filter(|_| chance.random_ratio(1, 2)).collect());
+        let places = [0, 1].map(|_| (chance.random_range(0..TABLES.len()), chance.random_range(1..=KEYS)));
+        let mut of = |looks: (usize, i64), writes: (usize, i64), value| {
+            vec![look(chance, looks, value), write(chance, writes, value)]
+        };
+        let transactions = vec![of(places[0], places[1], 1), of(places[1], places[0], 2)];
+        let turns = turns(&transactions, chance);
+        Self { rows, transactions, turns }
+    }
+
+    fn draw_any(chance: &mut ChaCha8Rng) -> Self {
         let transactions = if chance.random_ratio(1, 4) { 3 } else { 2 };
         let rows = [(); 2].map(|()| (1..=KEYS).filter(|_| chance.random_ratio(1, 2)).collect());
         let mut value = 0;
@@ -68,6 +84,26 @@ impl Program {
             .collect();
         let turns = turns(&transactions, chance);
         Self { rows, transactions, turns }
+    }
+}
+
+/// A statement whose answer depends on whether this row is there.
+fn look(chance: &mut ChaCha8Rng, (table, key): (usize, i64), value: i64) -> Statement {
+    match chance.random_range(0..4) {
+        0 => Statement::Read { table, key },
+        1 => Statement::Range { table, from: chance.random_range(1..=key), to: chance.random_range(key..=KEYS) },
+        2 => Statement::Count { table },
+        _ => Statement::InsertOrNothing { table, key, value },
+    }
+}
+
+/// A statement that makes this row, changes it or takes it away.
+fn write(chance: &mut ChaCha8Rng, (table, key): (usize, i64), value: i64) -> Statement {
+    match chance.random_range(0..4) {
+        0 => Statement::InsertOrNothing { table, key, value },
+        1 => Statement::Upsert { table, key, value },
+        2 => Statement::Update { table, key, value },
+        _ => Statement::Delete { table, key },
     }
 }
 

@@ -4,33 +4,26 @@ use pgstrata_units::Isolation;
 
 use super::arena::Round;
 use super::program::{Program, TABLES};
-use crate::language::{Action, Clause, Expectation, Item, Outcome, Scenario, Step, What};
+use crate::language::{Action, Clause, Expectation, Item, Scenario, Step};
 
 const TABLES_SQL: &str = include_str!("arena.sql");
 
 /// The scenario of a round: its statements in the order in which they were sent.
 pub(super) fn scenario(round: &Round, name: &str, level: Isolation) -> Scenario {
-    let mut steps = vec![set_up(&round.program)];
+    let mut steps = vec![Item::Blank, set_up(&round.program), Item::Blank];
     let mut next = vec![0; round.program.transactions.len()];
-    let mut waiting: Vec<bool> = vec![false; next.len()];
     // What the server does with a table depends on how it reads it: as in the hunt.
     for turn in 0..next.len() {
         steps.push(sql(turn, "set enable_seqscan = off"));
     }
-    for (turn, blocked) in &round.taken {
-        if waiting[*turn] {
-            steps.push(step(*turn, Action::Resumes, Vec::new()));
-            waiting[*turn] = false;
-        }
+    for turn in &round.taken {
         if next[*turn] == 0 {
-            steps.push(step(*turn, Action::Begin(String::new()), Vec::new()));
+            steps.push(step(*turn, Action::Begin(String::new())));
         }
         let statement = round.program.transactions[*turn].get(next[*turn]);
         let text = statement.map_or_else(|| "commit".to_owned(), ToString::to_string);
         next[*turn] += 1;
-        waiting[*turn] = *blocked;
-        let outcomes = if *blocked { vec![Outcome { what: What::Blocks, levels: Vec::new() }] } else { Vec::new() };
-        steps.push(step(*turn, Action::Sql { text, hold: None }, outcomes));
+        steps.push(step(*turn, Action::Sql { text, hold: None }));
     }
     let clauses = vec![Clause::Anomaly(None)];
     steps.push(Item::Blank);
@@ -50,9 +43,9 @@ fn set_up(program: &Program) -> Item {
 }
 
 fn sql(turn: usize, text: &str) -> Item {
-    step(turn, Action::Sql { text: text.to_owned(), hold: None }, Vec::new())
+    step(turn, Action::Sql { text: text.to_owned(), hold: None })
 }
 
-fn step(turn: usize, action: Action, outcomes: Vec<Outcome>) -> Item {
-    Item::Step(Step { session: format!("T{}", turn + 1), action, outcomes, line: 0 })
+fn step(turn: usize, action: Action) -> Item {
+    Item::Step(Step { session: format!("T{}", turn + 1), action, outcomes: Vec::new(), line: 0 })
 }

@@ -70,11 +70,11 @@ pub(super) async fn of(
         for step in &replays.played().transactions[a].steps {
             let Some(told) = replays.told(*step) else { continue };
             let gives = |run: &&Run| run.1.answers.get(step).is_some_and(|answer| answer.says_the_same_as(told));
-            // What the rows tell decides between orders that give the same answer.
-            let is_decided = runs.iter().any(|run| gives(&run) && by_rows.agree_with(&run.0));
-            let gives = |run: &&Run| gives(run) && (!is_decided || by_rows.agree_with(&run.0));
             for &b in transactions.iter().filter(|b| **b != a) {
-                let Some((is_before, otherwise)) = place_of(a, b, runs, gives) else { continue };
+                let Some((is_before, otherwise)) = place_of(a, b, runs, gives, |order| by_rows.agree_with(order))
+                else {
+                    continue;
+                };
                 let Some(otherwise) = otherwise.answers.get(step) else { continue };
                 let proof = Proof::Answer { step: *step, told: told.clone(), otherwise: otherwise.clone() };
                 reasons.add(match (is_before, takes(&b)) {
@@ -105,7 +105,7 @@ fn of_rows(
             let leaves = |run: &&Run| run.1.has_row(&table.name, row);
             for (index, &a) in transactions.iter().enumerate() {
                 for &b in &transactions[index + 1..] {
-                    let Some((is_before, _)) = place_of(a, b, runs, leaves) else { continue };
+                    let Some((is_before, _)) = place_of(a, b, runs, leaves, |_| true) else { continue };
                     let (from, to) = if is_before { (a, b) } else { (b, a) };
                     let was = untouched.row_of(&table.name, &row.identity);
                     let writes = alone[&from].row_of(&table.name, &row.identity) != was;
@@ -139,18 +139,23 @@ impl Reasons {
 }
 
 /// Whether A comes before B in all orders of which something is true (or after B in all of them), and an order of which it
-/// is not. None when it is true of no order, or of all, or of orders of both kinds.
+/// is not. None when it is true of no order, or of all, or of orders of both kinds. Where it is true of orders that are
+/// preferred, only these count.
 pub(super) fn place_of<'a>(
     a: usize,
     b: usize,
     runs: &'a [Run],
     is_true: impl Fn(&&Run) -> bool,
+    is_preferred: impl Fn(&[usize]) -> bool,
 ) -> Option<(bool, &'a Replay)> {
     let a_is_first = |run: &&Run| {
         let place = |transaction| run.0.iter().position(|other| *other == transaction);
         place(a) < place(b)
     };
-    let (true_of, false_of): (Vec<&Run>, Vec<&Run>) = runs.iter().partition(|run| is_true(run));
+    let (mut true_of, false_of): (Vec<&Run>, Vec<&Run>) = runs.iter().partition(|run| is_true(run));
+    if true_of.iter().any(|run| is_preferred(&run.0)) {
+        true_of.retain(|run| is_preferred(&run.0));
+    }
     let first = true_of.iter().filter(|run| a_is_first(run)).count();
     if true_of.is_empty() || (first != 0 && first != true_of.len()) {
         return None;

@@ -94,7 +94,7 @@ fn vanished(replays: &Replays<'_>, (reader, place): (usize, usize), writer: usiz
     let comes_first = |step: &usize| {
         let told = replays.told(*step)?;
         let gives = |run: &&Run| run.1.answers.get(step).is_some_and(|answer| answer.says_the_same_as(told));
-        place_of(reader, writer, runs, gives).map(|(is_before, _)| is_before)
+        place_of(reader, writer, runs, gives, |_| true).map(|(is_before, _)| is_before)
     };
     comes_first(&steps[place]) == Some(true) && steps[..place].iter().any(|step| comes_first(step) == Some(false))
 }
