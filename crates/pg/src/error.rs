@@ -162,6 +162,9 @@ pub enum Kind {
     /// The server or the connection refused a statement.
     #[error("the server refused")]
     Sql(#[source] tokio_postgres::Error),
+    /// The changes of the server's log cannot be had, or not be read.
+    #[error("no logical decoding")]
+    Decoding(#[from] crate::decoding::DecodingError),
     /// Another input/output error.
     #[error("input/output error")]
     Io(#[source] io::Error),
@@ -315,6 +318,7 @@ impl Error {
                 "use a role and database whose default_transaction_read_only is off"
             }
             Kind::ReadOnly => "pass --allow-write if this database may be changed",
+            Kind::Decoding(error) => return error.hint().map(str::to_owned),
             Kind::NoProcess { .. } | Kind::Sql(_) | Kind::Io(_) => return None,
         };
         Some(hint.to_owned())

@@ -6,6 +6,7 @@ pub mod attach;
 pub mod capabilities;
 pub mod cluster;
 mod config;
+pub mod decoding;
 pub mod dirs;
 pub mod endpoint;
 pub mod error;
