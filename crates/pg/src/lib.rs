@@ -35,6 +35,7 @@ mod tree;
 mod url;
 pub mod user;
 pub mod version;
+pub mod wal_archive;
 pub mod wheels;
 
 pub use attach::AttachPolicy;

@@ -241,7 +241,26 @@ mod tests {
         for number in [1663_u32, 5, 16384, 7] {
             body.extend(number.to_le_bytes());
         }
-        body.extend([1, SAME_RELATION | WILL_INIT, 0, 0, 8, 0, 0, 0, ID_ORIGIN, 9, 0, ID_DATA_SHORT, 3, b'a', b'b', 1, 2, 3]);
+        body.extend([
+            1,
+            SAME_RELATION | WILL_INIT,
+            0,
+            0,
+            8,
+            0,
+            0,
+            0,
+            ID_ORIGIN,
+            9,
+            0,
+            ID_DATA_SHORT,
+            3,
+            b'a',
+            b'b',
+            1,
+            2,
+            3,
+        ]);
         let layout = Layout::read(&body, 24, WalVersion::V15).expect("sound");
         let relation = RelFile { tablespace: 1663, database: 5, file: 16384 };
         assert!(layout.blocks.iter().all(|block| block.relation == relation));

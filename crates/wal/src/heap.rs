@@ -1,6 +1,6 @@
 //! What the heap writes: rows inserted, changed, deleted, locked.
 //!
-//! Layouts: src/include/access/heapam_xlog.h, read as src/backend/replication/logical/decode.c does.
+//! Layouts: `src/include/access/heapam_xlog.h`, read as src/backend/replication/logical/decode.c does.
 
 use crate::Xid;
 use crate::block::RelFile;

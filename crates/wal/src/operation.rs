@@ -50,7 +50,7 @@ pub enum WalLevel {
     Logical,
 }
 
-/// Records of the resource manager `XLOG` (src/include/catalog/pg_control.h).
+/// Records of the resource manager `XLOG` (`src/include/catalog/pg_control.h`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogOperation {
     /// A checkpoint ended.

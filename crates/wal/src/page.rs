@@ -19,7 +19,7 @@ const LONG_HEADER: u16 = 0x0002;
 const OVERWRITES_CONTINUATION: u16 = 0x0008;
 const ALL_FLAGS: u16 = 0x000F;
 
-/// The header of one page: `XLogPageHeaderData` and `XLogLongPageHeaderData` in src/include/access/xlog_internal.h.
+/// The header of one page: `XLogPageHeaderData` and `XLogLongPageHeaderData` in `src/include/access/xlog_internal.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageHeader {
     /// Who wrote it.

@@ -145,7 +145,7 @@ impl Reader {
         self.position = lsn;
         self.previous = None;
         self.partial = None;
-        self.seeking = lsn.0 % PAGE_BYTES == 0;
+        self.seeking = lsn.0.is_multiple_of(PAGE_BYTES);
     }
 
     fn advance(&mut self) -> Result<Step, Fault> {
@@ -154,7 +154,7 @@ impl Reader {
             if self.segment.as_ref().is_none_or(|segment| segment.number != number) {
                 return Ok(Step::NeedSegment(number));
             }
-            if self.position.0 % PAGE_BYTES == 0 {
+            if self.position.0.is_multiple_of(PAGE_BYTES) {
                 self.enter_page()?;
                 continue;
             }
@@ -197,7 +197,8 @@ impl Reader {
             self.previous = None;
         } else if self.seeking {
             self.position = Lsn(self.position.0 + header.bytes());
-            return self.pass_over(u64::from(remaining));
+            self.pass_over(u64::from(remaining));
+            return Ok(());
         } else if left != index(u64::from(remaining)) {
             let remaining = u32::try_from(left).unwrap_or(u32::MAX);
             return Err(Fault::Continuation { remaining, found: header.remaining });
@@ -207,7 +208,7 @@ impl Reader {
     }
 
     /// Passes over what continues an earlier record on this page.
-    fn pass_over(&mut self, remaining: u64) -> Result<(), Fault> {
+    fn pass_over(&mut self, remaining: u64) {
         let on_page = PAGE_BYTES - self.position.0 % PAGE_BYTES;
         if remaining >= on_page {
             // On the next page its header tells again how much is left; a record may also end with its page.
@@ -217,7 +218,6 @@ impl Reader {
             self.seeking = false;
             self.position = Lsn(align_lsn(self.position.0 + remaining));
         }
-        Ok(())
     }
 
     fn begin_record(&mut self) -> Result<(), Fault> {
@@ -280,9 +280,10 @@ impl Reader {
         let mut page = None;
         let mut at = from.0;
         while at < end {
-            if at % PAGE_BYTES == 0 {
+            if at.is_multiple_of(PAGE_BYTES) {
                 let header = PageHeader::read(&segment.bytes[index(at - start.0)..], Lsn(at)).ok();
-                let sound = header.filter(|header| header.timeline >= self.timeline && Some(header.version) == self.version);
+                let sound =
+                    header.filter(|header| header.timeline >= self.timeline && Some(header.version) == self.version);
                 let Some(header) = sound else {
                     at += PAGE_BYTES;
                     continue;
@@ -321,7 +322,7 @@ fn is_record(segment: &[u8], offset: usize, after: Lsn, at: Lsn) -> bool {
     let mut bytes = Vec::new();
     let mut from = offset;
     while bytes.len() < length {
-        if from % index(PAGE_BYTES) == 0 {
+        if from.is_multiple_of(index(PAGE_BYTES)) {
             // Within a segment only the first page has a long header, and it cannot continue anything found here.
             from += index(crate::page::SHORT_HEADER_BYTES);
         }

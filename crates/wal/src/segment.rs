@@ -25,7 +25,7 @@ impl SegmentSize {
     /// 16 MB, unless initdb was told otherwise.
     pub const DEFAULT: Self = Self(16 << 20);
 
-    /// `None` for a size that no server has (`IsValidWalSegSize` in src/include/access/xlog_internal.h).
+    /// `None` for a size that no server has (`IsValidWalSegSize` in `src/include/access/xlog_internal.h`).
     #[must_use]
     pub const fn new(bytes: u32) -> Option<Self> {
         if bytes.is_power_of_two() && bytes >= 1 << 20 && bytes <= 1 << 30 { Some(Self(bytes)) } else { None }
@@ -68,7 +68,7 @@ pub struct SegmentName {
 }
 
 impl SegmentName {
-    /// The file that holds segment `number` (`XLogFileName` in src/include/access/xlog_internal.h).
+    /// The file that holds segment `number` (`XLogFileName` in `src/include/access/xlog_internal.h`).
     #[must_use]
     pub fn of(timeline: Timeline, number: u64, size: SegmentSize) -> Self {
         let per_upper = (1_u64 << 32) / size.bytes();
@@ -127,7 +127,10 @@ mod tests {
         assert_eq!(name.start(SegmentSize::DEFAULT), "16/6F000000".parse().expect("a position"));
         assert_eq!(name.to_string(), "00000001000000160000006F");
         let small = SegmentSize::new(1 << 20).expect("1 MB");
-        assert_eq!(SegmentName::of(Timeline(2), small.segment_of(Lsn(0x1_0010_0000)), small).to_string(), "000000020000000100000001");
+        assert_eq!(
+            SegmentName::of(Timeline(2), small.segment_of(Lsn(0x1_0010_0000)), small).to_string(),
+            "000000020000000100000001"
+        );
     }
 
     #[test]

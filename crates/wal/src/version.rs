@@ -21,7 +21,7 @@ impl WalVersion {
     /// All of them, oldest first.
     pub const ALL: [Self; 5] = [Self::V14, Self::V15, Self::V16, Self::V17, Self::V18];
 
-    /// `XLOG_PAGE_MAGIC` in src/include/access/xlog_internal.h of that version.
+    /// `XLOG_PAGE_MAGIC` in `src/include/access/xlog_internal.h` of that version.
     #[must_use]
     pub const fn magic(self) -> u16 {
         match self {
