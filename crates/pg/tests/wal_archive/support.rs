@@ -16,7 +16,7 @@ pub struct Archived {
 
 /// One installation of each major version on this machine.
 pub fn installs() -> Vec<Install> {
-    let mut installs = install::discover();
+    let mut installs = install::discover(None);
     installs.sort_by_key(|install| install.version.major);
     installs.dedup_by_key(|install| install.version.major);
     assert!(!installs.is_empty(), "install PostgreSQL 14 to 18 to run these tests");
