@@ -105,7 +105,8 @@ fn mix(seed: u64) -> u64 {
 }
 
 /// A uniform number in [0, 1) that depends on nothing but its arguments.
-pub(crate) fn uniform(seed: u64, number: u64) -> f64 {
+#[must_use]
+pub fn uniform(seed: u64, number: u64) -> f64 {
     (mix(seed ^ mix(number)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 

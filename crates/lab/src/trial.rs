@@ -265,6 +265,12 @@ impl TrialRecord {
         if self.seconds > 0.0 { self.counts.decided() as f64 / self.seconds } else { 0.0 }
     }
 
+    /// Accepted operations per second of the measured window.
+    #[must_use]
+    pub fn accepted_per_second(&self) -> f64 {
+        if self.seconds > 0.0 { self.counts.ok as f64 / self.seconds } else { 0.0 }
+    }
+
     /// Whether an operation is left whose outcome nobody knows.
     #[must_use]
     pub fn has_unknown(&self) -> bool {
