@@ -6,6 +6,7 @@
 
 pub mod admission;
 mod arms;
+pub mod audit;
 mod card;
 mod check;
 mod reading;

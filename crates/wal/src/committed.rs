@@ -40,8 +40,13 @@ impl From<Tuple<'_>> for RowImage {
 /// What happened to a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// It came; `None` if the record left it to a page image.
-    Insert(Option<RowImage>),
+    /// It came.
+    Insert {
+        /// The row; `None` if the record left it to a page image.
+        row: Option<RowImage>,
+        /// Whether logical decoding tells it; not so when a table is rewritten, and below `wal_level = logical`.
+        is_decoded: bool,
+    },
     /// It was replaced: where the old version was, the new one.
     Update(ItemPointer, Option<RowImage>),
     /// It went.
@@ -153,17 +158,17 @@ impl Committed {
         let change = |relation, at, kind| Change { lsn: record.lsn, xid: record.header.xid, relation, at, kind };
         let row = |tuple: Option<Tuple<'_>>| tuple.map(RowImage::from);
         match operation {
-            HeapOperation::Insert { relation, at, new, is_speculative } => {
-                let change = change(relation, at, ChangeKind::Insert(row(new)));
+            HeapOperation::Insert { relation, at, new, is_speculative, is_decoded } => {
+                let change = change(relation, at, ChangeKind::Insert { row: row(new), is_decoded });
                 if is_speculative && self.relations.contains(&relation) {
                     self.speculative.entry(change.xid).or_default().push(change);
                 } else {
                     self.push(change);
                 }
             }
-            HeapOperation::MultiInsert { relation, rows } => {
+            HeapOperation::MultiInsert { relation, rows, is_decoded } => {
                 for (at, new) in rows {
-                    self.push(change(relation, at, ChangeKind::Insert(row(new))));
+                    self.push(change(relation, at, ChangeKind::Insert { row: row(new), is_decoded }));
                 }
             }
             HeapOperation::Update { relation, from, to, new, .. } => {

@@ -38,6 +38,8 @@ pub enum HeapOperation<'a> {
         new: Option<Tuple<'a>>,
         /// Whether it counts only if a [`HeapOperation::Confirm`] follows (`on conflict`).
         is_speculative: bool,
+        /// Whether logical decoding tells it; not so when a table is rewritten, and below `wal_level = logical`.
+        is_decoded: bool,
     },
     /// Rows were inserted into one page (`copy`, and `insert` into catalogs).
     MultiInsert {
@@ -45,6 +47,8 @@ pub enum HeapOperation<'a> {
         relation: RelFile,
         /// The rows in their order; without line pointers when the page is new, where they count from 1.
         rows: Vec<(ItemPointer, Option<Tuple<'a>>)>,
+        /// As for [`HeapOperation::Insert`].
+        is_decoded: bool,
     },
     /// A row was replaced.
     Update {
@@ -103,6 +107,8 @@ const OPERATION_MASK: u8 = 0x70;
 /// The page is made anew (`XLOG_HEAP_INIT_PAGE`).
 const INIT_PAGE: u8 = 0x80;
 const INSERT_IS_SPECULATIVE: u8 = 1 << 2;
+/// `XLH_INSERT_CONTAINS_NEW_TUPLE`.
+const INSERT_IS_DECODED: u8 = 1 << 3;
 const DELETE_IS_SUPER: u8 = 1 << 3;
 /// `XLH_DELETE_CONTAINS_OLD_TUPLE` and `_KEY`.
 const DELETE_CONTAINS_OLD: u8 = 1 << 1 | 1 << 2;
@@ -165,13 +171,15 @@ fn insert(record: &Record) -> Option<HeapOperation<'_>> {
         // Where the record has a page image and nobody decodes the log, the row is in the image alone.
         new: if data.is_empty() { None } else { Some(tuple(data)?) },
         is_speculative: flags & INSERT_IS_SPECULATIVE != 0,
+        is_decoded: flags & INSERT_IS_DECODED != 0,
     })
 }
 
 fn multi_insert(record: &Record) -> Option<HeapOperation<'_>> {
     let mut main = Bytes::new(record.main_data());
-    // Flags and padding.
-    main.take(2)?;
+    let flags = main.u8()?;
+    // Padding.
+    main.take(1)?;
     let count = main.u16()?;
     let block = record.block(0)?;
     let is_new_page = record.header.info & INIT_PAGE != 0;
@@ -193,7 +201,8 @@ fn multi_insert(record: &Record) -> Option<HeapOperation<'_>> {
         };
         rows.push((ItemPointer { block: block.number, offset }, row));
     }
-    Some(HeapOperation::MultiInsert { relation: block.relation, rows })
+    let is_decoded = flags & INSERT_IS_DECODED != 0;
+    Some(HeapOperation::MultiInsert { relation: block.relation, rows, is_decoded })
 }
 
 fn update(record: &Record, is_hot: bool) -> Option<HeapOperation<'_>> {
