@@ -12,7 +12,7 @@ use pgstrata_pg::sql::{ClientError, GenericClient, Row, Statement, ToSql};
 use pgstrata_pg::{Error, Session};
 
 use super::admission::{Account, Posting, admit};
-use super::reading::Reading;
+use super::reading::{Reading, Saw};
 use super::transfer::{Body, Currency, Decision, Kind, Leg, Receipt, Refusal, Request};
 use super::workload::{Work, Workload};
 
@@ -62,13 +62,15 @@ impl Client for Customer {
         let teller = &mut self.teller;
         match self.workload.work(operation) {
             Work::Post(request) => Ok(teller.post(&request).await?.reply()),
-            Work::Statement { account_id } => Ok(teller.reading.statement(&teller.session, account_id).await?),
-            Work::Audit => Ok(teller.reading.audit(&teller.session).await?),
+            Work::Statement { account_id } => {
+                Ok(teller.reading.statement(&teller.session, &mut teller.saw, account_id).await?)
+            }
+            Work::Audit => Ok(teller.reading.audit(&teller.session, &mut teller.saw).await?),
         }
     }
 
     fn seen(&mut self) -> Option<Box<[i64]>> {
-        self.teller.reading.saw.take()
+        self.teller.saw.take()
     }
 }
 
@@ -80,6 +82,7 @@ pub(crate) struct Teller {
     legs_of: Statement,
     post: Statement,
     reading: Reading,
+    saw: Saw,
 }
 
 impl Teller {
@@ -90,7 +93,7 @@ impl Teller {
         let legs_of = session.prepare(LEGS_OF).await?;
         let post = session.prepare(POST).await?;
         let reading = Reading::prepare(&session, observed).await?;
-        Ok(Self { session, read, find, legs_of, post, reading })
+        Ok(Self { session, read, find, legs_of, post, reading, saw: Saw::new(observed) })
     }
 
     /// Decides a request. Safe to call again with the same one.
@@ -106,13 +109,17 @@ impl Teller {
         let (rows, found) =
             tokio::try_join!(transaction.query(&self.read, &wanted), transaction.query_opt(&self.find, &key))?;
         let (accounts, today) = read_accounts(&rows)?;
-        self.reading.saw.accounts(accounts.values());
+        self.saw.take();
         let decision = match found {
+            // What was read here may include what this request did when it was sent before.
             Some(row) => known(&row, request)?,
-            None => match legs.and_then(|legs| admit(request.kind(), &legs, |id| accounts.get(&id).copied())) {
-                Ok(postings) => write(&transaction, &self.post, request, today, postings).await?,
-                Err(refusal) => Decision::Refused(refusal),
-            },
+            None => {
+                self.saw.accounts(accounts.values());
+                match legs.and_then(|legs| admit(request.kind(), &legs, |id| accounts.get(&id).copied())) {
+                    Ok(postings) => write(&transaction, &self.post, request, today, postings).await?,
+                    Err(refusal) => Decision::Refused(refusal),
+                }
+            }
         };
         // Also when nothing was written: what was read to refuse a request counts only when the commit says so.
         transaction.commit().await?;

@@ -4,6 +4,8 @@ use pgstrata_lab::study::Reply;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::told::Told;
+
 /// A currency by its ISO 4217 number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Currency(pub i16);
@@ -175,11 +177,11 @@ impl Request {
 }
 
 impl Decision {
-    /// The same in the lab's words: an accepted operation's value is the number of its first entry.
+    /// The same in the lab's words.
     #[must_use]
     pub fn reply(&self) -> Reply {
         match self {
-            Self::Posted(receipt) => Reply::Accepted { value: receipt.entry },
+            Self::Posted(receipt) => Told::Posted { entry: receipt.entry }.reply(),
             Self::Refused(refusal) => Reply::Rejected { reason: *refusal as i64 },
         }
     }

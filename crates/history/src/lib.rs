@@ -2,6 +2,21 @@
 //!
 //! Pure: bytes in, verdicts out. Nothing here opens a file or a connection, looks at a clock or draws a random number.
 
+pub mod anomaly;
+pub mod consistency;
+pub mod cycles;
+pub mod graph;
+pub mod list_append;
 pub mod model;
+pub mod verdict;
 
+#[cfg(test)]
+mod sample;
+
+pub use anomaly::{Anomaly, Scope};
+pub use consistency::Model;
+pub use cycles::{Cycles, Limits, check_cycles};
+pub use graph::{Dependency, Edge, Evidence, Graph, GraphBuilder};
+pub use list_append::{Options, check_list_append};
 pub use model::{History, HistoryBuilder, Key, Operation, Read, Status, Transaction, TransactionId, Value};
+pub use verdict::{Bound, Finding, Findings, Observation, Verdict};

@@ -1,7 +1,8 @@
 //! What was done and what was seen: the transactions of a run, as their clients know them.
 //!
 //! Stored flat (heads, operations, list elements), because a history has millions of transactions and a checker
-//! passes over it a few times from front to end.
+//! passes over it a few times from front to end. Every read of a list repeats what the reads before it saw, so lists of
+//! a key share their elements: without that, they alone would take more memory than all else.
 
 use std::fmt;
 use std::ops::Range;
@@ -80,6 +81,19 @@ pub enum Operation<'a> {
     },
 }
 
+impl Operation<'_> {
+    /// What it is done to.
+    #[must_use]
+    pub const fn key(&self) -> Key {
+        match self {
+            Self::Append { key, .. }
+            | Self::ReadList { key, .. }
+            | Self::Write { key, .. }
+            | Self::Read { key, .. } => *key,
+        }
+    }
+}
+
 /// What a read of a register saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Read {
@@ -92,21 +106,59 @@ pub enum Read {
 }
 
 /// The transactions of one run, in the order in which they were begun.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct History {
     transactions: Vec<Transaction>,
     operations: Vec<Stored>,
+    /// Lists, each where its operation says. Lists of one key that begin alike share their elements.
     elements: Vec<Value>,
     key_names: Vec<String>,
 }
 
-/// An operation as it is stored.
+/// An operation as it is stored: what it is and its key, and the value or the place of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stored {
-    Append(Key, Value),
-    ReadList(Key, Option<(u32, u32)>),
-    Write(Key, Value),
-    Read(Key, Read),
+struct Stored {
+    kind_and_key: u32,
+    /// Bytes, or a number of eight of them would make the whole one larger by a third.
+    value: [u8; 8],
+}
+
+const KIND_BITS: u32 = 3;
+
+/// Keys that a history can have: what is left of 32 bits beside the kind of operation.
+pub const KEYS_MOST: u32 = 1 << (32 - KIND_BITS);
+
+/// The kinds of operations, as they are stored here and in files.
+pub(crate) mod kind {
+    pub(crate) const APPEND: u32 = 0;
+    pub(crate) const READ_LIST: u32 = 1;
+    pub(crate) const READ_LIST_UNKNOWN: u32 = 2;
+    pub(crate) const WRITE: u32 = 3;
+    pub(crate) const READ: u32 = 4;
+    pub(crate) const READ_INITIAL: u32 = 5;
+    pub(crate) const READ_UNKNOWN: u32 = 6;
+}
+
+impl Stored {
+    const fn new(kind: u32, key: Key, value: Value) -> Self {
+        Self { kind_and_key: key.0 << KIND_BITS | kind, value: value.to_le_bytes() }
+    }
+
+    fn list(key: Key, (from, length): (u32, u32)) -> Self {
+        let place = u64::from(length) << 32 | u64::from(from);
+        Self::new(kind::READ_LIST, key, place.cast_signed())
+    }
+
+    const fn value(self) -> Value {
+        Value::from_le_bytes(self.value)
+    }
+
+    /// Where the elements of a list are.
+    fn elements(self) -> Range<usize> {
+        let [a, b, c, d, e, f, g, h] = self.value;
+        let from = u32::from_le_bytes([a, b, c, d]) as usize;
+        from..from + u32::from_le_bytes([e, f, g, h]) as usize
+    }
 }
 
 impl History {
@@ -143,6 +195,12 @@ impl History {
         self.operations[range(transaction.operations)].iter().map(|stored| self.view(*stored))
     }
 
+    /// How many operations there are.
+    #[must_use]
+    pub fn operation_count(&self) -> usize {
+        self.operations.len()
+    }
+
     /// How many keys there are; each is smaller than this.
     #[must_use]
     pub fn key_count(&self) -> usize {
@@ -156,16 +214,30 @@ impl History {
     }
 
     fn view(&self, stored: Stored) -> Operation<'_> {
-        match stored {
-            Stored::Append(key, value) => Operation::Append { key, value },
-            Stored::ReadList(key, list) => {
-                Operation::ReadList { key, list: list.map(|bounds| &self.elements[range(bounds)]) }
-            }
-            Stored::Write(key, value) => Operation::Write { key, value },
-            Stored::Read(key, seen) => Operation::Read { key, seen },
+        let key = Key(stored.kind_and_key >> KIND_BITS);
+        match stored.kind_and_key & ((1 << KIND_BITS) - 1) {
+            kind::APPEND => Operation::Append { key, value: stored.value() },
+            kind::READ_LIST => Operation::ReadList { key, list: Some(&self.elements[stored.elements()]) },
+            kind::READ_LIST_UNKNOWN => Operation::ReadList { key, list: None },
+            kind::WRITE => Operation::Write { key, value: stored.value() },
+            kind::READ => Operation::Read { key, seen: Read::Value(stored.value()) },
+            kind::READ_INITIAL => Operation::Read { key, seen: Read::Initial },
+            _ => Operation::Read { key, seen: Read::Unknown },
         }
     }
 }
+
+impl PartialEq for History {
+    /// Whether the same was done and seen; where elements are stored does not matter.
+    fn eq(&self, other: &Self) -> bool {
+        let mut pairs = self.transactions.iter().zip(&other.transactions);
+        self.len() == other.len()
+            && self.key_names == other.key_names
+            && pairs.all(|(ours, theirs)| ours == theirs && self.operations(ours).eq(other.operations(theirs)))
+    }
+}
+
+impl Eq for History {}
 
 fn range((from, until): (u32, u32)) -> Range<usize> {
     from as usize..until as usize
@@ -182,7 +254,22 @@ impl fmt::Display for TransactionId {
 pub struct HistoryBuilder {
     history: History,
     keys: std::collections::HashMap<String, Key>,
+    /// The longest list of each key that others may share.
+    longest: Vec<Shared>,
+    /// Where the operations of the next transaction begin.
+    open_from: u32,
 }
+
+/// A list in `elements` with room behind it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shared {
+    from: u32,
+    length: u32,
+    room: u32,
+}
+
+/// Elements that the first list of a key gets room for.
+const FIRST_ROOM: u32 = 4;
 
 impl HistoryBuilder {
     /// An empty history.
@@ -196,10 +283,21 @@ impl HistoryBuilder {
         if let Some(key) = self.keys.get(name) {
             return *key;
         }
-        let key = Key(index(self.history.key_names.len()));
-        self.history.key_names.push(name.to_owned());
+        let key = self.new_key(name.to_owned());
         self.keys.insert(name.to_owned(), key);
         key
+    }
+
+    /// A key of which the caller knows that it is new.
+    pub(crate) fn new_key(&mut self, name: String) -> Key {
+        let key = Key(index(self.history.key_names.len()));
+        assert!(key.0 < KEYS_MOST, "a history has at most 2^29 keys");
+        self.history.key_names.push(name);
+        key
+    }
+
+    pub(crate) fn key_count(&self) -> u32 {
+        index(self.history.key_names.len())
     }
 
     /// Adds a transaction with all that it did.
@@ -207,37 +305,90 @@ impl HistoryBuilder {
         &mut self,
         process: u32,
         status: Status,
-        (invoked_ns, completed_ns): (u64, u64),
+        times_ns: (u64, u64),
         operations: &[Operation<'_>],
     ) -> TransactionId {
-        let history = &mut self.history;
-        let id = TransactionId(index(history.transactions.len()));
-        let from = index(history.operations.len());
         for operation in operations {
-            let stored = match *operation {
-                Operation::Append { key, value } => Stored::Append(key, value),
-                Operation::ReadList { key, list } => Stored::ReadList(
-                    key,
-                    list.map(|list| {
-                        let from = index(history.elements.len());
-                        history.elements.extend_from_slice(list);
-                        (from, index(history.elements.len()))
-                    }),
-                ),
-                Operation::Write { key, value } => Stored::Write(key, value),
-                Operation::Read { key, seen } => Stored::Read(key, seen),
-            };
-            history.operations.push(stored);
+            self.operation(*operation);
         }
-        let operations = (from, index(history.operations.len()));
-        history.transactions.push(Transaction { id, process, status, invoked_ns, completed_ns, operations });
+        self.end(process, status, times_ns)
+    }
+
+    /// Adds an operation of the transaction that [`Self::end`] will end.
+    pub(crate) fn operation(&mut self, operation: Operation<'_>) {
+        let stored = match operation {
+            Operation::Append { key, value } => Stored::new(kind::APPEND, key, value),
+            Operation::ReadList { key, list: Some(list) } => Stored::list(key, self.share(key, list)),
+            Operation::ReadList { key, list: None } => Stored::new(kind::READ_LIST_UNKNOWN, key, 0),
+            Operation::Write { key, value } => Stored::new(kind::WRITE, key, value),
+            Operation::Read { key, seen: Read::Value(value) } => Stored::new(kind::READ, key, value),
+            Operation::Read { key, seen: Read::Initial } => Stored::new(kind::READ_INITIAL, key, 0),
+            Operation::Read { key, seen: Read::Unknown } => Stored::new(kind::READ_UNKNOWN, key, 0),
+        };
+        self.history.operations.push(stored);
+    }
+
+    /// Ends the transaction whose operations were added since the last one.
+    pub(crate) fn end(
+        &mut self,
+        process: u32,
+        status: Status,
+        (invoked_ns, completed_ns): (u64, u64),
+    ) -> TransactionId {
+        let id = TransactionId(index(self.history.transactions.len()));
+        let operations = (self.open_from, index(self.history.operations.len()));
+        self.open_from = operations.1;
+        self.history.transactions.push(Transaction { id, process, status, invoked_ns, completed_ns, operations });
         id
+    }
+
+    /// Where a list is stored. Reads of a growing list are beginnings of the longest one, which alone takes memory.
+    fn share(&mut self, key: Key, list: &[Value]) -> (u32, u32) {
+        if self.longest.len() <= key.0 as usize {
+            self.longest.resize(key.0 as usize + 1, Shared::default());
+        }
+        let elements = &mut self.history.elements;
+        let longest = &mut self.longest[key.0 as usize];
+        let length = index(list.len());
+        let known = &elements[longest.from as usize..(longest.from + longest.length) as usize];
+        if known.starts_with(list) {
+            return (longest.from, length);
+        }
+        let from = longest.from as usize;
+        if list.starts_with(known) && length <= longest.room {
+            let known = known.len();
+            elements[from + known..from + list.len()].copy_from_slice(&list[known..]);
+            longest.length = length;
+            return (longest.from, length);
+        }
+        let from = index(elements.len());
+        elements.extend_from_slice(list);
+        if length > longest.length {
+            let room = length.next_power_of_two().max(FIRST_ROOM);
+            elements.resize(from as usize + room as usize, 0);
+            *longest = Shared { from, length, room };
+        }
+        index(elements.len());
+        (from, length)
     }
 
     /// The history.
     #[must_use]
     pub fn finish(self) -> History {
         self.history
+    }
+
+    /// The history with its transactions in the order in which they were begun, whatever order they were added in.
+    pub(crate) fn finish_in_order(self) -> History {
+        let mut history = self.history;
+        let begun = |transaction: &Transaction| (transaction.invoked_ns, transaction.process, transaction.completed_ns);
+        if !history.transactions.is_sorted_by_key(begun) {
+            history.transactions.sort_by_key(begun);
+            for (id, transaction) in (0..).zip(&mut history.transactions) {
+                transaction.id = TransactionId(id);
+            }
+        }
+        history
     }
 }
 
@@ -267,5 +418,29 @@ mod tests {
         assert_eq!((transaction.process, transaction.invoked_ns), (3, 10));
         assert_eq!(history.operations(transaction).collect::<Vec<_>>(), operations);
         assert_eq!((history.key_name(y), history.key_count()), ("y", 2));
+    }
+
+    #[test]
+    fn lists_that_share_their_elements_are_given_back_as_they_were() {
+        let mut builder = HistoryBuilder::new();
+        let (x, y) = (builder.key("x"), builder.key("y"));
+        let lists: [(Key, &[Value]); 9] = [
+            (x, &[]),
+            (x, &[1, -2]),
+            (y, &[7]),
+            (x, &[1]),
+            (x, &[1, -2, 3, 4, 5]),
+            (x, &[1, -2, 3]),
+            (x, &[1, 9, 3]),
+            (y, &[8, 9, 10]),
+            (x, &[1, -2, 3, 4, 5, i64::MIN]),
+        ];
+        let operations = lists.map(|(key, list)| Operation::ReadList { key, list: Some(list) });
+        for operation in operations {
+            builder.push(0, Status::Committed, (0, 0), &[operation]);
+        }
+        let history = builder.finish();
+        let given: Vec<_> = history.transactions().flat_map(|transaction| history.operations(transaction)).collect();
+        assert_eq!(given, operations);
     }
 }

@@ -127,7 +127,13 @@ async fn window(site: &Site, connections: u32, duration: Duration, seed: u64) ->
     tokio::time::sleep(duration).await;
     let (until_ns, after) = (load.now_ns(), self_cpu()?);
     let output = load.finish().await?;
-    let history = History { seed, events: output.events, measured_from_ns: from_ns, measured_until_ns: until_ns };
+    let history = History {
+        seed,
+        events: output.events,
+        observations: Vec::new(),
+        measured_from_ns: from_ns,
+        measured_until_ns: until_ns,
+    };
     Ok(per_statement(after - before, history.counts().decided()))
 }
 

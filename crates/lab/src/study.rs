@@ -326,6 +326,21 @@ pub struct Violation {
 /// How many witness rows a violation carries at most.
 pub const WITNESS_LIMIT: usize = 5;
 
+impl Violation {
+    /// The violation that so many facts make, if there are any: `found` goes after their count, witnesses beyond
+    /// [`WITNESS_LIMIT`] are left out.
+    #[must_use]
+    pub fn of(invariant: &str, count: usize, found: &str, mut witnesses: Vec<serde_json::Value>) -> Option<Self> {
+        witnesses.truncate(WITNESS_LIMIT);
+        (count > 0).then(|| Self {
+            invariant: invariant.to_owned(),
+            found: format!("{count} {found}"),
+            count: count as u64,
+            witnesses,
+        })
+    }
+}
+
 /// An extra figure of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {

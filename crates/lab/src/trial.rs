@@ -140,6 +140,7 @@ async fn measure(
     let history = History {
         seed: spec.scale.seed,
         events: std::mem::take(&mut output.events),
+        observations: std::mem::take(&mut output.observations),
         measured_from_ns: window.from_ns,
         measured_until_ns: window.until_ns,
     };

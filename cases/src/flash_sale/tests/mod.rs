@@ -102,7 +102,7 @@ async fn carry_out(rig: &Arc<dyn Rig>, clients: u32, operations: u64, copies: u6
         });
     }
     let events = tasks.join_all().await.into_iter().flatten().collect();
-    History { seed: SEED, events, measured_from_ns: 0, measured_until_ns: u64::MAX }
+    History { seed: SEED, events, measured_until_ns: u64::MAX, ..History::default() }
 }
 
 /// One operation to its end; a lost race is run again, as the lab does.

@@ -3,6 +3,7 @@
 mod for_update;
 mod naive;
 mod repeatable_read;
+mod sequencer;
 mod serializable;
 
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use super::teller;
 const SESSIONS: u32 = 32;
 
 /// All of them.
-pub(crate) static ARMS: [Arm; 4] = [naive::ARM, for_update::ARM, repeatable_read::ARM, serializable::ARM];
+pub(crate) static ARMS: [Arm; 5] =
+    [naive::ARM, for_update::ARM, repeatable_read::ARM, serializable::ARM, sequencer::ARM];
 
 /// What the clients of an arm share.
 pub(crate) async fn open(arm: &Arm, site: &Site, scale: &Scale) -> Result<Arc<dyn Rig>, StudyError> {
@@ -25,6 +27,7 @@ pub(crate) async fn open(arm: &Arm, site: &Site, scale: &Scale) -> Result<Arc<dy
         "for-update" => teller::rig(for_update::WAY, site, scale),
         "repeatable-read" => teller::rig(repeatable_read::WAY, site, scale),
         "serializable" => teller::rig(serializable::WAY, site, scale),
+        "sequencer" => sequencer::rig(site, scale).await?,
         unknown => return Err(StudyError::new("open the arm", format!("the ledger has no arm `{unknown}`"))),
     })
 }

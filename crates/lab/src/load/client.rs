@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::LoadSpec;
 use super::arrivals::{Arrival, Arrivals, Clock};
 use super::journal::{Began, Frame, Journal};
-use crate::history::{Event, Outcome, operation, uniform};
+use crate::history::{Event, Observation, Outcome, operation, uniform};
 use crate::retry::{Reaction, RetryClass};
 use crate::study::{Client, Operation, Reply, Rig, Setback};
 
@@ -28,6 +28,7 @@ pub(super) struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct ClientReport {
     pub(super) events: Vec<Event>,
+    pub(super) observations: Vec<Observation>,
     pub(super) retries: BTreeMap<RetryClass, u64>,
     pub(super) failures: Vec<String>,
 }
@@ -129,6 +130,14 @@ impl ClientTask {
             step_since_ns.store(0, Ordering::Relaxed);
             match self.judge(current, answer, report) {
                 Next::Done(event) => {
+                    if matches!(event.outcome, Outcome::Ok | Outcome::Rejected)
+                        && let Some(numbers) = client.seen()
+                    {
+                        self.note_seen(
+                            Observation { operation: event.operation, client: self.number, numbers },
+                            report,
+                        );
+                    }
                     self.end(event, report);
                     *in_hand = None;
                 }
@@ -157,6 +166,14 @@ impl ClientTask {
             sent_ns: arrival.sent_ns,
             attempts: 0,
             may_be_done: arrival.resumed,
+        }
+    }
+
+    /// Before the event that it belongs to, so that a killed worker leaves no event without it.
+    fn note_seen(&self, observation: Observation, report: &mut ClientReport) {
+        match &self.journal {
+            Some(journal) => journal.write(&Frame::Saw(observation)),
+            None => report.observations.push(observation),
         }
     }
 
