@@ -46,7 +46,7 @@ pub use heap::{HeapOperation, ItemPointer};
 pub use manager::ResourceManager;
 pub use operation::{LogOperation, LogicalMessage, Operation, WalLevel};
 pub use reader::{Reader, Step};
-pub use record::{Record, RecordHeader};
+pub use record::{Record, RecordHeader, crc_of};
 pub use segment::{BadSegmentName, SegmentName, SegmentSize, Timeline};
 pub use transaction::{Completion, Preparation, TransactionOperation};
 pub use tuple::{Alignment, ColumnLayout, Tuple, TupleHeader, Value, Varlena};

@@ -64,8 +64,11 @@ impl RecordHeader {
     }
 }
 
-/// CRC-32C of a whole record, as its header should say.
-pub(crate) fn crc_of(record: &[u8]) -> u32 {
+/// CRC-32C of a whole record of at least its header, as the header should say: over the body, then over the header
+/// before the field (the function `XLogInsertRecord` of src/backend/access/transam/xlog.c). It finds accidents; whoever
+/// changes a record on purpose changes it too.
+#[must_use]
+pub fn crc_of(record: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&record[HEADER_BYTES..]), &record[..CRC_OFFSET])
 }
 

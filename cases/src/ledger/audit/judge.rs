@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use ed25519_dalek::VerifyingKey;
 use super::auditor::hash_of_entries;
 use super::entry::Entry;
 use super::finding::{Finding, FindingKind, difference, told};
 use super::log::{LogEvidence, Logged};
 use super::trail::{Head, Link, Opening, Said, Statement};
+use ed25519_dalek::VerifyingKey;
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]

@@ -255,7 +255,9 @@ impl Reading<'_> {
         )) = record.operation()
         {
             self.evidence.open_xids.remove(&end.xid);
-            end.subtransactions.iter().for_each(|xid| drop(self.evidence.open_xids.remove(xid)));
+            for xid in &end.subtransactions {
+                self.evidence.open_xids.remove(xid);
+            }
         }
     }
 
