@@ -44,8 +44,9 @@ pub enum ChangeKind {
     Insert {
         /// The row; `None` if the record left it to a page image.
         row: Option<RowImage>,
-        /// Whether logical decoding tells it; not so when a table is rewritten, and below `wal_level = logical`.
-        is_decoded: bool,
+        /// Whether the transaction made the file itself: when a table is rewritten, its rows come again, and logical
+        /// decoding does not tell them (`relrewrite`).
+        fills_new_file: bool,
     },
     /// It was replaced: where the old version was, the new one.
     Update(ItemPointer, Option<RowImage>),
@@ -96,13 +97,16 @@ pub struct Committed {
     open: BTreeMap<Xid, Vec<Change>>,
     /// Inserts that wait for their confirmation.
     speculative: BTreeMap<Xid, Vec<Change>>,
+    /// Who made the files that are followed, if that was in the log.
+    makers: BTreeMap<RelFile, Xid>,
 }
 
 impl Committed {
     /// Follows changes of these relations' files, and truncations of these tables (OIDs) of a database (OID).
     #[must_use]
     pub fn of(relations: BTreeSet<RelFile>, database: u32, tables: BTreeSet<u32>) -> Self {
-        Self { database, tables, relations, open: BTreeMap::new(), speculative: BTreeMap::new() }
+        let (open, speculative, makers) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { database, tables, relations, open, speculative, makers }
     }
 
     /// Follows further files from here on: a table was rewritten.
@@ -121,6 +125,9 @@ impl Committed {
         match record.operation()? {
             Operation::Heap(operation) => self.heap(record, operation),
             Operation::Transaction(operation) => return Ok(self.transaction(record, operation)),
+            Operation::FileCreated { relation } if self.relations.contains(&relation) => {
+                self.makers.insert(relation, record.header.xid);
+            }
             _ => {}
         }
         Ok(None)
@@ -158,17 +165,19 @@ impl Committed {
         let change = |relation, at, kind| Change { lsn: record.lsn, xid: record.header.xid, relation, at, kind };
         let row = |tuple: Option<Tuple<'_>>| tuple.map(RowImage::from);
         match operation {
-            HeapOperation::Insert { relation, at, new, is_speculative, is_decoded } => {
-                let change = change(relation, at, ChangeKind::Insert { row: row(new), is_decoded });
+            HeapOperation::Insert { relation, at, new, is_speculative, .. } => {
+                let fills_new_file = self.makers.get(&relation) == Some(&record.header.xid);
+                let change = change(relation, at, ChangeKind::Insert { row: row(new), fills_new_file });
                 if is_speculative && self.relations.contains(&relation) {
                     self.speculative.entry(change.xid).or_default().push(change);
                 } else {
                     self.push(change);
                 }
             }
-            HeapOperation::MultiInsert { relation, rows, is_decoded } => {
+            HeapOperation::MultiInsert { relation, rows, .. } => {
+                let fills_new_file = self.makers.get(&relation) == Some(&record.header.xid);
                 for (at, new) in rows {
-                    self.push(change(relation, at, ChangeKind::Insert { row: row(new), is_decoded }));
+                    self.push(change(relation, at, ChangeKind::Insert { row: row(new), fills_new_file }));
                 }
             }
             HeapOperation::Update { relation, from, to, new, .. } => {

@@ -43,6 +43,8 @@ impl ResourceManager {
     pub const LOG: Self = Self(0);
     /// Commits, aborts, prepared transactions.
     pub const TRANSACTION: Self = Self(1);
+    /// Files of relations made and cut.
+    pub const STORAGE: Self = Self(2);
     /// Multi-inserts, pruning, visibility.
     pub const HEAP2: Self = Self(9);
     /// Inserts, updates, deletes, row locks.

@@ -2,6 +2,7 @@
 
 use pgstrata_units::Lsn;
 
+use crate::block::RelFile;
 use crate::bytes::Bytes;
 use crate::error::DecodeError;
 use crate::heap::HeapOperation;
@@ -22,6 +23,11 @@ pub enum Operation<'a> {
     Message(LogicalMessage<'a>),
     /// The log speaks of itself.
     Log(LogOperation),
+    /// A relation got a new file: it was made, or is being rewritten.
+    FileCreated {
+        /// The relation's files.
+        relation: RelFile,
+    },
     /// A resource manager that is not read here.
     Other,
 }
@@ -87,6 +93,9 @@ pub enum LogOperation {
     Other,
 }
 
+/// `XLOG_SMGR_CREATE` in src/include/catalog/storage_xlog.h.
+const STORAGE_CREATE: u8 = 0x10;
+
 impl Record {
     /// What the record does. The error is a body that does not fit its own code.
     pub fn operation(&self) -> Result<Operation<'_>, DecodeError> {
@@ -101,6 +110,9 @@ impl Record {
             ResourceManager::HEAP | ResourceManager::HEAP2 => {
                 HeapOperation::read(self).map(Operation::Heap).ok_or(bad("a change of rows"))
             }
+            ResourceManager::STORAGE if self.header.operation_code() == STORAGE_CREATE => {
+                storage_create(main).map(|relation| Operation::FileCreated { relation }).ok_or(bad("a new file"))
+            }
             ResourceManager::MESSAGE => message(main).map(Operation::Message).ok_or(bad("a message")),
             ResourceManager::LOG => {
                 log_operation(self.header.operation_code(), main).map(Operation::Log).ok_or(bad("the log's own record"))
@@ -108,6 +120,12 @@ impl Record {
             _ => Ok(Operation::Other),
         }
     }
+}
+
+/// `xl_smgr_create` in src/include/catalog/storage_xlog.h; the fork behind it does not matter here.
+fn storage_create(main: &[u8]) -> Option<RelFile> {
+    let mut bytes = Bytes::new(main);
+    Some(RelFile { tablespace: bytes.u32()?, database: bytes.u32()?, file: bytes.u32()? })
 }
 
 fn message(main: &[u8]) -> Option<LogicalMessage<'_>> {

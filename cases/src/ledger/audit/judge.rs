@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::auditor::hash_of_entries;
 use super::entry::Entry;
 use super::finding::{Finding, FindingKind, difference, told};
-use super::log::{LogEvidence, Logged};
+use super::log::{Act, LogEvidence, Logged};
 use super::trail::{Head, Link, Opening, Said, Statement};
 use ed25519_dalek::VerifyingKey;
 
@@ -86,11 +86,11 @@ pub fn judge_log(log: &LogEvidence, heads: &[(u64, &Head)], findings: &mut Vec<F
         ));
     }
     for tampering in &log.tampering {
-        let kind = match (tampering.is_truncation, tampering.was.is_some(), tampering.now.is_some()) {
-            (true, ..) => FindingKind::EntriesTruncated,
-            (false, _, true) => FindingKind::EntryUpdated,
-            (false, true, false) => FindingKind::EntryDeleted,
-            (false, false, false) => FindingKind::EntryUnreadable,
+        let kind = match tampering.act {
+            Act::Updated => FindingKind::EntryUpdated,
+            Act::Deleted => FindingKind::EntryDeleted,
+            Act::Truncated => FindingKind::EntriesTruncated,
+            Act::Unreadable => FindingKind::EntryUnreadable,
         };
         let mut finding = Finding::new(kind).at_lsn(tampering.at).by(tampering.xid);
         if let Some(entry) = tampering.was.as_ref().or(tampering.now.as_ref()) {

@@ -23,9 +23,24 @@ pub struct Logged {
     pub link: Link,
 }
 
+/// What was done to an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Another version replaced it.
+    Updated,
+    /// It was removed.
+    Deleted,
+    /// All were removed.
+    Truncated,
+    /// It came, and cannot be read.
+    Unreadable,
+}
+
 /// Something that was done to entries and may not be.
 #[derive(Clone, Copy, Debug)]
 pub struct Tampering {
+    /// What.
+    pub act: Act,
     /// The record.
     pub at: Lsn,
     /// The transaction.
@@ -34,8 +49,6 @@ pub struct Tampering {
     pub was: Option<Entry>,
     /// The entry that replaced it.
     pub now: Option<Entry>,
-    /// Whether all were removed at once.
-    pub is_truncation: bool,
 }
 
 /// Where the log cannot be read on.
@@ -270,17 +283,19 @@ impl Reading<'_> {
     fn change(&mut self, commit: Lsn, xid: u32, change: &Change) {
         let place = (change.relation, change.at);
         let at = change.lsn;
-        let none = Tampering { at, xid, was: None, now: None, is_truncation: false };
+        let done = |act, was, now| Tampering { act, at, xid, was, now };
         match &change.kind {
             // A rewrite of the table fills its new files with what is there already.
-            ChangeKind::Insert { is_decoded: false, .. } if change.relation != self.first_file => {}
+            ChangeKind::Insert { row, fills_new_file: true } if change.relation != self.first_file => {
+                self.places.extend(self.entry(row.as_ref()).map(|entry| (place, entry)));
+            }
             ChangeKind::Insert { row, .. } => match self.entry(row.as_ref()) {
                 Some(entry) => {
                     self.places.insert(place, entry);
                     let link = self.chain.append(commit, xid, &entry);
                     self.evidence.entries.push(Logged { entry, link });
                 }
-                None => self.evidence.tampering.push(none),
+                None => self.evidence.tampering.push(done(Act::Unreadable, None, None)),
             },
             ChangeKind::Update(from, row) => {
                 let now = self.entry(row.as_ref());
@@ -288,13 +303,13 @@ impl Reading<'_> {
                 if let Some(now) = now {
                     self.places.insert(place, now);
                 }
-                self.evidence.tampering.push(Tampering { was, now, ..none });
+                self.evidence.tampering.push(done(Act::Updated, was, now));
             }
             ChangeKind::Delete => {
                 let was = self.places.remove(&place);
-                self.evidence.tampering.push(Tampering { was, ..none });
+                self.evidence.tampering.push(done(Act::Deleted, was, None));
             }
-            ChangeKind::Truncate(_) => self.evidence.tampering.push(Tampering { is_truncation: true, ..none }),
+            ChangeKind::Truncate(_) => self.evidence.tampering.push(done(Act::Truncated, None, None)),
         }
     }
 
