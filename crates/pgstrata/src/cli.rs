@@ -1,5 +1,7 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
+pub mod ledger;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,6 +55,9 @@ pub enum Command {
     /// Serve the flash sale over HTTP until Ctrl-C: reserve, pay, look up.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
+    /// Keep and check the audit trail of the financial ledger.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// Show or compare records of runs.
     #[command(subcommand)]
     Record(RecordCommand),

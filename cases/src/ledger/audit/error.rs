@@ -60,6 +60,22 @@ impl From<pgstrata_pg::sql::ClientError> for AuditError {
 }
 
 impl AuditError {
+    /// Whether the user named the wrong thing, rather than the environment failing.
+    #[must_use]
+    pub fn is_mistake(&self) -> bool {
+        let is_missing = |source: &io::Error| {
+            matches!(
+                source.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory
+            )
+        };
+        match self {
+            Self::Content { .. } | Self::Key(KeyError::Open { .. } | KeyError::NoKey { .. }) => true,
+            Self::File { source, .. } | Self::Key(KeyError::File { source, .. }) => is_missing(source),
+            _ => false,
+        }
+    }
+
     /// What the user can do.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
