@@ -7,9 +7,12 @@ use pgstrata_pg::{Cluster, Session, testing};
 
 use crate::Home;
 
-const TRANSFER: &str = "insert into ledger.entries values \
-     (1, (select count(*) + 1 from ledger.entries where account_id = 1), gen_random_uuid(), 840, -5, -5, now()), \
-     (2, (select count(*) + 1 from ledger.entries where account_id = 2), gen_random_uuid(), 840, 5, 5, now())";
+/// Five dollars from account 1 to account 2.
+const TRANSFER: &str = "with transfer as (select gen_random_uuid() as id), \
+     numbered as (select count(*) + 1 as number from ledger.entries where account_id = 1) \
+     insert into ledger.entries \
+     select a.account_id, n.number, t.id, 840, a.amount, a.amount, now() \
+     from transfer as t, numbered as n, (values (1, -5), (2, 5)) as a (account_id, amount)";
 
 struct Books {
     home: Home,
