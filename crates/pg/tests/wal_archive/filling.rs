@@ -44,7 +44,7 @@ async fn a_segment_that_is_there_is_not_overwritten_and_the_server_says_so() {
     // Into the next segment, since a position between two is named for the one before it until 16.
     work(&session, "select pg_logical_emit_message(true, 'test', 'x');\n").await;
     let name: String =
-        session.query_one("select pg_walfile_name(pg_current_wal_lsn())", &[]).await.expect("a name").get(0);
+        session.query_one("select pg_walfile_name(pg_current_wal_insert_lsn())", &[]).await.expect("a name").get(0);
     let path = archived.archive.directory().join(&name);
     fs::write(&path, "somebody else's").expect("in the way");
     work(&session, "select pg_switch_wal();\n").await;
