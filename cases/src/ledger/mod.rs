@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod admission;
 mod arms;
+pub mod audit;
 mod card;
 mod check;
 mod order;
@@ -92,7 +93,7 @@ impl Study for Ledger {
 }
 
 /// Makes the schema with everything that any of the ways needs.
-pub(crate) async fn create_schema(session: &Session) -> Result<(), Error> {
+pub async fn create_schema(session: &Session) -> Result<(), Error> {
     session.batch_execute(SCHEMA).await?;
     for function in service::FUNCTIONS {
         session.batch_execute(function).await?;

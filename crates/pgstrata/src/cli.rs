@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod isolation;
+pub mod ledger;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,6 +61,9 @@ pub enum Command {
     /// Judge a recorded history: was it as isolated as promised, and if not, who contradicts whom.
     #[command(after_help = check::EXAMPLES)]
     Check(check::CheckArgs),
+    /// Keep and check the audit trail of the financial ledger.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// Show or compare records of runs.
     #[command(subcommand)]
     Record(RecordCommand),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use pgstrata_cases::ledger::audit::AuditError;
 use pgstrata_lab::archive::ArchiveError;
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::study::StudyError;
@@ -19,6 +20,9 @@ pub const INTERRUPTED: u8 = 130;
 
 /// The exit code of an error.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<AuditError>().is_some_and(AuditError::is_mistake) {
+        return USAGE;
+    }
     match error.downcast_ref::<LabError>() {
         Some(LabError::Usage { .. }) => USAGE,
         Some(LabError::Interrupted) => INTERRUPTED,
@@ -64,5 +68,6 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     let of_lab = error.chain().find_map(|cause| cause.downcast_ref::<LabError>()).and_then(LabError::hint);
     let of_archive = error.chain().find_map(|cause| cause.downcast_ref::<ArchiveError>()).map(ArchiveError::hint);
     let of_play = error.chain().find_map(|cause| cause.downcast_ref::<PlayError>()).and_then(PlayError::hint);
-    of_lab.or(of_archive).or(of_play).or_else(|| server_error(error).and_then(pg::Error::hint))
+    let of_audit = error.chain().find_map(|cause| cause.downcast_ref::<AuditError>()).and_then(AuditError::hint);
+    of_lab.or(of_archive).or(of_play).or(of_audit).or_else(|| server_error(error).and_then(pg::Error::hint))
 }
