@@ -10,6 +10,7 @@ pub mod explanation;
 pub mod graph;
 pub mod list_append;
 pub mod model;
+pub mod picture;
 pub mod shrink;
 pub mod synthetic;
 pub mod verdict;
