@@ -37,7 +37,7 @@ impl<'v, 'h> Edges<'v, 'h> {
                 continue;
             }
             let mut last = None;
-            for (writer, _) in versions.writers_of(key, versions.longest(key)) {
+            for (writer, _) in versions.writers_of(key, 0..versions.longest(key).len()) {
                 if let Some(last) = last.replace(writer).filter(|last| *last != writer) {
                     sink.arc(last.0, writer.0, Dependency::WriteWrite.label());
                 }
@@ -94,7 +94,7 @@ pub(super) fn reads<'a, 'h>(
     versions.history().operations(transaction).filter_map(move |operation| {
         let Operation::ReadList { key, list: Some(list) } = operation else { return None };
         let seen = versions.seen_by(transaction, key, list)?;
-        let mut writers = versions.writers_of(key, &versions.longest(key)[..seen]).rev().peekable();
+        let mut writers = versions.writers_of(key, 0..seen).rev().peekable();
         // Whoever reads its own append is followed by its own next version; that is a write dependency.
         let ends_with_own = writers.peek().is_some_and(|(writer, _)| *writer == own);
         let from = writers.find(|(writer, _)| *writer != own);

@@ -56,6 +56,17 @@ pub(super) enum Writer {
     Nobody,
 }
 
+impl Writer {
+    #[inline]
+    const fn of_slot(writer: u32) -> Self {
+        match writer {
+            NOBODY => Self::Nobody,
+            SEVERAL => Self::Several,
+            writer => Self::One(TransactionId(writer & WRITER)),
+        }
+    }
+}
+
 impl Writers {
     /// Reads who appended what, and finds values that were appended twice.
     pub(super) fn new(history: &History, findings: &mut Findings) -> Self {
@@ -145,11 +156,7 @@ impl Writers {
     /// Who appended a value.
     #[inline]
     pub(super) fn of(&self, key: Key, value: Value) -> Writer {
-        match self.slot(key, value).map_or(NOBODY, |slot| self.slots[slot as usize].writer) {
-            NOBODY => Writer::Nobody,
-            SEVERAL => Writer::Several,
-            writer => Writer::One(TransactionId(writer & WRITER)),
-        }
+        Writer::of_slot(self.slot(key, value).map_or(NOBODY, |slot| self.slots[slot as usize].writer))
     }
 
     /// Whether the writer of a value appended to the same key again.
@@ -158,10 +165,12 @@ impl Writers {
         writer < SEVERAL && writer & INTERMEDIATE != 0
     }
 
-    /// Notes where an element stands in its key's list; false if it stands in the list already.
-    pub(super) fn place(&mut self, key: Key, value: Value, position: u32) -> bool {
-        let Some(slot) = self.slot(key, value) else { return true };
-        std::mem::replace(&mut self.slots[slot as usize].position, position) == UNSEEN
+    /// Notes where an element stands in its key's list. Returns its writer, and whether it stood in the list already.
+    pub(super) fn place(&mut self, key: Key, value: Value, position: u32) -> (Writer, bool) {
+        let Some(slot) = self.slot(key, value) else { return (Writer::Nobody, false) };
+        let slot = &mut self.slots[slot as usize];
+        let stood_already = std::mem::replace(&mut slot.position, position) != UNSEEN;
+        (Writer::of_slot(slot.writer), stood_already)
     }
 
     /// Where an element stands in its key's list; none if no read showed it.
