@@ -112,7 +112,6 @@ struct Tails {
 
 /// An append that no read showed.
 pub(super) fn is_unread(versions: &Versions<'_>, transaction: &Transaction, key: Key, value: Value) -> bool {
-    // Whether an unknown transaction that nobody saw took effect is not known.
     transaction.status == Status::Committed
         && versions.is_ordered(key)
         && versions.writers.position(key, value).is_none()
@@ -121,17 +120,14 @@ pub(super) fn is_unread(versions: &Versions<'_>, transaction: &Transaction, key:
 
 impl Tails {
     fn add(&mut self, versions: &Versions<'_>) {
-        let mut appends: Vec<(Key, TransactionId)> = Vec::new();
+        // Whether an unknown transaction that nobody saw took effect is not known.
+        let is_known = |(key, writer): &(Key, TransactionId)| {
+            versions.is_ordered(*key) && versions.history().transaction(*writer).status == Status::Committed
+        };
+        let mut appends: Vec<(Key, TransactionId)> = versions.writers.unread().filter(is_known).collect();
         let mut has_tail = vec![false; versions.history().key_count()];
-        for transaction in versions.history().transactions() {
-            for operation in versions.history().operations(transaction) {
-                if let Operation::Append { key, value } = operation
-                    && is_unread(versions, transaction, key, value)
-                {
-                    appends.push((key, transaction.id));
-                    has_tail[key.0 as usize] = true;
-                }
-            }
+        for (key, _) in &appends {
+            has_tail[key.0 as usize] = true;
         }
         if appends.is_empty() {
             return;

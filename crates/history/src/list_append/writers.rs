@@ -173,6 +173,20 @@ impl Writers {
         (Writer::of_slot(slot.writer), stood_already)
     }
 
+    /// The appends that no read showed and that are one transaction's, in no order.
+    pub(super) fn unread(&self) -> impl Iterator<Item = (Key, TransactionId)> {
+        let dense = (0..).zip(&self.keys).filter(|(_, places)| places.least <= places.greatest);
+        let dense = dense.flat_map(|(key, places)| {
+            let span = u32::try_from(places.greatest.abs_diff(places.least)).unwrap_or(0);
+            (places.first_slot..=places.first_slot + span).map(move |slot| (Key(key), slot))
+        });
+        let scattered = self.scattered.iter().map(|((key, _), slot)| (*key, *slot));
+        dense.chain(scattered).filter_map(|(key, slot)| {
+            let Slot { writer, position } = self.slots[slot as usize];
+            (writer < SEVERAL && position == UNSEEN).then_some((key, TransactionId(writer & WRITER)))
+        })
+    }
+
     /// Where an element stands in its key's list; none if no read showed it.
     #[inline]
     pub(super) fn position(&self, key: Key, value: Value) -> Option<u32> {
