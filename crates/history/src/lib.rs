@@ -15,6 +15,7 @@ pub mod list_append;
 pub mod model;
 pub mod projection;
 pub mod register;
+pub mod picture;
 pub mod shrink;
 pub mod synthetic;
 pub mod verdict;
