@@ -366,7 +366,7 @@ fn snapshot_run(seed: u64, transactions: usize, keys: usize) -> History {
     let keys: Vec<Key> = (0..keys).map(|key| builder.key(&key.to_string())).collect();
     let mut committed: Vec<HashMap<Key, i64>> = vec![HashMap::new()];
     let mut value = 0;
-    while builder_len(&committed) <= transactions {
+    while committed.len() <= transactions {
         // The snapshot is up to eight commits old.
         let age = dice.roll(9).min(committed.len() - 1);
         let snapshot = committed[committed.len() - 1 - age].clone();
@@ -383,8 +383,8 @@ fn snapshot_run(seed: u64, transactions: usize, keys: usize) -> History {
                 writes.insert(key, value);
                 operations.push(Operation::Write { key, value });
             } else {
-                let seen = snapshot.get(&key).map_or(Read::Initial, |value| Read::Value(*value));
-                operations.push(Operation::Read { key, seen });
+                let shown = snapshot.get(&key).map_or(Read::Initial, |value| Read::Value(*value));
+                operations.push(Operation::Read { key, seen: shown });
             }
         }
         let mut after = latest;
@@ -394,10 +394,6 @@ fn snapshot_run(seed: u64, transactions: usize, keys: usize) -> History {
         committed.push(after);
     }
     builder.finish()
-}
-
-fn builder_len(committed: &[HashMap<Key, i64>]) -> usize {
-    committed.len()
 }
 
 #[test]

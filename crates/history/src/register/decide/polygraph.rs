@@ -260,7 +260,7 @@ impl Polygraph {
     pub fn points(&self, nodes: &[usize]) -> Vec<Point> {
         let point = |node: &usize| match self.shape {
             Shape::Committed | Shape::Serial => Point::Whole(self.members[*node]),
-            Shape::Snapshot if node % 2 == 0 => Point::Begin(self.members[node / 2]),
+            Shape::Snapshot if node.is_multiple_of(2) => Point::Begin(self.members[node / 2]),
             Shape::Snapshot => Point::Commit(self.members[node / 2]),
         };
         nodes.iter().map(point).collect()
