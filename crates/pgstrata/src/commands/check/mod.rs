@@ -41,7 +41,7 @@ fn undecided(why: &str, terminal: Terminal) -> anyhow::Error {
     let what = terminal.say(Text { en: "undecided", zh: "未能判定" });
     let hint = terminal.say(Text {
         en: "raise --decide-most, or take --inferred and be content with what is certain",
-        zh: "调大 --decide-most,或用 --inferred 只看确定的推断",
+        zh: "调大 --decide-most，或用 --inferred 只看确定的推断",
     });
     anyhow::anyhow!("{what}: {why}\n{} {hint}", terminal.hint_word())
 }
@@ -53,7 +53,7 @@ fn print(args: &CheckArgs, loaded: &file::Loaded, judged: &Judged, terminal: Ter
         "{}",
         match terminal.language {
             Language::English => format!("{name}: {kind} history ({format}), {count} operations or transactions"),
-            Language::Chinese => format!("{name}:{kind} 历史({format}),{count} 个操作或事务"),
+            Language::Chinese => format!("{name}：{kind} 历史({format})，{count} 个操作或事务"),
         }
     );
     let verdict = match judged.answer {
