@@ -32,9 +32,10 @@ pub(super) fn sentence(edge: &Edge, history: &History) -> Sentence {
             }
         }
     };
+    let space = if because.zh.starts_with(|first: char| first.is_ascii()) { " " } else { "" };
     Sentence {
         en: format!("{from} < {to}, because {}.", because.en),
-        zh: format!("{from} < {to}，因为{}。", because.zh),
+        zh: format!("{from} < {to}，因为{space}{}。", because.zh),
     }
 }
 

@@ -39,8 +39,8 @@ pub struct Judged {
     pub json: Value,
     /// The history that shows the first finding by itself.
     pub witness: Option<Workload>,
-    /// The first finding that has a cycle.
-    pub cycle: Option<Finding>,
+    /// The finding to draw: one with a cycle, if there is one.
+    pub finding: Option<Finding>,
 }
 
 /// Findings that are printed; JSON has them all.
@@ -109,7 +109,7 @@ fn simple(promise: &str, mut lines: Vec<String>, json: Value, witness: Option<Wo
         lines.truncate(VIOLATIONS_SHOWN);
         lines.push(more_of(more as u64, language));
     }
-    Judged { answer, promise: promise.to_owned(), lines, json, witness, cycle: None }
+    Judged { answer, promise: promise.to_owned(), lines, json, witness, finding: None }
 }
 
 fn more_of(more: u64, language: Language) -> String {
@@ -127,8 +127,8 @@ fn lists(history: &History, args: &CheckArgs, language: Language) -> Judged {
     let json = json!({ "verdict": verdict, "keys": key_names(history) });
     let check = |history: &History| check_list_append(history, args.model, &Options::default());
     let witness = witness(history, &verdict, args, check).map(Workload::ListAppend);
-    let cycle = cycle(&verdict);
-    Judged { answer, promise: args.model.to_string(), lines, json, witness, cycle }
+    let finding = drawn(&verdict);
+    Judged { answer, promise: args.model.to_string(), lines, json, witness, finding }
 }
 
 fn registers(history: &History, args: &CheckArgs, language: Language) -> Judged {
@@ -162,8 +162,8 @@ fn registers(history: &History, args: &CheckArgs, language: Language) -> Judged 
     let json = json!({ "verdict": verdict, "decision": checked.decision, "keys": key_names(history) });
     let check = |history: &History| check_rw_register(history, args.model, options).verdict;
     let witness = witness(history, verdict, args, check).map(Workload::RwRegister);
-    let cycle = cycle(verdict);
-    Judged { answer, promise: args.model.to_string(), lines, json, witness, cycle }
+    let finding = drawn(verdict);
+    Judged { answer, promise: args.model.to_string(), lines, json, witness, finding }
 }
 
 fn refuted(
@@ -254,8 +254,9 @@ fn witness(
     }
 }
 
-fn cycle(verdict: &Verdict) -> Option<Finding> {
-    relevant(verdict).filter(|finding| !finding.cycle.is_empty()).min_by_key(|finding| finding.cycle.len()).cloned()
+/// The finding that is drawn.
+fn drawn(verdict: &Verdict) -> Option<Finding> {
+    relevant(verdict).min_by_key(|finding| (finding.cycle.is_empty(), finding.transactions.len())).cloned()
 }
 
 fn key_names(history: &History) -> Vec<&str> {
@@ -293,7 +294,7 @@ fn linearizable(history: &History, language: Language) -> Result<Judged, LabErro
     };
     let witness = found.violations.first().map(|first| Workload::RwRegister(project(history, &first.operations)));
     let json = json!({ "verdict": found, "keys": key_names(history) });
-    Ok(Judged { answer, promise: "linearizable".to_owned(), lines, json, witness, cycle: None })
+    Ok(Judged { answer, promise: "linearizable".to_owned(), lines, json, witness, finding: None })
 }
 
 /// The read that tells the total, and the one at fault.
