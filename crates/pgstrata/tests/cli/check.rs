@@ -166,7 +166,7 @@ fn bad_files_are_refused_in_one_paragraph_with_line_and_column() {
         &[],
         &["line 2, column 32", "`oops]]}`"],
     );
-    refuse(b"w(1,1,0,0)\nw(1;2,0,0)", &[], &["line 2", "`,` after the key"]);
+    refuse(b"w(1,1,0,0)\nw(1;2,0,0)", &[], &["line 2, column 10", "`,` after the session"]);
     refuse(b"\xff\xfe", &[], &["UTF-8"]);
     refuse(b"pgshist\nxxxxxxxx", &[], &["cannot read the history"]);
     refuse(b"w(1,1,0,0)\nr(1,1,0,0)", &["--type", "linearizable"], &["no single read or write"]);

@@ -77,7 +77,8 @@ fn print(args: &CheckArgs, loaded: &file::Loaded, judged: &Judged, terminal: Ter
         Answer::Violated => Text { en: "VIOLATED", zh: "被违反" },
         Answer::Undecided(_) => Text { en: "undecided", zh: "未能判定" },
     };
-    println!("{}: {}", judged.promise, terminal.say(verdict));
+    let colon = terminal.say(Text { en: ": ", zh: "：" });
+    println!("{}{colon}{}", judged.promise, terminal.say(verdict));
     if !judged.lines.is_empty() {
         println!();
     }
