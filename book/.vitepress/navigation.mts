@@ -61,6 +61,7 @@ const SECTIONS: Section[] = [
     zh: '指南',
     entries: [
       ['/guide/your-server', 'Your own server', '接入自己的服务器'],
+      ['/guide/checking-a-history', 'Checking a history', '检查一段历史'],
       ['/guide/continuous-integration', 'Continuous integration', '持续集成'],
       ['/guide/writing-a-study', 'Writing a study', '编写一个研究'],
     ],
