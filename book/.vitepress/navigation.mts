@@ -61,7 +61,6 @@ const SECTIONS: Section[] = [
     zh: '指南',
     entries: [
       ['/guide/your-server', 'Your own server', '接入自己的服务器'],
-      ['/guide/checking-a-history', 'Checking a history', '检查一段历史'],
       ['/guide/continuous-integration', 'Continuous integration', '持续集成'],
       ['/guide/writing-a-study', 'Writing a study', '编写一个研究'],
     ],
@@ -73,7 +72,10 @@ const SECTIONS: Section[] = [
   {
     en: 'The checker',
     zh: '检查器',
-    entries: [['/checker/method', 'How histories are checked', '如何检查历史']],
+    entries: [
+      ['/checker/formats', 'Checking a history', '检查一段历史'],
+      ['/checker/method', 'How histories are checked', '如何检查历史'],
+    ],
   },
   {
     en: 'Library',
