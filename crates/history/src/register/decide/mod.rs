@@ -134,7 +134,7 @@ pub fn decide(history: &History, model: Model, limits: DecisionLimits) -> Option
 
 pub(super) fn of_facts(history: &History, facts: &Facts, model: Model, limits: DecisionLimits) -> Option<Decision> {
     let shape = Shape::of(model)?;
-    if !facts.faults.is_empty() {
+    if facts.faults.iter().any(|fault| model.forbids(fault.anomaly)) {
         return None;
     }
     let polygraph = match Polygraph::new(history, facts, shape, model.scope(), limits) {

@@ -15,7 +15,7 @@ use pgstrata_units::{Language, Text};
 use serde_json::{Value, json};
 
 use super::words;
-use crate::cli::check::{CheckArgs, CheckKind};
+use crate::cli::check::{CheckArgs, CheckKind, KeyOrder};
 
 /// What came out.
 pub enum Answer {
@@ -134,7 +134,12 @@ fn lists(history: &History, args: &CheckArgs, language: Language) -> Judged {
 fn registers(history: &History, args: &CheckArgs, language: Language) -> Judged {
     let transactions = if args.inferred { 0 } else { args.decide_most };
     let decision = DecisionLimits { transactions, ..DecisionLimits::default() };
-    let options = RegisterOptions { decision, ..RegisterOptions::default() };
+    let options = RegisterOptions {
+        decision,
+        sequential_keys: args.keys == Some(KeyOrder::Sequential),
+        linearizable_keys: args.keys == Some(KeyOrder::Linearizable),
+        ..RegisterOptions::default()
+    };
     let checked = check_rw_register(history, args.model, options);
     let verdict = &checked.verdict;
     let mut lines = Vec::new();
