@@ -73,7 +73,10 @@ const SECTIONS: Section[] = [
   {
     en: 'The checker',
     zh: '检查器',
-    entries: [['/checker/method', 'How histories are checked', '如何检查历史']],
+    entries: [
+      ['/checker/formats', 'Checking a history', '检查一段历史'],
+      ['/checker/method', 'How histories are checked', '如何检查历史'],
+    ],
   },
   {
     en: 'Library',
