@@ -1,5 +1,7 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
+pub mod specs;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -56,6 +58,9 @@ pub enum Command {
     /// Show or compare records of runs.
     #[command(subcommand)]
     Record(RecordCommand),
+    /// Run PostgreSQL's isolation specification files unchanged, compare the output, and judge the outcome.
+    #[command(after_help = SPECS_EXAMPLES)]
+    Specs(Box<specs::SpecsArgs>),
     /// Find, install, start and stop PostgreSQL servers.
     #[command(subcommand)]
     Pg(PgCommand),
@@ -100,6 +105,16 @@ Examples:
 
 Exit status: 0 everything held, 1 an invariant broke or a claim was missed, 2 wrong usage, 3 the environment failed.
 A broken arm that is run among the others is expected to be caught; named with --arms, its violations count.";
+
+const SPECS_EXAMPLES: &str = "\
+Examples:
+  pgstrata specs postgresql                                 all of the server's own version, fetched when needed
+  pgstrata specs postgresql --only read-only-anomaly,nowait
+  pgstrata specs postgresql --sample 12 --sample-seed 7
+  pgstrata specs mine.spec --raw > mine.out                 as PostgreSQL's own tester prints it
+  pgstrata specs mine.spec --claim serializable             convict what only claims to be serializable
+
+Exit status: 0 outputs as expected and nobody convicted, 1 not so, 2 wrong usage, 3 the environment failed.";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:

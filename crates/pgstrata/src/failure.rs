@@ -6,6 +6,7 @@ use pgstrata_lab::archive::ArchiveError;
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::study::StudyError;
 use pgstrata_pg as pg;
+use pgstrata_scenario::suite::SuiteError;
 
 use crate::terminal::Terminal;
 
@@ -21,6 +22,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<LabError>() {
         Some(LabError::Usage { .. }) => USAGE,
         Some(LabError::Interrupted) => INTERRUPTED,
+        None if error.downcast_ref::<SuiteError>().is_some() => USAGE,
         _ => match server_error(error).map(pg::Error::kind) {
             Some(pg::Kind::BadUrl { .. }) => USAGE,
             _ => ENVIRONMENT,
@@ -62,5 +64,6 @@ fn log_tail(error: &anyhow::Error) -> &[String] {
 fn hint(error: &anyhow::Error) -> Option<String> {
     let of_lab = error.chain().find_map(|cause| cause.downcast_ref::<LabError>()).and_then(LabError::hint);
     let of_archive = error.chain().find_map(|cause| cause.downcast_ref::<ArchiveError>()).map(ArchiveError::hint);
-    of_lab.or(of_archive).or_else(|| server_error(error).and_then(pg::Error::hint))
+    let of_suite = error.chain().find_map(|cause| cause.downcast_ref::<SuiteError>()).map(SuiteError::hint);
+    of_lab.or(of_archive).or(of_suite.map(str::to_owned)).or_else(|| server_error(error).and_then(pg::Error::hint))
 }

@@ -8,3 +8,4 @@ pub mod record;
 pub mod reference;
 pub mod run;
 pub mod serve;
+pub mod specs;

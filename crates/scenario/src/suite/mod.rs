@@ -65,6 +65,20 @@ pub enum SuiteError {
     },
 }
 
+impl SuiteError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "name a .spec file, a directory of them, or `postgresql`",
+            Self::Empty { .. } => {
+                "name the directory that holds the .spec files, or its parent if it is called `specs`"
+            }
+            Self::Mistaken { source, .. } => source.hint(),
+        }
+    }
+}
+
 /// What became of one file.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct FileReport {
