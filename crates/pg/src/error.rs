@@ -11,6 +11,7 @@ use tokio_postgres::error::SqlState;
 
 pub use crate::error_class::ErrorClass;
 use crate::simple::ServerMessage;
+use crate::version::{PgVersion, WantedVersion};
 
 /// An error of this crate: what was tried, why it failed, what the server logged last.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub enum Kind {
     /// No server binaries in any of the places looked at.
     #[error("no PostgreSQL server binaries found")]
     NoInstall {
+        /// Which version was asked for, if any was.
+        wanted: Option<WantedVersion>,
         /// Where it was looked, in order.
         looked_in: Vec<PathBuf>,
     },
@@ -113,6 +116,14 @@ pub enum Kind {
         major: u32,
         /// What is missing, as a lowercase fragment.
         reason: String,
+    },
+    /// The distribution's archive has no server package of this version.
+    #[error("the distribution's archive has no package of PostgreSQL {version} (it has {})", if offered.is_empty() { "none".to_owned() } else { offered.join(", ") })]
+    NoPackage {
+        /// The version asked for.
+        version: PgVersion,
+        /// The package versions of the same major that it has, newest first.
+        offered: Vec<String>,
     },
     /// A fetched file is not the one that was checked when this version of pgstrata was made.
     #[error("the file fetched for {package} does not have the SHA-256 {expected}")]
@@ -262,6 +273,12 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match &*self.kind {
+            Kind::NoInstall { wanted: Some(wanted @ WantedVersion { minor: Some(_), .. }), .. } => {
+                return Some(format!(
+                    "fetch exactly this release with `pgstrata pg install {wanted}`, or name the directory of its binaries \
+                     with --pg-bin"
+                ));
+            }
             Kind::NoInstall { .. } => {
                 "install PostgreSQL 14 to 18 (Debian/Ubuntu: apt-get install postgresql), or run `pgstrata pg install 18`, \
                  or name the directory of the binaries with --pg-bin"
@@ -294,6 +311,10 @@ impl Error {
             Kind::NoSources { .. } => {
                 "on a machine without Debian's source packages, unpack PostgreSQL's source of the same major version and set \
                  PGSTRATA_ISOLATION_DIR to its directory src/test/isolation"
+            }
+            Kind::NoPackage { .. } => {
+                "refresh the list of packages (`apt-get update`); versions that the archive has dropped are kept by \
+                 snapshot.debian.org: unpack one with `dpkg -x` and name its bin directory with --pg-bin"
             }
             Kind::HashMismatch { .. } => {
                 "nothing was installed; try once more without pip's cache (`pip cache purge`), and if it stays so, do not \
@@ -375,14 +396,4 @@ impl From<tokio_postgres::Error> for Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_expired_limit_leaves_the_outcome_unknown_unless_it_was_for_connecting() {
-        let class = |kind| Error::new("try", kind).class();
-        assert_eq!(class(Kind::Timeout { limit_ms: 1 }), ErrorClass::ServerLost);
-        assert_eq!(class(Kind::ConnectTimeout { limit_ms: 1 }), ErrorClass::NotConnected);
-        assert_eq!(class(Kind::SessionClosed), ErrorClass::NotConnected);
-    }
-}
+mod tests;

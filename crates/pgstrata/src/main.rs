@@ -71,7 +71,7 @@ fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {
             Command::Run(args) => commands::run::run(&args, terminal).await,
             Command::Serve(args) => commands::serve::serve(&args, terminal).await,
             Command::Record(command) => commands::record::record(&command, terminal),
-            Command::Specs(args) => commands::specs::run(&args, terminal).await,
+            Command::Isolation(command) => commands::isolation::isolation(command, terminal).await,
             Command::Pg(command) => commands::pg::pg(command, terminal).await,
             Command::Doctor(args) => commands::doctor::doctor(&args, terminal).await,
             Command::Bench(command) => commands::bench::bench(&command, terminal).await,

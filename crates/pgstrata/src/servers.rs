@@ -10,7 +10,7 @@ use crate::cli::{PgArgs, ServerArgs};
 
 /// The binaries that a private server runs.
 pub fn install(args: &PgArgs) -> Result<Install, pg::Error> {
-    pg::find(args.pg_bin.as_deref(), args.pg_version)
+    pg::find_version(args.pg_bin.as_deref(), args.pg_version)
 }
 
 /// Starts or attaches the servers of a run.

@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use pgstrata_units::Isolation;
 
-use super::PgArgs;
-
 /// How specification files are run and judged.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "PostgreSQL's specification files")]
@@ -32,26 +30,6 @@ pub struct SpecOptions {
     /// Print what the runs print, as PostgreSQL's own tester does, instead of the summary.
     #[arg(long, conflicts_with = "json")]
     pub raw: bool,
-}
-
-/// `pgstrata specs`.
-#[derive(Debug, Args)]
-pub struct SpecsArgs {
-    /// Files, directories, or `postgresql` for the specifications of the server's own version.
-    #[arg(required = true)]
-    pub what: Vec<String>,
-    /// The level of transactions that do not ask for one.
-    #[arg(long, value_name = "LEVEL")]
-    pub level: Option<Isolation>,
-    /// As JSON: every permutation with its judgement.
-    #[arg(long)]
-    pub json: bool,
-    /// How they are run.
-    #[command(flatten)]
-    pub options: SpecOptions,
-    /// The server.
-    #[command(flatten)]
-    pub server: PgArgs,
 }
 
 /// Where the fetched specifications are meant.

@@ -2,10 +2,10 @@
 
 pub mod bench;
 pub mod doctor;
+pub mod isolation;
 pub mod list;
 pub mod pg;
 pub mod record;
 pub mod reference;
 pub mod run;
 pub mod serve;
-pub mod specs;

@@ -14,20 +14,22 @@ use rand::seq::IteratorRandom as _;
 use rand::{SeedableRng as _, rngs::StdRng};
 
 use crate::Ended;
-use crate::cli::specs::{POSTGRESQL, SpecOptions, SpecsArgs, means_specifications};
+use crate::cli::isolation::RunArgs;
+use crate::cli::specs::{POSTGRESQL, SpecOptions, means_specifications};
 use crate::interrupt;
 use crate::servers;
 use crate::terminal::Terminal;
 
 /// Runs them.
-pub async fn run(args: &SpecsArgs, terminal: Terminal) -> anyhow::Result<Ended> {
-    let install = servers::install(&args.server)?;
+pub async fn run(args: &RunArgs, terminal: Terminal) -> anyhow::Result<Ended> {
+    let level = level(args)?;
+    let install = servers::install(&args.server.binaries)?;
     let (files, version) = load(args, &install, terminal)?;
-    let options = options(&args.options);
+    let options = options(&args.specs);
     let interrupt = interrupt::token()?;
     let bar = Bar::new(terminal, args.json, &files);
     let report = tokio::select! {
-        report = suite::run_files(&install, &files, args.level, options, args.options.servers as usize, &bar) => report,
+        report = suite::run_files(&install, &files, level, options, args.specs.servers as usize, &bar) => report,
         () = interrupt.cancelled() => {
             bar.finish();
             return Err(LabError::Interrupted.into());
@@ -37,7 +39,7 @@ pub async fn run(args: &SpecsArgs, terminal: Terminal) -> anyhow::Result<Ended> 
     let report = report?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
-    } else if args.options.raw {
+    } else if args.specs.raw {
         for file in &report.files {
             print!("{}", file.printed);
         }
@@ -48,7 +50,7 @@ pub async fn run(args: &SpecsArgs, terminal: Terminal) -> anyhow::Result<Ended> 
 }
 
 /// The files that are meant, and the version of PostgreSQL that the fetched ones came with.
-fn load(args: &SpecsArgs, install: &Install, terminal: Terminal) -> anyhow::Result<(Vec<SpecFile>, Option<String>)> {
+fn load(args: &RunArgs, install: &Install, terminal: Terminal) -> anyhow::Result<(Vec<SpecFile>, Option<String>)> {
     let (mut files, mut version) = (Vec::new(), None);
     for what in &args.what {
         if what == POSTGRESQL {
@@ -60,18 +62,17 @@ fn load(args: &SpecsArgs, install: &Install, terminal: Terminal) -> anyhow::Resu
             let found = sources::isolation(&Dirs::resolve().cache, install.version, &said)?;
             files.extend(suite::load(&found.directory)?);
             version = found.version;
-        } else if means_specifications(what) || Path::new(what).is_dir() {
+        } else if means_specifications(what) {
             files.extend(suite::load(Path::new(what))?);
         } else {
             return Err(LabError::usage(
-                format!("`{what}` names no specifications"),
-                "name a .spec file, a directory of them, or `postgresql`",
+                format!("`{what}` names no specifications, and the others do"),
+                "run scenarios and specifications one after the other",
             )
             .into());
         }
     }
-    choose(&mut files, &args.options)?;
-    check_levels(args.level, &files);
+    choose(&mut files, &args.specs)?;
     Ok((files, version))
 }
 
@@ -95,10 +96,19 @@ fn choose(files: &mut Vec<SpecFile>, options: &SpecOptions) -> Result<(), LabErr
     Ok(())
 }
 
-/// Another default changes what is printed; few specifications have an expected output for that.
-fn check_levels(level: Option<Isolation>, files: &[SpecFile]) {
-    if let Some(level) = level.filter(|level| *level != Isolation::ReadCommitted) {
-        tracing::info!(%level, files = files.len(), "outputs are expected for read committed, and differ where a level is not named");
+/// The level of transactions that do not ask for one. Few specifications have an expected output for another one than
+/// read committed.
+fn level(args: &RunArgs) -> Result<Option<Isolation>, LabError> {
+    if args.server.database_url.is_some() {
+        return Err(LabError::usage(
+            "specifications need a server of their own: they make roles, and prepare transactions",
+            "leave --database-url out",
+        ));
+    }
+    match args.level[..] {
+        [] => Ok(None),
+        [level] => Ok(Some(level)),
+        _ => Err(LabError::usage("specifications run at one level at a time", "name one --level")),
     }
 }
 
