@@ -63,6 +63,7 @@ const SECTIONS: Section[] = [
     entries: [
       ['/guide/your-server', 'Your own server', '接入自己的服务器'],
       ['/guide/continuous-integration', 'Continuous integration', '持续集成'],
+      ['/guide/isolation-specifications', 'PostgreSQL\'s isolation specifications', 'PostgreSQL 的隔离规格文件'],
       ['/guide/writing-a-study', 'Writing a study', '编写一个研究'],
     ],
   },

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod isolation;
 pub mod ledger;
+pub mod specs;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -6,6 +6,7 @@ mod errors;
 mod ledger;
 mod runs;
 mod servers;
+mod specs;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
