@@ -6,6 +6,7 @@ pub mod anomaly;
 pub mod binary;
 pub mod consistency;
 pub mod cycles;
+pub mod exact;
 pub mod graph;
 pub mod list_append;
 pub mod model;

@@ -11,6 +11,7 @@ use crate::faults::{FaultKind, FaultPlan, inject};
 use crate::history::{History, Outcome, OutcomeCounts};
 use crate::invariants::{self, DuringRun, keep_first};
 use crate::load::{ClientHome, Load, LoadOutput, LoadSpec};
+use crate::observe::Watches;
 use crate::record::{FaultRecord, LoadShape, TIMELINE_SLICE_MS, TrialPurpose, TrialRecord};
 use crate::retry::RetryPolicy;
 use crate::sampler::{mean_lock_waiters, wal_position};
@@ -64,16 +65,25 @@ pub async fn run(
 ) -> Result<TrialRecord, LabError> {
     study.prepare(spec.arm, site, &spec.scale).await?;
     settle_server(site).await?;
+    let watches = Watches::of_trial(study.as_ref(), site, spec).await?;
+    let recorded = watches.as_ref().map(|watches| watches.site(site));
     probe.begin(site).await;
-    let measured = measure(study, site, spec, interrupt).await?;
+    let measured = measure(study, recorded.as_ref().unwrap_or(site), spec, interrupt).await?;
     let sentinels = probe.end(site).await;
 
     let card = study.card();
     let mut violations = measured.during.violations.clone();
     keep_first(&mut violations, invariants::evaluate(site, card.invariants).await?);
     keep_first(&mut violations, study.check(spec.arm, site, &measured.history).await?);
+    let mut isolation = Vec::new();
+    if let Some(watches) = watches {
+        let (records, found) = watches.finish(site, spec.arm.name, spec.scale.seed).await?;
+        isolation = records;
+        keep_first(&mut violations, found);
+    }
     let mut record = describe(spec, measured, violations);
     record.sentinels = sentinels;
+    record.isolation = isolation;
     Ok(record)
 }
 
@@ -140,6 +150,7 @@ async fn measure(
     let history = History {
         seed: spec.scale.seed,
         events: std::mem::take(&mut output.events),
+        observations: std::mem::take(&mut output.observations),
         measured_from_ns: window.from_ns,
         measured_until_ns: window.until_ns,
     };
@@ -237,6 +248,7 @@ fn describe(spec: &TrialSpec, measured: Measured, violations: Vec<Violation>) ->
         evaluations_during: measured.during.evaluations,
         violations,
         sentinels: Vec::new(),
+        isolation: Vec::new(),
         figures: measured.output.figures,
     }
 }
@@ -263,6 +275,12 @@ impl TrialRecord {
     #[must_use]
     pub fn decided_per_second(&self) -> f64 {
         if self.seconds > 0.0 { self.counts.decided() as f64 / self.seconds } else { 0.0 }
+    }
+
+    /// Accepted operations per second of the measured window.
+    #[must_use]
+    pub fn accepted_per_second(&self) -> f64 {
+        if self.seconds > 0.0 { self.counts.ok as f64 / self.seconds } else { 0.0 }
     }
 
     /// Whether an operation is left whose outcome nobody knows.

@@ -7,8 +7,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tokio_postgres::error::{Severity, SqlState};
+use tokio_postgres::error::SqlState;
 
+pub use crate::error_class::ErrorClass;
 use crate::simple::ServerMessage;
 use crate::version::{PgVersion, WantedVersion};
 
@@ -108,6 +109,14 @@ pub enum Kind {
         /// Operating system and processor.
         platform: String,
     },
+    /// The source package that holds PostgreSQL's isolation specifications is not to be had here.
+    #[error("PostgreSQL {major}'s source package is not to be had: {reason}")]
+    NoSources {
+        /// The major version.
+        major: u32,
+        /// What is missing, as a lowercase fragment.
+        reason: String,
+    },
     /// The distribution's archive has no server package of this version.
     #[error("the distribution's archive has no package of PostgreSQL {version} (it has {})", if offered.is_empty() { "none".to_owned() } else { offered.join(", ") })]
     NoPackage {
@@ -154,6 +163,9 @@ pub enum Kind {
     /// No session was opened: nobody there, log-in refused, or still starting.
     #[error("no session was opened")]
     Connect(#[source] tokio_postgres::Error),
+    /// No session was opened: the server's Unix socket did not let us in.
+    #[error("no session was opened")]
+    Socket(#[source] io::Error),
     /// The server refused to let a session of the simple query protocol in.
     #[error("the server refused the log-in: {0}")]
     LogInRefused(Box<ServerMessage>),
@@ -178,37 +190,12 @@ pub enum Kind {
     /// The server or the connection refused a statement.
     #[error("the server refused")]
     Sql(#[source] tokio_postgres::Error),
+    /// The changes of the server's log cannot be had, or not be read.
+    #[error("no logical decoding")]
+    Decoding(#[from] crate::decoding::DecodingError),
     /// Another input/output error.
     #[error("input/output error")]
     Io(#[source] io::Error),
-}
-
-/// What an error means for a transaction that was under way; decides between retry, give up and "unknown".
-///
-/// Source of the SQLSTATE classes: PostgreSQL documentation, appendix A.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorClass {
-    /// 40001: retry the transaction.
-    SerializationFailure,
-    /// 40P01: retry the transaction.
-    Deadlock,
-    /// 55P03: a lock was not to be had in time; retry.
-    LockTimeout,
-    /// 23505: somebody else inserted the key first.
-    UniqueViolation,
-    /// 23514 and the rest of class 23: the data would be wrong.
-    ConstraintViolation,
-    /// 57014: cancelled or timed out by `statement_timeout`.
-    Cancelled,
-    /// The connection or server went away: whatever was in flight may or may not have happened.
-    ServerLost,
-    /// No connection was made, so nothing can have happened.
-    NotConnected,
-    /// Resources: 53xxx (disk full, out of memory, too many connections).
-    Resources,
-    /// Anything else: a mistake in the statement or the program.
-    Other,
 }
 
 impl Error {
@@ -272,6 +259,7 @@ impl Error {
             // A limit says nothing about what the server did with what it was sent.
             Kind::ServerExited { .. } | Kind::Timeout { .. } => ErrorClass::ServerLost,
             Kind::Connect(_)
+            | Kind::Socket(_)
             | Kind::LogInRefused(_)
             | Kind::ConnectTimeout { .. }
             | Kind::SessionClosed
@@ -320,6 +308,10 @@ impl Error {
                 "`pgstrata pg install` knows 17 and 18 for Linux with glibc and 18 for macOS; otherwise install PostgreSQL \
                  from the distribution"
             }
+            Kind::NoSources { .. } => {
+                "on a machine without Debian's source packages, unpack PostgreSQL's source of the same major version and set \
+                 PGSTRATA_ISOLATION_DIR to its directory src/test/isolation"
+            }
             Kind::NoPackage { .. } => {
                 "refresh the list of packages (`apt-get update`); versions that the archive has dropped are kept by \
                  snapshot.debian.org: unpack one with `dpkg -x` and name its bin directory with --pg-bin"
@@ -336,6 +328,7 @@ impl Error {
                  this machine (`ssh -L`, stunnel)"
             }
             Kind::Connect(error) => connect_hint(error),
+            Kind::Socket(error) => socket_hint(error),
             Kind::LogInRefused(refusal) => refusal_hint(&refusal.sqlstate),
             Kind::ConnectTimeout { .. } => "check host and port, and that no firewall drops the packets",
             Kind::SessionClosed => "open a new session",
@@ -344,6 +337,7 @@ impl Error {
                 "use a role and database whose default_transaction_read_only is off"
             }
             Kind::ReadOnly => "pass --allow-write if this database may be changed",
+            Kind::Decoding(error) => return error.hint().map(str::to_owned),
             Kind::NoProcess { .. } | Kind::Sql(_) | Kind::Io(_) => return None,
         };
         Some(hint.to_owned())
@@ -355,13 +349,19 @@ fn connect_hint(error: &tokio_postgres::Error) -> &'static str {
     if let Some(state) = error.code() {
         return refusal_hint(state.code());
     }
-    match crate::endpoint::io_cause(error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+    match crate::endpoint::io_cause(error) {
+        Some(cause) => socket_hint(cause),
+        None => "check user name, password and the server's log",
+    }
+}
+
+fn socket_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
             "nothing listens there: check that the server runs, and its host (or socket directory) and port"
         }
-        Some(io::ErrorKind::PermissionDenied) => "this user may not use that socket: check the directory's mode",
-        Some(_) => "check host and port, and that the server runs",
-        None => "check user name, password and the server's log",
+        io::ErrorKind::PermissionDenied => "this user may not use that socket: check the directory's mode",
+        _ => "check host and port, and that the server runs",
     }
 }
 
@@ -374,77 +374,6 @@ fn refusal_hint(sqlstate: &str) -> &'static str {
         "53300" => "close some sessions, use fewer clients, or raise max_connections",
         "57P03" => "the server is starting, recovering or shutting down: try again in a moment",
         _ => "the server's own message above says why",
-    }
-}
-
-/// What the client library prints for mistakes that say nothing about the connection: a value that does not fit its
-/// column, a wrong number of rows or parameters. Its error kinds are private, so the texts have to do; an unknown text
-/// counts as "outcome unknown", which is the safe side.
-const CLIENT_MISTAKES: [&str; 8] = [
-    "error serializing parameter",
-    "error deserializing column",
-    "error encoding message to server",
-    "invalid column",
-    "expected ",
-    "query returned an unexpected number of",
-    "invalid connection string",
-    "invalid configuration",
-];
-
-impl ErrorClass {
-    /// The class of an error that a statement on an open session ended with.
-    ///
-    /// `FATAL` and `PANIC` end the session, so nothing will tell whether a commit that was under way went through: the
-    /// server may have written it and been stopped before it answered.
-    #[must_use]
-    pub fn of_statement(error: &tokio_postgres::Error) -> Self {
-        let Some(answer) = error.as_db_error() else {
-            let text = error.to_string();
-            let is_mistake = CLIENT_MISTAKES.iter().any(|mistake| text.starts_with(mistake));
-            return if is_mistake { Self::Other } else { Self::ServerLost };
-        };
-        let ends_session = match answer.parsed_severity() {
-            Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
-            // Servers that do not send the untranslated severity.
-            None => matches!(answer.severity(), "FATAL" | "PANIC"),
-        };
-        match Self::of_sqlstate(answer.code()) {
-            Self::NotConnected => Self::NotConnected,
-            _ if ends_session => Self::ServerLost,
-            class => class,
-        }
-    }
-
-    /// The class of a SQLSTATE that came with severity `ERROR`.
-    #[must_use]
-    pub fn of_sqlstate(state: &SqlState) -> Self {
-        match state.code() {
-            "40001" => Self::SerializationFailure,
-            "40P01" => Self::Deadlock,
-            "55P03" => Self::LockTimeout,
-            "23505" => Self::UniqueViolation,
-            "57014" => Self::Cancelled,
-            // cannot_connect_now: the server is starting or recovering, so nothing was done.
-            "57P03" | "08001" | "08004" => Self::NotConnected,
-            // statement_completion_unknown: what CockroachDB answers when it cannot tell either.
-            "40003" => Self::ServerLost,
-            code if code.starts_with("08") || code.starts_with("57P") => Self::ServerLost,
-            code if code.starts_with("53") => Self::Resources,
-            code if code.starts_with("23") => Self::ConstraintViolation,
-            _ => Self::Other,
-        }
-    }
-
-    /// Whether the same transaction may be run again at once: the server has undone it.
-    #[must_use]
-    pub fn is_retryable(self) -> bool {
-        matches!(self, Self::SerializationFailure | Self::Deadlock | Self::LockTimeout)
-    }
-
-    /// Whether the transaction may have committed although no answer came.
-    #[must_use]
-    pub fn leaves_outcome_unknown(self) -> bool {
-        matches!(self, Self::ServerLost)
     }
 }
 

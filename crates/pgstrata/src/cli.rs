@@ -1,6 +1,7 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
 pub mod isolation;
+pub mod specs;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -194,6 +195,9 @@ pub struct RunArgs {
     /// Faults to inject: `kill-postmaster:3,net-delay=20ms`; `none` for none; `pgstrata list --faults` names them.
     #[arg(long, value_name = "FAULT,…")]
     pub faults: Option<String>,
+    /// How unevenly requests are spread over accounts or other keys: the exponent of Zipf's law, 0 for evenly.
+    #[arg(long, value_name = "S", value_parser = skew, default_value_t = pgstrata_lab::study::DEFAULT_SKEW)]
+    pub skew: f64,
     /// Seed of all randomness; drawn and printed when it is not given.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -396,6 +400,17 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// The highest rate that makes sense on one machine, arrivals per second.
 const HIGHEST_RATE: f64 = 10_000_000.0;
+
+/// The steepest exponent: beyond it every request goes to one key.
+const STEEPEST_SKEW: f64 = 10.0;
+
+fn skew(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(skew) if (0.0..=STEEPEST_SKEW).contains(&skew) => Ok(skew),
+        Ok(_) => Err("a skew is from 0, for evenly, to 10".to_owned()),
+        Err(_) => Err("write a number, like 1.0".to_owned()),
+    }
+}
 
 fn positive_rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

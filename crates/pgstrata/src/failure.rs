@@ -7,6 +7,7 @@ use pgstrata_lab::error::LabError;
 use pgstrata_lab::study::StudyError;
 use pgstrata_pg as pg;
 use pgstrata_scenario::play::PlayError;
+use pgstrata_scenario::suite::SuiteError;
 
 use crate::terminal::Terminal;
 
@@ -22,6 +23,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<LabError>() {
         Some(LabError::Usage { .. }) => USAGE,
         Some(LabError::Interrupted) => INTERRUPTED,
+        None if error.downcast_ref::<SuiteError>().is_some() => USAGE,
         _ => match server_error(error).map(pg::Error::kind) {
             Some(pg::Kind::BadUrl { .. }) => USAGE,
             _ => ENVIRONMENT,
@@ -64,5 +66,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     let of_lab = error.chain().find_map(|cause| cause.downcast_ref::<LabError>()).and_then(LabError::hint);
     let of_archive = error.chain().find_map(|cause| cause.downcast_ref::<ArchiveError>()).map(ArchiveError::hint);
     let of_play = error.chain().find_map(|cause| cause.downcast_ref::<PlayError>()).and_then(PlayError::hint);
-    of_lab.or(of_archive).or(of_play).or_else(|| server_error(error).and_then(pg::Error::hint))
+    let of_suite = error.chain().find_map(|cause| cause.downcast_ref::<SuiteError>()).map(SuiteError::hint);
+    let of_scenario = of_play.or(of_suite.map(str::to_owned));
+    of_lab.or(of_archive).or(of_scenario).or_else(|| server_error(error).and_then(pg::Error::hint))
 }

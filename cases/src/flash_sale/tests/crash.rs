@@ -24,7 +24,14 @@ async fn trial_under_kills(arm: &'static Arm, kills: u32) -> pgstrata_lab::recor
         warmup: Duration::from_millis(50),
         measure: Duration::from_millis(300),
         faults: plan,
-        scale: Scale { preset: Preset::Ci, operations: 1_000_000, scarce: false, seed: SEED },
+        scale: Scale {
+            preset: Preset::Ci,
+            operations: 1_000_000,
+            scarce: false,
+            skew: DEFAULT_SKEW,
+            observed: false,
+            seed: SEED,
+        },
         evaluate_during: false,
     };
     let probe = SentinelProbe::new(&site).await.expect("a probe");

@@ -12,7 +12,7 @@ use std::time::Duration;
 use pgstrata_lab::history::{Event, History, Outcome, operation};
 use pgstrata_lab::invariants;
 use pgstrata_lab::site::{Server, Site};
-use pgstrata_lab::study::{Arm, Client, Preset, Reply, Rig, Scale, Setback, Study, Violation};
+use pgstrata_lab::study::{Arm, Client, DEFAULT_SKEW, Preset, Reply, Rig, Scale, Setback, Study, Violation};
 use pgstrata_pg::{Cluster, Session, testing};
 use pgstrata_sequencer::Settings;
 
@@ -75,7 +75,7 @@ fn arm(name: &str) -> &'static Arm {
 
 /// A sale of half as many units as there are operations.
 fn scarce(operations: u64) -> Scale {
-    Scale { preset: Preset::Ci, operations, scarce: true, seed: SEED }
+    Scale { preset: Preset::Ci, operations, scarce: true, skew: DEFAULT_SKEW, observed: false, seed: SEED }
 }
 
 /// Settings of a service whose reservations do not expire and whose instances do not wait for each other.
@@ -102,7 +102,7 @@ async fn carry_out(rig: &Arc<dyn Rig>, clients: u32, operations: u64, copies: u6
         });
     }
     let events = tasks.join_all().await.into_iter().flatten().collect();
-    History { seed: SEED, events, measured_from_ns: 0, measured_until_ns: u64::MAX }
+    History { seed: SEED, events, measured_until_ns: u64::MAX, ..History::default() }
 }
 
 /// One operation to its end; a lost race is run again, as the lab does.

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::arrivals::Clock;
-use super::journal::{Began, Frame, Journal, LONGEST, OUTPUT};
+use super::journal::{Began, Frame, Journal, LONGEST, OUTPUT, SAW, SAW_HEAD_BYTES, saw_count};
 use super::thread::ThreadLoad;
 use super::{LoadOutput, LoadSpec};
 use crate::history::{Event, Outcome};
@@ -247,6 +247,7 @@ impl Supervisor {
                 self.next = self.next.max(began.operation + 1);
                 self.open.entry(began.operation).or_insert(began);
             }
+            Frame::Saw(observation) => self.output.observations.push(observation),
             Frame::Ended(event) => {
                 // An operation that an earlier worker began is as old as its first beginning.
                 let began = self.open.remove(&event.operation);
@@ -264,7 +265,10 @@ impl Supervisor {
         while let Some(said) = worker.said.recv().await {
             match said {
                 Said::Frame(frame) => self.note(frame),
-                Said::Output(last) => self.output = LoadOutput { events: self.output.events, ..*last },
+                Said::Output(last) => {
+                    let LoadOutput { events, observations, .. } = self.output;
+                    self.output = LoadOutput { events, observations, ..*last };
+                }
             }
         }
         worker.child.wait().await?;
@@ -307,6 +311,9 @@ async fn read_next(pipe: &mut BufReader<ChildStdout>) -> io::Result<Said> {
         pipe.read_to_end(&mut json).await?;
         return Ok(Said::Output(Box::new(serde_json::from_slice(&json)?)));
     }
+    if tag == SAW {
+        return read_seen(pipe).await.map(Said::Frame);
+    }
     read_frame(pipe, tag).await.map(Said::Frame)
 }
 
@@ -315,6 +322,17 @@ async fn read_frame(pipe: &mut BufReader<ChildStdout>, tag: u8) -> io::Result<Fr
     let length = Frame::length(tag).ok_or_else(|| io::Error::other("an unknown frame"))?;
     pipe.read_exact(&mut bytes[..length]).await?;
     Frame::decode(tag, &bytes[..length])
+}
+
+/// Reads the one kind of frame that says its own length.
+async fn read_seen(pipe: &mut BufReader<ChildStdout>) -> io::Result<Frame> {
+    let mut bytes = vec![0; SAW_HEAD_BYTES];
+    pipe.read_exact(&mut bytes).await?;
+    let (_, count) = bytes.split_last_chunk::<4>().ok_or_else(|| io::Error::other("a frame without its count"))?;
+    let count = saw_count(*count)?;
+    bytes.resize(SAW_HEAD_BYTES + 8 * count, 0);
+    pipe.read_exact(&mut bytes[SAW_HEAD_BYTES..]).await?;
+    Frame::decode(SAW, &bytes)
 }
 
 /// Is a worker: reads its job from standard input, runs the clients, and reports on standard output until the

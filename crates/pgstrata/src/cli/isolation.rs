@@ -7,13 +7,14 @@ use clap::{Args, Subcommand};
 use pgstrata_units::Isolation;
 
 use super::PgArgs;
+use super::specs::SpecOptions;
 
 /// `pgstrata isolation`.
 #[derive(Debug, Subcommand)]
 pub enum IsolationCommand {
-    /// Play scenarios: files of the scenario language, directories of them, or built-in ones by name.
+    /// Play scenarios (files, directories, built-in ones by name), or run PostgreSQL's isolation specification files.
     #[command(after_help = RUN_EXAMPLES)]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Measure which anomalies each isolation level of a server lets happen.
     #[command(
         after_help = "Examples:\n  pgstrata isolation matrix\n  pgstrata isolation matrix --pg 17\n  pgstrata isolation matrix --json"
@@ -45,6 +46,9 @@ Examples:
   pgstrata isolation run on-conflict-write-skew --pg 15.18      a bug of the serializable level, convicted
   pgstrata isolation run empty-btree-endpoint --pg 15.20        another one, cleared on a release with the repair
   pgstrata isolation run my.scenario --level serializable --json
+  pgstrata isolation run postgresql                             PostgreSQL's own specifications, all or --only some
+  pgstrata isolation run mine.spec --claim serializable         convict what only claims to be serializable
+  pgstrata isolation run mine.spec --raw > mine.out             as PostgreSQL's own tester prints it
 
 Exit status: 0 all came out as the scenarios say, 1 something did not, 2 wrong usage, 3 the environment failed.";
 
@@ -75,15 +79,19 @@ pub struct StageArgs {
 /// `pgstrata isolation run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Scenario files, directories, names or groups of built-in scenarios.
+    /// Scenario files, directories, names or groups of built-in scenarios; or `.spec` files, directories of them, or
+    /// `postgresql` for the specifications of the server's own version, fetched when they are needed.
     #[arg(required = true)]
     pub what: Vec<String>,
-    /// Only at these levels.
+    /// Only at these levels; for specifications the one of transactions that do not ask for any.
     #[arg(long, value_name = "LEVEL,…", value_delimiter = ',')]
     pub level: Vec<Isolation>,
     /// As JSON: all that happened.
     #[arg(long)]
     pub json: bool,
+    /// How specifications are run.
+    #[command(flatten)]
+    pub specs: SpecOptions,
     /// The server.
     #[command(flatten)]
     pub server: StageArgs,

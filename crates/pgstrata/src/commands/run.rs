@@ -39,6 +39,7 @@ pub async fn run(args: &RunArgs, terminal: Terminal) -> anyhow::Result<Ended> {
         load: load_choice(args),
         duration: args.duration,
         faults,
+        skew: args.skew,
         seed,
         command: command_line(args, seed),
         build: machine::build(env!("CARGO_PKG_VERSION")),

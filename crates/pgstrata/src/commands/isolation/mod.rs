@@ -4,6 +4,7 @@ mod hunt;
 mod matrix;
 mod scenarios;
 mod show;
+mod specs;
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,11 +17,15 @@ use pgstrata_scenario::language::Scenario;
 
 use crate::Ended;
 use crate::cli::isolation::{IsolationCommand, StageArgs};
+use crate::cli::specs::means_specifications;
 use crate::servers;
 use crate::terminal::Terminal;
 
 pub async fn isolation(command: IsolationCommand, terminal: Terminal) -> anyhow::Result<Ended> {
     match command {
+        IsolationCommand::Run(args) if args.what.iter().any(|what| means_specifications(what)) => {
+            specs::run(&args, terminal).await
+        }
         IsolationCommand::Run(args) => scenarios::run(&args, terminal).await,
         IsolationCommand::Matrix(args) => matrix::matrix(&args, terminal).await,
         IsolationCommand::Hunt(args) => hunt::hunt(&args, terminal).await,
