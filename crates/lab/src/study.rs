@@ -47,6 +47,16 @@ pub trait Study: Send + Sync {
 
     /// Removes everything that `prepare` made.
     async fn clear(&self, site: &Site) -> Result<(), StudyError>;
+
+    /// How many servers the arm works with; none when it takes as many as there are.
+    fn servers(&self, _arm: &'static Arm) -> Option<u32> {
+        None
+    }
+
+    /// The named steps of the arm's protocol, of which it tells [`Site::steps`]; faults may strike at each of them.
+    fn steps(&self, _arm: &'static Arm) -> &'static [&'static str] {
+        &[]
+    }
 }
 // #endregion study
 

@@ -396,4 +396,14 @@ impl From<tokio_postgres::Error> for Error {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expired_limit_leaves_the_outcome_unknown_unless_it_was_for_connecting() {
+        let class = |kind| Error::new("try", kind).class();
+        assert_eq!(class(Kind::Timeout { limit_ms: 1 }), ErrorClass::ServerLost);
+        assert_eq!(class(Kind::ConnectTimeout { limit_ms: 1 }), ErrorClass::NotConnected);
+        assert_eq!(class(Kind::SessionClosed), ErrorClass::NotConnected);
+    }
+}

@@ -39,6 +39,7 @@ mod tree;
 mod url;
 pub mod user;
 pub mod version;
+pub mod wal_archive;
 pub mod wheels;
 mod wire;
 

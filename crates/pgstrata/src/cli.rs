@@ -1,6 +1,8 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
+pub mod check;
 pub mod isolation;
+pub mod ledger;
 pub mod specs;
 
 use std::path::PathBuf;
@@ -57,6 +59,12 @@ pub enum Command {
     /// Serve the flash sale over HTTP until Ctrl-C: reserve, pay, look up.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
+    /// Judge a recorded history: was it as isolated as promised, and if not, who contradicts whom.
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::CheckArgs),
+    /// Keep and check the audit trail of the financial ledger.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// Show or compare records of runs.
     #[command(subcommand)]
     Record(RecordCommand),
@@ -210,6 +218,9 @@ pub struct RunArgs {
     /// Write one self-contained HTML report.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Watch the transactions while arms prove themselves, and write their histories here, for `pgstrata check`.
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,
@@ -348,6 +359,8 @@ pub enum BenchCommand {
         #[command(flatten)]
         server: PgArgs,
     },
+    /// How fast the checker of list histories is, and how much memory it takes, beside its targets.
+    Check(crate::commands::bench_check::BenchCheckArgs),
 }
 
 /// `pgstrata __reference`.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use pgstrata_cases::ledger::audit::AuditError;
 use pgstrata_lab::archive::ArchiveError;
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::study::StudyError;
@@ -20,6 +21,9 @@ pub const INTERRUPTED: u8 = 130;
 
 /// The exit code of an error.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<AuditError>().is_some_and(AuditError::is_mistake) {
+        return USAGE;
+    }
     match error.downcast_ref::<LabError>() {
         Some(LabError::Usage { .. }) => USAGE,
         Some(LabError::Interrupted) => INTERRUPTED,
@@ -68,5 +72,6 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     let of_play = error.chain().find_map(|cause| cause.downcast_ref::<PlayError>()).and_then(PlayError::hint);
     let of_suite = error.chain().find_map(|cause| cause.downcast_ref::<SuiteError>()).map(SuiteError::hint);
     let of_scenario = of_play.or(of_suite.map(str::to_owned));
-    of_lab.or(of_archive).or(of_scenario).or_else(|| server_error(error).and_then(pg::Error::hint))
+    let of_audit = error.chain().find_map(|cause| cause.downcast_ref::<AuditError>()).and_then(AuditError::hint);
+    of_lab.or(of_archive).or(of_scenario).or(of_audit).or_else(|| server_error(error).and_then(pg::Error::hint))
 }

@@ -70,6 +70,8 @@ fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {
             Command::List(args) => commands::list::list(&args, terminal),
             Command::Run(args) => commands::run::run(&args, terminal).await,
             Command::Serve(args) => commands::serve::serve(&args, terminal).await,
+            Command::Check(args) => commands::check::check(&args, terminal),
+            Command::Ledger(command) => commands::ledger::ledger(command, terminal).await,
             Command::Record(command) => commands::record::record(&command, terminal),
             Command::Isolation(command) => commands::isolation::isolation(command, terminal).await,
             Command::Pg(command) => commands::pg::pg(command, terminal).await,

@@ -1,7 +1,10 @@
 //! From what was watched to a violation with its witness, and to what a record keeps of it.
 
+use std::path::Path;
+
+use pgstrata_history::binary;
 use pgstrata_history::exact::{Coverage, Judgement, Record, check};
-use pgstrata_history::{Dependency, Edge, Finding, Limits, Model};
+use pgstrata_history::{Anomaly, Dependency, Edge, Finding, Limits, Model};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -38,7 +41,7 @@ pub(super) async fn judge(
     record: Record,
     model: Model,
     trial: &Trial<'_>,
-    _watching: Option<&Watching>,
+    watching: Option<&Watching>,
 ) -> Result<(IsolationRecord, Option<Violation>), LabError> {
     // Searching a large graph for cycles takes a while, and other tasks of the runtime must go on.
     let judged = tokio::task::spawn_blocking(move || check(&record, model, &Limits::default())).await;
@@ -47,6 +50,9 @@ pub(super) async fn judge(
         hint: "this is a mistake in pgstrata; please report it".to_owned(),
         source: std::io::Error::other(error),
     })?;
+    if let Some(directory) = watching.and_then(|watching| watching.histories.as_deref()) {
+        keep(&judgement, trial, directory)?;
+    }
     let verdict = &judgement.verdict;
     let kept = IsolationRecord {
         model,
@@ -60,6 +66,18 @@ pub(super) async fn judge(
     Ok((kept, violation))
 }
 
+/// Writes the history to a file of its own, in the format that `pgstrata check` reads.
+fn keep(judgement: &Judgement, trial: &Trial<'_>, directory: &Path) -> Result<(), LabError> {
+    let file = directory.join(format!("{}-{:016x}-{}.history", trial.arm, trial.seed, trial.server));
+    std::fs::create_dir_all(directory).and_then(|()| std::fs::write(&file, binary::write(&judgement.history))).map_err(
+        |source| LabError::Machine {
+            action: format!("write {}", file.display()),
+            hint: "name a directory that you may write to".to_owned(),
+            source,
+        },
+    )
+}
+
 fn violation(judgement: &Judgement, trial: &Trial<'_>) -> Violation {
     let model = judgement.verdict.model;
     let forbidden = || judgement.verdict.counts.iter().filter(|(anomaly, _)| model.forbids(**anomaly));
@@ -71,8 +89,14 @@ fn violation(judgement: &Judgement, trial: &Trial<'_>) -> Violation {
         .contradicted
         .iter()
         .map(|(transaction, how)| json!({ "transaction": transaction.to_string(), "contradiction": how }));
-    let findings = judgement.verdict.findings.iter().filter(|finding| model.forbids(finding.anomaly));
-    let witnesses = contradicted.chain(findings.map(|finding| witness(judgement, finding)));
+    let mut findings: Vec<(usize, &Finding)> = Vec::new();
+    for finding in judgement.verdict.findings.iter().filter(|finding| model.forbids(finding.anomaly)) {
+        let nth = findings.iter().filter(|(_, other)| other.anomaly == finding.anomaly).count();
+        findings.push((nth, finding));
+    }
+    // One of each kind before the second of any.
+    findings.sort_by_key(|(nth, _)| *nth);
+    let witnesses = contradicted.chain(findings.into_iter().map(|(_, finding)| witness(judgement, finding)));
     Violation {
         invariant: "isolation".to_owned(),
         found: format!("the history of {} on server {} is not {model}: {}", trial.arm, trial.server, named.join(", ")),
@@ -84,9 +108,25 @@ fn violation(judgement: &Judgement, trial: &Trial<'_>) -> Violation {
 fn witness(judgement: &Judgement, finding: &Finding) -> Value {
     let history = &judgement.history;
     let transactions: Vec<String> = finding.transactions.iter().map(ToString::to_string).collect();
-    let cycle: Vec<String> = finding.cycle.iter().map(|edge| sentence(judgement, edge)).collect();
+    let mut because: Vec<String> = finding.cycle.iter().map(|edge| sentence(judgement, edge)).collect();
     let row = finding.observation.as_ref().map(|observation| history.key_name(observation.key));
-    json!({ "anomaly": finding.anomaly, "transactions": transactions, "because": cycle, "row": row })
+    if let (Some(observation), [first, second, ..]) = (&finding.observation, finding.transactions.as_slice()) {
+        let row = history.key_name(observation.key);
+        because.push(match finding.anomaly {
+            Anomaly::LostUpdate => {
+                let read = version(observation.value);
+                format!("{first} and {second} both read {read} of {row}, and both wrote it, {second} later")
+            }
+            Anomaly::G1a => format!("{first} read a version of {row} that {second} rolled back"),
+            _ => format!("{first} read a version of {row} that {second} replaced before it committed"),
+        });
+    }
+    json!({ "anomaly": finding.anomaly, "transactions": transactions, "because": because, "row": row })
+}
+
+/// A version in words.
+fn version(value: Option<i64>) -> String {
+    value.map_or("the initial version".to_owned(), |number| format!("version {number}"))
 }
 
 /// Why one transaction comes before another, in words.

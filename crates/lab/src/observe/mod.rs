@@ -17,7 +17,7 @@ use pgstrata_pg::decoding::{Tables, Watch, sweep};
 use serde::{Deserialize, Serialize};
 
 pub use judge::IsolationRecord;
-pub use observer::{Observation, Observer, Parameters, Savepoint};
+pub use observer::{Observer, Parameters, Savepoint, WatchedTransaction};
 pub use recorder::Recorder;
 
 use crate::error::LabError;

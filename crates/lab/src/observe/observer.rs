@@ -42,7 +42,11 @@ impl Observer {
     }
 
     /// Begins a transaction.
-    pub async fn begin<'s>(&self, session: &'s mut Session, isolation: Isolation) -> Result<Observation<'s>, Error> {
+    pub async fn begin<'s>(
+        &self,
+        session: &'s mut Session,
+        isolation: Isolation,
+    ) -> Result<WatchedTransaction<'s>, Error> {
         let level = match isolation {
             Isolation::ReadCommitted => IsolationLevel::ReadCommitted,
             Isolation::RepeatableRead => IsolationLevel::RepeatableRead,
@@ -62,12 +66,12 @@ impl Observer {
             snapshot: None,
         });
         let transaction = session.build_transaction().isolation_level(level).start().await?;
-        Ok(Observation { transaction, log, savepoints: 0 })
+        Ok(WatchedTransaction { transaction, log, savepoints: 0 })
     }
 }
 
-/// A transaction under way. Dropped without [`Observation::commit`], it is rolled back.
-pub struct Observation<'s> {
+/// A transaction under way. Dropped without [`WatchedTransaction::commit`], it is rolled back.
+pub struct WatchedTransaction<'s> {
     transaction: Transaction<'s>,
     log: Option<Log>,
     savepoints: u32,
@@ -80,7 +84,7 @@ pub struct Savepoint {
     steps: usize,
 }
 
-impl<'s> Observation<'s> {
+impl<'s> WatchedTransaction<'s> {
     /// The transaction itself, for statements that nobody needs to know of.
     #[must_use]
     pub fn unwatched(&self) -> &Transaction<'s> {

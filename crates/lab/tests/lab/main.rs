@@ -2,6 +2,7 @@
 
 mod counter;
 mod observe;
+mod oracle;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pgstrata_history::Model;
 use pgstrata_history::exact::{GapKind, Predicate};
-use pgstrata_lab::observe::{Held, IsolationRecord, Observation, Observer, Watches, Watching};
+use pgstrata_lab::observe::{Held, IsolationRecord, Observer, WatchedTransaction, Watches, Watching};
 use pgstrata_lab::site::{Server, Site};
 use pgstrata_lab::study::Violation;
 use pgstrata_pg::{Cluster, Error, ErrorClass, Session, testing};
@@ -59,11 +59,11 @@ fn on_call(ward: i32) -> Arc<Predicate> {
     Arc::new(Predicate::equals("on_call", "t").and(Predicate::equals("ward", &ward.to_string())))
 }
 
-async fn count(doing: &mut Observation<'_>, ward: i32) -> i64 {
+async fn count(doing: &mut WatchedTransaction<'_>, ward: i32) -> i64 {
     doing.read_where(TABLE, &on_call(ward), COUNT, &[&ward]).await.expect("counted")[0].get("on_call")
 }
 
-async fn go_home(doing: &mut Observation<'_>, doctor: i32) {
+async fn go_home(doing: &mut WatchedTransaction<'_>, doctor: i32) {
     let gone = doing.write(TABLE, SET, &[&doctor, &false]).await.expect("written");
     assert_eq!(gone.len(), 1);
 }

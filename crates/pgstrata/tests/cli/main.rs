@@ -2,6 +2,7 @@
 
 mod ends;
 mod errors;
+mod ledger;
 mod runs;
 mod servers;
 
