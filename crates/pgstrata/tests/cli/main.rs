@@ -2,6 +2,7 @@
 
 mod ends;
 mod errors;
+mod isolation;
 mod ledger;
 mod runs;
 mod servers;
