@@ -70,8 +70,8 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     let of_lab = error.chain().find_map(|cause| cause.downcast_ref::<LabError>()).and_then(LabError::hint);
     let of_archive = error.chain().find_map(|cause| cause.downcast_ref::<ArchiveError>()).map(ArchiveError::hint);
     let of_play = error.chain().find_map(|cause| cause.downcast_ref::<PlayError>()).and_then(PlayError::hint);
-    let of_audit = error.chain().find_map(|cause| cause.downcast_ref::<AuditError>()).and_then(AuditError::hint);
     let of_suite = error.chain().find_map(|cause| cause.downcast_ref::<SuiteError>()).map(SuiteError::hint);
     let of_scenario = of_play.or(of_suite.map(str::to_owned));
+    let of_audit = error.chain().find_map(|cause| cause.downcast_ref::<AuditError>()).and_then(AuditError::hint);
     of_lab.or(of_archive).or(of_scenario).or(of_audit).or_else(|| server_error(error).and_then(pg::Error::hint))
 }

@@ -3,6 +3,7 @@
 mod check;
 mod ends;
 mod errors;
+mod isolation;
 mod ledger;
 mod runs;
 mod servers;

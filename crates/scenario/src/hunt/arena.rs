@@ -178,22 +178,19 @@ impl Arena {
     }
 
     async fn reset(&mut self, program: &Program) -> Result<State, PlayError> {
-        let mut text = String::new();
+        let mut statements = Vec::new();
         let mut state: State = [BTreeMap::new(), BTreeMap::new()];
         for (table, keys) in program.rows.iter().enumerate() {
             let name = TABLES[table];
-            // An index that never had an entry is another thing than one whose entries are gone.
-            text += &if keys.is_empty() && program.turns.len().is_multiple_of(4) {
-                format!("truncate {name}; ")
-            } else {
-                format!("delete from {name}; ")
-            };
+            // An index that never had an entry is another thing than one whose entries are gone; making one takes time.
+            let is_made_anew = keys.is_empty() && program.turns.len().is_multiple_of(4);
+            statements.push(if is_made_anew { format!("truncate {name}") } else { format!("delete from {name}") });
             for key in keys {
-                text += &format!("insert into {name} values ({key}, 0); ");
+                statements.push(format!("insert into {name} values ({key}, 0)"));
                 state[table].insert(*key, 0);
             }
         }
-        expect_success(&self.control.run(&text).await?)?;
+        expect_success(&self.control.run(&statements.join("; ")).await?)?;
         Ok(state)
     }
 

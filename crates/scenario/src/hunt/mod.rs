@@ -23,7 +23,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::judge::{Judged, promise};
-use crate::language::Scenario;
+use crate::language::{Clause, Item, Scenario};
 use crate::play::{PlayError, Stage};
 use crate::shrink::{note_waits, shrink};
 
@@ -290,10 +290,14 @@ impl Looker<'_> {
         };
         let Some(anomaly) = judged.checked.anomaly else { return Ok(Looked::Nothing) };
         note_waits(&mut scenario, &judged);
+        let is_forbidden = promise(self.spec.level).forbids(anomaly);
+        if !is_forbidden {
+            // What the level allows is what it should show when it is played again.
+            expect_anomaly(&mut scenario, anomaly);
+        }
         let reasons: Vec<_> = judged.checked.cycle_reasons().collect();
         let because = reasons.iter().map(|reason| reason.english(&scenario, &judged.played)).collect();
         let because_zh = reasons.iter().map(|reason| reason.chinese(&scenario, &judged.played)).collect();
-        let is_forbidden = promise(self.spec.level).forbids(anomaly);
         self.finds.push(Find {
             anomaly,
             is_forbidden,
@@ -304,5 +308,13 @@ impl Looker<'_> {
             because_zh,
         });
         Ok(Looked::New)
+    }
+}
+
+fn expect_anomaly(scenario: &mut Scenario, anomaly: Anomaly) {
+    for item in &mut scenario.items {
+        if let Item::Expect(expectation) = item {
+            expectation.clauses = vec![Clause::Anomaly(Some(anomaly))];
+        }
     }
 }

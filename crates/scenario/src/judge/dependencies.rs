@@ -3,7 +3,7 @@
 //! An answer that was given is also given in some of those orders. Where A comes before B in all of them, the client of A was
 //! told what was so before B wrote: an anti-dependency, if not all orders give it. Where B comes before A in all of them, A
 //! read what B wrote. A row that is there at the end tells the order of writes in the same way. Source of the kinds of
-//! dependency: A. Adya, "Weak Consistency", PhD thesis, MIT, 1999, chapter 3.
+//! dependency: A. Adya, "Weak Consistency", doctoral thesis, MIT, 1999, chapter 3.
 
 use std::collections::{HashMap, HashSet};
 
@@ -141,13 +141,13 @@ impl Reasons {
 /// Whether A comes before B in all orders of which something is true (or after B in all of them), and an order of which it
 /// is not. None when it is true of no order, or of all, or of orders of both kinds. Where it is true of orders that are
 /// preferred, only these count.
-pub(super) fn place_of<'a>(
+pub(super) fn place_of(
     a: usize,
     b: usize,
-    runs: &'a [Run],
+    runs: &[Run],
     is_true: impl Fn(&&Run) -> bool,
     is_preferred: impl Fn(&[usize]) -> bool,
-) -> Option<(bool, &'a Replay)> {
+) -> Option<(bool, &Replay)> {
     let a_is_first = |run: &&Run| {
         let place = |transaction| run.0.iter().position(|other| *other == transaction);
         place(a) < place(b)

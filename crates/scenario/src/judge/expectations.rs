@@ -85,33 +85,53 @@ pub(super) fn complaints(scenario: &Scenario, played: &Played, checked: &Checked
         steps(scenario, played, &mut complaints);
         ends(&clauses, played, &mut complaints);
     }
-    let expected =
-        clauses.iter().find_map(|clause| if let Clause::Anomaly(expected) = clause { Some(*expected) } else { None });
-    meaning(expected.filter(|_| is_as_written), played.level, checked, &mut complaints);
+    let expected = clauses.iter().find_map(|clause| match clause {
+        Clause::Anomaly(None) => Some(Expected::None),
+        Clause::Anomaly(Some(anomaly)) => Some(Expected::This(*anomaly)),
+        Clause::AllCommit | Clause::Fail { .. } => None,
+    });
+    let expected = expected.unwrap_or(Expected::WhatIsPromised);
+    let of_written = if is_as_written { expected } else { Expected::WhatIsPromised };
+    meaning(of_written, played.level, checked, &mut complaints);
     // Where an anomaly is expected, so is what it breaks.
-    if !matches!(expected, Some(Some(_))) {
+    if !matches!(expected, Expected::This(_)) {
         let broken = played.broken_invariants.iter();
         complaints.extend(broken.map(|(name, rows)| Complaint::Invariant { name: name.clone(), rows: rows.clone() }));
     }
     complaints
 }
 
-fn meaning(expected: Option<Option<Anomaly>>, level: Isolation, checked: &Checked, complaints: &mut Vec<Complaint>) {
+/// What the text says about the meaning.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    /// That it is serial.
+    None,
+    /// That it is this.
+    This(Anomaly),
+    /// Nothing, so that what the level promises must do.
+    WhatIsPromised,
+}
+
+fn meaning(expected: Expected, level: Isolation, checked: &Checked, complaints: &mut Vec<Complaint>) {
     if checked.undecided {
         return;
     }
-    let found = checked.anomaly;
-    match (expected, found) {
-        (Some(Some(expected)), Some(found)) if is_of_family(found, expected) => {}
-        (Some(None) | None, None) if !checked.is_anomalous() => {}
-        (_, None) if checked.is_anomalous() => complaints.push(Complaint::Unexplained),
-        (None, Some(anomaly)) => {
-            if promise(level).forbids(anomaly) {
-                complaints.push(Complaint::BrokenPromise { anomaly, level });
-            }
+    let Some(found) = checked.anomaly else {
+        match expected {
+            _ if checked.is_anomalous() => complaints.push(Complaint::Unexplained),
+            Expected::This(anomaly) => complaints.push(Complaint::Anomaly { expected: Some(anomaly), found: None }),
+            Expected::None | Expected::WhatIsPromised => {}
         }
-        (Some(expected), found) => complaints.push(Complaint::Anomaly { expected, found }),
-        (None, None) => {}
+        return;
+    };
+    match expected {
+        Expected::This(anomaly) if is_of_family(found, anomaly) => {}
+        Expected::This(anomaly) => complaints.push(Complaint::Anomaly { expected: Some(anomaly), found: Some(found) }),
+        Expected::None => complaints.push(Complaint::Anomaly { expected: None, found: Some(found) }),
+        Expected::WhatIsPromised if promise(level).forbids(found) => {
+            complaints.push(Complaint::BrokenPromise { anomaly: found, level });
+        }
+        Expected::WhatIsPromised => {}
     }
 }
 

@@ -34,6 +34,8 @@ mod format;
 mod outcome;
 mod parse;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use pgstrata_pg::PgVersion;
 use pgstrata_units::Isolation;
@@ -119,7 +121,7 @@ pub enum Action {
     Resumes,
     /// Lets the session's server process run on, and waits for the end of its statement.
     Release,
-    /// Kills the session's server process where it is held.
+    /// Kills the session's server process where it is held. The server ends all sessions and recovers: it is the last step.
     Kill,
 }
 

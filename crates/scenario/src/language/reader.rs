@@ -130,8 +130,9 @@ impl<'a> Reader<'a> {
                 return Ok(level);
             }
         }
+        let here = *self;
         let word = self.word("_- ").unwrap_or_default().trim().to_owned();
-        Err(self.error(ParseErrorKind::UnknownLevel(word)))
+        Err(here.error(ParseErrorKind::UnknownLevel(word)))
     }
 
     pub(super) fn sqlstate(&mut self) -> Result<String, ParseError> {

@@ -31,9 +31,14 @@ pub async fn play(stage: &Stage, scenario: &Scenario, level: Isolation, order: &
         open: HashMap::new(),
         records: Vec::new(),
         transactions: Vec::new(),
+        has_killed: false,
     };
     let stopped = player.all(&steps, order).await?;
-    player.wind_up().await?;
+    if player.has_killed {
+        control = stage.control_after_loss(&player.sessions).await?;
+    } else {
+        player.wind_up().await?;
+    }
     let mut broken_invariants = Vec::new();
     if stopped.is_none() {
         for invariant in scenario.invariants() {
@@ -44,12 +49,12 @@ pub async fn play(stage: &Stage, scenario: &Scenario, level: Isolation, order: &
         }
     }
     let tables = stage.tables(&mut control).await?;
-    let state = stage.state(&mut control, &tables).await?;
+    let left = stage.state(&mut control, &tables).await?;
     stage.tear_down(&mut control, scenario).await?;
     let Player { sessions, records, transactions, .. } = player;
     sessions.close().await;
     control.close().await;
-    Ok(Played { level, order: order.to_vec(), steps: records, transactions, broken_invariants, state, stopped })
+    Ok(Played { level, order: order.to_vec(), steps: records, transactions, broken_invariants, state: left, stopped })
 }
 
 struct Player<'a> {
@@ -64,6 +69,8 @@ struct Player<'a> {
     open: HashMap<Seat, usize>,
     records: Vec<StepRecord>,
     transactions: Vec<Transaction>,
+    /// Whether a server process was killed, and with it all sessions.
+    has_killed: bool,
 }
 
 /// Whether the play goes on.
@@ -74,6 +81,9 @@ impl Player<'_> {
         for &index in order {
             if let Some(why) = self.step(index, steps[index]).await? {
                 return Ok(Some(why));
+            }
+            if self.has_killed {
+                break;
             }
         }
         Ok(None)
@@ -97,6 +107,7 @@ impl Player<'_> {
                 self.record(index);
                 if let Some(hold) = self.holds.remove(&seat) {
                     hold.kill().map_err(|source| PlayError::Hold { line: step.line, source })?;
+                    self.has_killed = true;
                 }
                 return self.collect(seat, step, Blocking::Ignored).await;
             }
@@ -159,15 +170,15 @@ impl Player<'_> {
     }
 
     /// Gives the session a statement, and waits until it answers, waits for another one, or is held.
-    async fn run(&mut self, seat: Seat, record: usize, step: &Step, sql: &str, hold: Option<&HoldAt>) -> Next {
+    async fn run(&mut self, seat: Seat, record: usize, step: &Step, sql: &str, at: Option<&HoldAt>) -> Next {
         let failed = |source| PlayError::Hold { line: step.line, source };
-        let mut held = None;
-        if let Some(at) = hold {
-            held = Some(Hold::set(self.sessions.backend_pid(seat), &at.function, at.skip).await.map_err(failed)?);
+        let mut hold = None;
+        if let Some(at) = at {
+            hold = Some(Hold::set(self.sessions.backend_pid(seat), &at.function, at.skip).await.map_err(failed)?);
         }
         self.sessions.start(seat, sql).await?;
         self.waiting.insert(seat, record);
-        let Some(mut hold) = held else {
+        let Some(mut hold) = hold else {
             return self.collect(seat, step, Blocking::Allowed).await;
         };
         let limit = self.stage.limits.step;

@@ -1,15 +1,18 @@
 //! The place where scenarios are played: an empty schema on a server, made anew for each play.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pgstrata_pg::simple::{Reply, SimpleSession};
 use pgstrata_pg::{Endpoint, quote_identifier};
 
 use super::{Answer, PlayError, Row, TableState};
 use crate::language::{Cell, Scenario};
-use crate::session::Sessions;
+use crate::session::{LOOK_EVERY, Sessions};
 
 const TABLES: &str = include_str!("tables.sql");
+
+/// How long a server may take to recover from the loss of a process.
+const RECOVERY_LIMIT: Duration = Duration::from_mins(2);
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +83,17 @@ impl Stage {
     /// A session for set-up and for looking at the outcome.
     pub(crate) async fn control(&self) -> Result<SimpleSession, PlayError> {
         Ok(SimpleSession::connect(&self.endpoint.with_application_name("pgstrata scenario")).await?)
+    }
+
+    /// The same when the server has just lost a process: it ends all sessions, of which it is seen that it has noticed, and
+    /// recovers.
+    pub(crate) async fn control_after_loss(&self, sessions: &Sessions) -> Result<SimpleSession, PlayError> {
+        let began = Instant::now();
+        while !sessions.watcher().is_closed() && began.elapsed() < RECOVERY_LIMIT {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        self.endpoint.connect_retry(RECOVERY_LIMIT).await?.close().await;
+        self.control().await
     }
 
     pub(crate) async fn sessions(&self, scenario: &Scenario) -> Result<Sessions, PlayError> {

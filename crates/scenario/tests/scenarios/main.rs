@@ -3,6 +3,8 @@
 mod bugs;
 mod doctored;
 mod hermitage;
+mod hunting;
+mod player;
 
 use pgstrata_pg::{Cluster, ClusterSpec, Install, Profile, testing};
 use pgstrata_scenario::judge::Judged;
