@@ -71,6 +71,11 @@ const SECTIONS: Section[] = [
   ...systems('research'),
   ...systems('tools'),
   {
+    en: 'The checker',
+    zh: '检查器',
+    entries: [['/checker/method', 'How histories are checked', '如何检查历史']],
+  },
+  {
     en: 'Library',
     zh: '库',
     entries: [['/library/sequencer', 'The sequencer', '定序器']],

@@ -1,6 +1,6 @@
 //! What a checker says: findings, what they break, and which bounds were hit on the way.
 //!
-//! Data only; sentences are made in `explanation`, pictures in `picture`.
+//! Data only; sentences are made in [`crate::explanation`], pictures in [`crate::picture`].
 
 use std::collections::BTreeMap;
 

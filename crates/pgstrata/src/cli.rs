@@ -337,6 +337,8 @@ pub enum BenchCommand {
         #[command(flatten)]
         server: PgArgs,
     },
+    /// How fast the checker of list histories is, and how much memory it takes, beside its targets.
+    Check(crate::commands::bench_check::BenchCheckArgs),
 }
 
 /// `pgstrata __reference`.

@@ -1,6 +1,7 @@
 //! One module for each command; each turns its arguments into calls of the libraries.
 
 pub mod bench;
+pub mod bench_check;
 pub mod doctor;
 pub mod list;
 pub mod pg;
