@@ -113,8 +113,8 @@ async fn repeatable_read_passed_off_as_serializable_is_convicted_of_write_skew()
     let mut because: Vec<&str> = because.iter().filter_map(|sentence| sentence.as_str()).collect();
     because.sort_unstable();
     let expect = [
-        "T0 read the initial version of clinic.doctor(3), and T1 wrote version 1",
-        "T1 read the initial version of clinic.doctor(1), and T0 wrote version 1",
+        "T0 < T1, because T0 read clinic.doctor(3) as ∅ and T1 wrote 1, the next version.",
+        "T1 < T0, because T1 read clinic.doctor(1) as ∅ and T0 wrote 1, the next version.",
     ];
     assert_eq!(because, expect);
 }
