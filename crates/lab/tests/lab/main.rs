@@ -1,6 +1,7 @@
 //! The lab against a real server: load, faults, invariants and judgement, on a study of its own.
 
 mod counter;
+mod lying;
 mod observe;
 mod oracle;
 

@@ -11,16 +11,16 @@ use pgstrata_lab::study::Violation;
 use pgstrata_pg::{Cluster, Error, ErrorClass, Session, testing};
 use pgstrata_units::Isolation;
 
-const SCHEMA: &str = include_str!("doctors.sql");
+pub(crate) const SCHEMA: &str = include_str!("doctors.sql");
 const COUNT: &str = include_str!("doctors_count.sql");
 const LIST: &str = include_str!("doctors_list.sql");
 const ONE: &str = include_str!("doctors_one.sql");
-const SET: &str = include_str!("doctors_set.sql");
+pub(crate) const SET: &str = include_str!("doctors_set.sql");
 const DISMISS: &str = include_str!("doctors_dismiss.sql");
 const HIRE: &str = include_str!("doctors_hire.sql");
-const TABLE: &str = "clinic.doctor";
+pub(crate) const TABLE: &str = "clinic.doctor";
 
-const HELD: Held = Held { model: Model::Serializable, tables: &[("clinic", "doctor")] };
+pub(crate) const HELD: Held = Held { model: Model::Serializable, tables: &[("clinic", "doctor")] };
 
 /// A server with the schema, under watch.
 struct Ground {
