@@ -13,7 +13,7 @@ use pgstrata_units::Isolation;
 
 pub(crate) const SCHEMA: &str = include_str!("doctors.sql");
 const COUNT: &str = include_str!("doctors_count.sql");
-const LIST: &str = include_str!("doctors_list.sql");
+pub(crate) const LIST: &str = include_str!("doctors_list.sql");
 const ONE: &str = include_str!("doctors_one.sql");
 pub(crate) const SET: &str = include_str!("doctors_set.sql");
 const DISMISS: &str = include_str!("doctors_dismiss.sql");
