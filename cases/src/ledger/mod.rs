@@ -9,6 +9,8 @@ pub mod admission;
 mod arms;
 mod card;
 mod check;
+#[cfg(test)]
+mod operations;
 mod order;
 mod reading;
 pub mod service;
