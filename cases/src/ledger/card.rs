@@ -7,6 +7,7 @@ use pgstrata_stats::Better;
 use pgstrata_units::{SystemId, Text};
 
 use super::arms::ARMS;
+use super::shards::card as shards;
 
 const ID: SystemId = SystemId::known("09-02");
 
@@ -27,7 +28,7 @@ pub(crate) static CARD: Card = Card {
     claims: &CLAIMS,
 };
 
-static INVARIANTS: [Invariant; 9] = [
+static INVARIANTS: [Invariant; 12] = [
     Invariant {
         id: "I1",
         statement: Text {
@@ -109,6 +110,9 @@ static INVARIANTS: [Invariant; 9] = [
         sql: None,
         holds: Holds::AtRest,
     },
+    shards::BOTH_OR_NONE,
+    shards::NOTHING_PREPARED,
+    shards::JOINT_LIMIT,
 ];
 
 /// Accepted requests of which 63 in 64 change the books: 50,000 transfers and some reading.

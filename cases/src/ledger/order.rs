@@ -24,12 +24,16 @@ const LISTS: &str = include_str!("check/lists.sql");
 /// Whoever is not a client: the opening transfers, the reading at the end, and requests that several clients sent.
 const NOBODY: u32 = u32::MAX / 2;
 
-/// I9: judges a trial whose clients said what they saw; others are not judged.
-pub(crate) async fn judge(session: &Session, history: &History) -> Result<Option<Violation>, StudyError> {
+/// I9: judges a trial whose clients said what they saw; others are not judged. The books may be on several servers.
+pub(crate) async fn judge(sessions: &[Session], history: &History) -> Result<Option<Violation>, StudyError> {
     if history.observations.is_empty() {
         return Ok(None);
     }
-    Ok(judge_books(&Books::read(session).await?, history))
+    let mut books = Books::default();
+    for session in sessions {
+        books.read(session).await?;
+    }
+    Ok(judge_books(&books, history))
 }
 
 /// The same with the books at hand.
@@ -66,13 +70,16 @@ struct Books {
 }
 
 impl Books {
-    async fn read(session: &Session) -> Result<Self, Error> {
-        let mut books = Self::default();
+    async fn read(&mut self, session: &Session) -> Result<(), Error> {
         for row in session.query(LISTS, &[]).await? {
             let transfers: Vec<Uuid> = row.try_get("transfer_ids")?;
-            books.add(row.try_get("account_id")?, transfers.into_iter().map(element).collect());
+            let account_id = row.try_get("account_id")?;
+            // Cash is on every server, and is in no transfer but the opening.
+            if !self.lists.contains_key(&account_id) {
+                self.add(account_id, transfers.into_iter().map(element).collect());
+            }
         }
-        Ok(books)
+        Ok(())
     }
 
     fn add(&mut self, account_id: i64, list: Vec<i64>) {

@@ -4,6 +4,7 @@ mod crash;
 mod front_door;
 mod reservation;
 mod selling;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
