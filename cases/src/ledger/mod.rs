@@ -4,10 +4,13 @@
 //! and what must be true after each of them. Here is only how they are set up; each way has its file in `arms`, and what
 //! may be posted is decided by [`admission`] for all of them.
 
+pub mod accounts;
 pub mod admission;
 mod arms;
 mod card;
 mod check;
+#[cfg(test)]
+mod operations;
 mod order;
 mod reading;
 pub mod service;

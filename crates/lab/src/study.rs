@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::history::History;
+use crate::observe::Held;
 use crate::site::Site;
 
 // #region study
@@ -37,6 +38,12 @@ pub trait Study: Send + Sync {
     /// The invariants of the card that are plain SQL were evaluated by the lab already. A violation is a value,
     /// never an error.
     async fn check(&self, arm: &'static Arm, site: &Site, history: &History) -> Result<Vec<Violation>, StudyError>;
+
+    /// What the transactions of `arm` are held to where a trial is watched; none if its clients do not write them down
+    /// through [`Site::observer`].
+    fn watched(&self, _: &'static Arm) -> Option<Held> {
+        None
+    }
 
     /// Removes everything that `prepare` made.
     async fn clear(&self, site: &Site) -> Result<(), StudyError>;

@@ -11,6 +11,7 @@ use crate::faults::{FaultKind, FaultPlan, at_step, inject};
 use crate::history::{History, Outcome, OutcomeCounts};
 use crate::invariants::{self, DuringRun, keep_first};
 use crate::load::{ClientHome, Load, LoadOutput, LoadSpec};
+use crate::observe::Watches;
 use crate::record::{FaultRecord, LoadShape, TIMELINE_SLICE_MS, TrialPurpose, TrialRecord};
 use crate::retry::RetryPolicy;
 use crate::sampler::{mean_lock_waiters, wal_position};
@@ -65,16 +66,25 @@ pub async fn run(
     let site = &site.for_arm(&**study, spec.arm);
     study.prepare(spec.arm, site, &spec.scale).await?;
     settle_server(site).await?;
+    let watches = Watches::of_trial(study.as_ref(), site, spec).await?;
+    let recorded = watches.as_ref().map(|watches| watches.site(site));
     probe.begin(site).await;
-    let measured = measure(study, site, spec, interrupt).await?;
+    let measured = measure(study, recorded.as_ref().unwrap_or(site), spec, interrupt).await?;
     let sentinels = probe.end(site).await;
 
     let card = study.card();
     let mut violations = measured.during.violations.clone();
     keep_first(&mut violations, invariants::evaluate(site, card.invariants).await?);
     keep_first(&mut violations, study.check(spec.arm, site, &measured.history).await?);
+    let mut isolation = Vec::new();
+    if let Some(watches) = watches {
+        let (records, found) = watches.finish(site, spec.arm.name, spec.scale.seed).await?;
+        isolation = records;
+        keep_first(&mut violations, found);
+    }
     let mut record = describe(spec, measured, violations);
     record.sentinels = sentinels;
+    record.isolation = isolation;
     Ok(record)
 }
 
@@ -268,6 +278,7 @@ fn describe(spec: &TrialSpec, measured: Measured, violations: Vec<Violation>) ->
         evaluations_during: measured.during.evaluations,
         violations,
         sentinels: Vec::new(),
+        isolation: Vec::new(),
         figures: measured.output.figures,
     }
 }

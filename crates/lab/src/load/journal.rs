@@ -130,7 +130,7 @@ impl Frame {
             }
             SAW => {
                 let (operation, client) = (u64::from_le_bytes(fields.take()?), u32::from_le_bytes(fields.take()?));
-                let count = saw_count(&fields.take()?)?;
+                let count = saw_count(fields.take()?)?;
                 let numbers = (0..count).map(|_| Ok(i64::from_le_bytes(fields.take()?)));
                 Ok(Self::Saw(Observation { operation, client, numbers: numbers.collect::<io::Result<_>>()? }))
             }
@@ -140,8 +140,8 @@ impl Frame {
 }
 
 /// How many numbers follow the head of a [`SAW`] frame, from the head's last four bytes.
-pub(super) fn saw_count(bytes: &[u8; 4]) -> io::Result<usize> {
-    let count = u32::from_le_bytes(*bytes) as usize;
+pub(super) fn saw_count(bytes: [u8; 4]) -> io::Result<usize> {
+    let count = u32::from_le_bytes(bytes) as usize;
     if count > SAW_MOST { Err(broken()) } else { Ok(count) }
 }
 

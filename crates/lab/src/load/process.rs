@@ -347,7 +347,7 @@ async fn read_seen(pipe: &mut BufReader<ChildStdout>) -> io::Result<Frame> {
     let mut bytes = vec![0; SAW_HEAD_BYTES];
     pipe.read_exact(&mut bytes).await?;
     let (_, count) = bytes.split_last_chunk::<4>().ok_or_else(|| io::Error::other("a frame without its count"))?;
-    let count = saw_count(count)?;
+    let count = saw_count(*count)?;
     bytes.resize(SAW_HEAD_BYTES + 8 * count, 0);
     pipe.read_exact(&mut bytes[SAW_HEAD_BYTES..]).await?;
     Frame::decode(SAW, &bytes)
