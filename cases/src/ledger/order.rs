@@ -166,6 +166,7 @@ impl<'a> Telling<'a> {
             }
         }
         requests.sort_by_key(|(_, request)| request.sent_ns);
+        part_overlapping(requests.iter_mut().map(|(_, request)| request), &mut self.nobodies);
         self.openings(&known);
         for (operation, request) in &requests {
             self.request(history, *operation, request);
@@ -294,6 +295,21 @@ fn together<'a>(one: Request<'a>, other: Request<'a>, nobodies: &mut u32) -> Req
         sent_ns: one.sent_ns.min(other.sent_ns),
         finished_ns: ends.min().unwrap_or(u64::MAX),
         saw,
+    }
+}
+
+/// A client does one thing at a time. What a killed process had in hand, a client of the next one asks for again beside its
+/// own work, and what is unknown may still happen: neither stands in its client's order.
+fn part_overlapping<'a, 'b: 'a>(requests: impl Iterator<Item = &'a mut Request<'b>>, nobodies: &mut u32) {
+    let mut free_from: HashMap<u32, u64> = HashMap::new();
+    for request in requests {
+        let free = free_from.entry(request.client).or_default();
+        if request.sent_ns < *free || request.finished_ns == u64::MAX {
+            *nobodies += 1;
+            request.client = *nobodies;
+        } else {
+            *free = request.finished_ns;
+        }
     }
 }
 

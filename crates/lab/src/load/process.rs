@@ -198,7 +198,8 @@ impl Supervisor {
         let mut standing: Option<oneshot::Receiver<Then>> = None;
         loop {
             tokio::select! {
-                () = self.steps.next_wish() => worker_steps::send_awaited(&mut worker.orders, &self.steps).await,
+                // Not before the worker was told what to do where it stands: it takes one thing at a time.
+                () = self.steps.next_wish(), if standing.is_none() => worker_steps::send_awaited(&mut worker.orders, &self.steps).await,
                 then = worker_steps::answer(&mut standing) => worker_steps::send_then(&mut worker.orders, then).await,
                 said = worker.said.recv() => match said {
                     Some(Said::Frame(Frame::Reached(reached))) => {
