@@ -55,6 +55,7 @@ const SECTIONS: Section[] = [
       ['/concepts/faults', 'Faults', '故障'],
       ['/concepts/durability', 'Durability', '持久性'],
       ['/concepts/audit-trail', 'The audit trail', '审计链'],
+      ['/concepts/exact-graph', 'The exact dependency graph', '精确依赖图'],
     ],
   },
   {

@@ -3,6 +3,8 @@
 //! A case is a [`Study`]; this crate has no command line, prints nothing and knows no other module.
 
 pub mod flash_sale;
+#[cfg(test)]
+mod ground;
 pub mod ledger;
 
 use std::sync::Arc;

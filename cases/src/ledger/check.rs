@@ -29,12 +29,12 @@ pub(crate) async fn check(site: &Site, history: &History) -> Result<Vec<Violatio
         witness(&session, "I7", I7, |count| format!("{count} were told \"posted\" and are not in the books so"))
             .await?,
     );
-    violations.extend(order::judge(&session, history).await?);
+    violations.extend(order::judge(std::slice::from_ref(&session), history).await?);
     Ok(violations)
 }
 
 /// I1, as clients saw it: every audit came to nothing.
-fn audits(history: &History) -> Option<Violation> {
+pub(crate) fn audits(history: &History) -> Option<Violation> {
     let told = |event: &&Event| match Told::of(event.value) {
         Some(Told::Audit { difference }) if event.outcome == Outcome::Ok => Some(difference),
         _ => None,

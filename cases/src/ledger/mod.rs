@@ -4,6 +4,7 @@
 //! and what must be true after each of them. Here is only how they are set up; each way has its file in `arms`, and what
 //! may be posted is decided by [`admission`] for all of them.
 
+pub mod accounts;
 pub mod admission;
 mod arms;
 pub mod audit;
@@ -12,6 +13,7 @@ mod check;
 mod order;
 mod reading;
 pub mod service;
+pub(crate) mod shards;
 mod teller;
 mod told;
 pub mod transfer;
@@ -45,8 +47,11 @@ impl Study for Ledger {
         &card::CARD
     }
 
-    async fn prepare(&self, _: &'static Arm, site: &Site, scale: &Scale) -> Result<(), StudyError> {
+    async fn prepare(&self, arm: &'static Arm, site: &Site, scale: &Scale) -> Result<(), StudyError> {
         self.clear(site).await?;
+        if shards::is_sharded(arm) {
+            return shards::prepare(site, scale).await;
+        }
         let session = site.first().control.connect().await?;
         create_schema(&session).await?;
         open_accounts(&session, Workload::new(scale).accounts()).await?;
@@ -56,19 +61,34 @@ impl Study for Ledger {
     }
 
     async fn open(&self, arm: &'static Arm, site: &Site, scale: &Scale) -> Result<Arc<dyn Rig>, StudyError> {
+        if shards::is_sharded(arm) {
+            return shards::open(arm, site, scale).await;
+        }
         arms::open(arm, site, scale).await
     }
 
-    async fn check(&self, _: &'static Arm, site: &Site, history: &History) -> Result<Vec<Violation>, StudyError> {
+    async fn check(&self, arm: &'static Arm, site: &Site, history: &History) -> Result<Vec<Violation>, StudyError> {
+        if shards::is_sharded(arm) {
+            return shards::check(site, history).await;
+        }
         check::check(site, history).await
     }
 
     async fn clear(&self, site: &Site) -> Result<(), StudyError> {
         for server in &site.servers {
+            shards::clear(server).await?;
             let session = server.control.connect().await?;
             session.batch_execute(CLEAR).await.map_err(Error::from)?;
         }
         Ok(())
+    }
+
+    fn servers(&self, arm: &'static Arm) -> Option<u32> {
+        Some(if shards::is_sharded(arm) { shards::SERVERS } else { 1 })
+    }
+
+    fn steps(&self, arm: &'static Arm) -> &'static [&'static str] {
+        if shards::is_sharded(arm) { &pgstrata_coordinator::Step::NAMES_OF_TWO } else { &[] }
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! What the books hold at the end is one more transaction, begun after all others.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use pgstrata_history::{self as list, HistoryBuilder, Key, Model, Operation, Options, Status, check_list_append};
 use pgstrata_lab::history::{Event, History, Outcome};
@@ -24,12 +24,16 @@ const LISTS: &str = include_str!("check/lists.sql");
 /// Whoever is not a client: the opening transfers, the reading at the end, and requests that several clients sent.
 const NOBODY: u32 = u32::MAX / 2;
 
-/// I9: judges a trial whose clients said what they saw; others are not judged.
-pub(crate) async fn judge(session: &Session, history: &History) -> Result<Option<Violation>, StudyError> {
+/// I9: judges a trial whose clients said what they saw; others are not judged. The books may be on several servers.
+pub(crate) async fn judge(sessions: &[Session], history: &History) -> Result<Option<Violation>, StudyError> {
     if history.observations.is_empty() {
         return Ok(None);
     }
-    Ok(judge_books(&Books::read(session).await?, history))
+    let mut books = Books::default();
+    for session in sessions {
+        books.read(session).await?;
+    }
+    Ok(judge_books(&books, history))
 }
 
 /// The same with the books at hand.
@@ -66,13 +70,16 @@ struct Books {
 }
 
 impl Books {
-    async fn read(session: &Session) -> Result<Self, Error> {
-        let mut books = Self::default();
+    async fn read(&mut self, session: &Session) -> Result<(), Error> {
         for row in session.query(LISTS, &[]).await? {
             let transfers: Vec<Uuid> = row.try_get("transfer_ids")?;
-            books.add(row.try_get("account_id")?, transfers.into_iter().map(element).collect());
+            let account_id = row.try_get("account_id")?;
+            // Cash is on every server, and is in no transfer but the opening.
+            if !self.lists.contains_key(&account_id) {
+                self.add(account_id, transfers.into_iter().map(element).collect());
+            }
         }
-        Ok(books)
+        Ok(())
     }
 
     fn add(&mut self, account_id: i64, list: Vec<i64>) {
@@ -114,7 +121,9 @@ enum Name {
     End,
 }
 
-const PAGE_PLACES: usize = PAGE_ENTRIES.unsigned_abs() as usize;
+/// [`PAGE_ENTRIES`], as places are counted.
+const PAGE_PLACES: usize = 16;
+const _: () = assert!(PAGE_ENTRIES == 16, "both cut lists alike");
 
 impl<'a> Telling<'a> {
     fn new(books: &'a Books) -> Self {
@@ -133,7 +142,7 @@ impl<'a> Telling<'a> {
             history.observations.iter().map(|seen| ((seen.operation, seen.client), &*seen.numbers)).collect();
         let mut requests: Vec<(u64, Request<'a>)> = Vec::with_capacity(history.events.len());
         let mut copies: HashMap<u64, usize> = HashMap::new();
-        let mut known: std::collections::HashSet<i64> = std::collections::HashSet::new();
+        let mut known: HashSet<i64> = HashSet::new();
         for event in &history.events {
             let element = element(history.operation(event).key);
             known.insert(element);
@@ -143,12 +152,11 @@ impl<'a> Telling<'a> {
                 requests.push((event.operation, request));
                 continue;
             }
-            match copies.get(&event.operation) {
-                Some(place) => requests[*place].1 = together(requests[*place].1, request, &mut self.nobodies),
-                None => {
-                    copies.insert(event.operation, requests.len());
-                    requests.push((event.operation, request));
-                }
+            if let Some(place) = copies.get(&event.operation) {
+                requests[*place].1 = together(requests[*place].1, request, &mut self.nobodies);
+            } else {
+                copies.insert(event.operation, requests.len());
+                requests.push((event.operation, request));
             }
         }
         requests.sort_by_key(|(_, request)| request.sent_ns);
@@ -160,7 +168,7 @@ impl<'a> Telling<'a> {
     }
 
     /// What no client of the trial has posted was there before.
-    fn openings(&mut self, known: &std::collections::HashSet<i64>) {
+    fn openings(&mut self, known: &HashSet<i64>) {
         let mut before: Vec<i64> =
             self.books.places.keys().copied().filter(|element| !known.contains(element)).collect();
         before.sort_unstable();

@@ -160,3 +160,29 @@ stable
 as $$
     select floor(extract(epoch from now()) / 86400)::int
 $$;
+
+-- The number of an account's last entry before a time, 0 if there is none: found by halving, because the numbers have no
+-- gaps and the times do not go back; so a statement of any day costs the same, and no index by time is needed.
+create function ledger.last_entry_before(p_account_id bigint, p_time timestamptz) returns bigint
+language sql
+stable
+as $$
+    with recursive search as (
+        select
+            0::bigint as low,
+            a.last_entry as high
+        from ledger.accounts as a
+        where a.account_id = p_account_id
+        union all
+        select
+            case when e.posted_at < p_time then e.number else s.low end,
+            case when e.posted_at < p_time then s.high else e.number - 1 end
+        from search as s
+        join ledger.entries as e on e.account_id = p_account_id
+            and e.number = (s.low + s.high + 1) / 2
+        where s.low < s.high
+    )
+    select s.low
+    from search as s
+    where s.low = s.high
+$$;

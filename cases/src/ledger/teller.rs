@@ -110,15 +110,14 @@ impl Teller {
             tokio::try_join!(transaction.query(&self.read, &wanted), transaction.query_opt(&self.find, &key))?;
         let (accounts, today) = read_accounts(&rows)?;
         self.saw.take();
-        let decision = match found {
+        let decision = if let Some(row) = found {
             // What was read here may include what this request did when it was sent before.
-            Some(row) => known(&row, request)?,
-            None => {
-                self.saw.accounts(accounts.values());
-                match legs.and_then(|legs| admit(request.kind(), &legs, |id| accounts.get(&id).copied())) {
-                    Ok(postings) => write(&transaction, &self.post, request, today, postings).await?,
-                    Err(refusal) => Decision::Refused(refusal),
-                }
+            known(&row, request)?
+        } else {
+            self.saw.accounts(accounts.values());
+            match legs.and_then(|legs| admit(request.kind(), &legs, |id| accounts.get(&id).copied())) {
+                Ok(postings) => write(&transaction, &self.post, request, today, postings).await?,
+                Err(refusal) => Decision::Refused(refusal),
             }
         };
         // Also when nothing was written: what was read to refuse a request counts only when the commit says so.

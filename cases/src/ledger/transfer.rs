@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_hash_tells_requests_apart_whatever_their_keys() {
-        let request = |key, account_id, amount| {
+        let request = |key, account_id, amount: i64| {
             let leg = |account_id, amount| Leg { account_id, currency: Currency::EUR, amount };
             let legs = vec![leg(account_id, -amount), leg(9, amount)];
             Request { key: Uuid::from_u128(key), body: Body::Post { kind: Kind::Transfer, legs } }

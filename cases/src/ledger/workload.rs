@@ -222,7 +222,9 @@ impl Zipf {
                 total
             })
             .collect();
-        cumulated.iter_mut().for_each(|up_to| *up_to /= total);
+        for up_to in &mut cumulated {
+            *up_to /= total;
+        }
         Self { cumulated }
     }
 

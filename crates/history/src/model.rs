@@ -155,9 +155,9 @@ impl Stored {
 
     /// Where the elements of a list are.
     fn elements(self) -> Range<usize> {
-        let [a, b, c, d, e, f, g, h] = self.value;
-        let from = u32::from_le_bytes([a, b, c, d]) as usize;
-        from..from + u32::from_le_bytes([e, f, g, h]) as usize
+        let (from, length) = self.value.split_at(4);
+        let number = |bytes: &[u8]| bytes.try_into().map_or(0, u32::from_le_bytes) as usize;
+        number(from)..number(from) + number(length)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a checker says: findings, what they break, and which bounds were hit on the way.
 //!
-//! Data only; sentences are made in `explanation`, pictures in `picture`.
+//! Data only; sentences are made in [`crate::explanation`], pictures in [`crate::picture`].
 
 use std::collections::BTreeMap;
 
@@ -51,6 +51,8 @@ pub enum Bound {
     Components,
     /// More findings of an anomaly were made than are kept.
     Witnesses,
+    /// Whether some order of a register's versions explains the history was not decided.
+    Orders,
 }
 
 /// What a checker found, and what it means for a model.

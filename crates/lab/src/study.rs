@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::history::History;
+use crate::observe::Held;
 use crate::site::Site;
 
 // #region study
@@ -38,8 +39,24 @@ pub trait Study: Send + Sync {
     /// never an error.
     async fn check(&self, arm: &'static Arm, site: &Site, history: &History) -> Result<Vec<Violation>, StudyError>;
 
+    /// What the transactions of `arm` are held to where a trial is watched; none if its clients do not write them down
+    /// through [`Site::observer`].
+    fn watched(&self, _: &'static Arm) -> Option<Held> {
+        None
+    }
+
     /// Removes everything that `prepare` made.
     async fn clear(&self, site: &Site) -> Result<(), StudyError>;
+
+    /// How many servers the arm works with; none when it takes as many as there are.
+    fn servers(&self, _arm: &'static Arm) -> Option<u32> {
+        None
+    }
+
+    /// The named steps of the arm's protocol, of which it tells [`Site::steps`]; faults may strike at each of them.
+    fn steps(&self, _arm: &'static Arm) -> &'static [&'static str] {
+        &[]
+    }
 }
 // #endregion study
 

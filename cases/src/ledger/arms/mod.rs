@@ -11,14 +11,24 @@ use std::sync::Arc;
 use pgstrata_lab::site::Site;
 use pgstrata_lab::study::{Arm, Rig, Scale, StudyError};
 
+use super::shards::arms as shards;
 use super::teller;
 
 /// How many clients, each with a session, compete for the hot accounts.
 const SESSIONS: u32 = 32;
 
 /// All of them.
-pub(crate) static ARMS: [Arm; 5] =
-    [naive::ARM, for_update::ARM, repeatable_read::ARM, serializable::ARM, sequencer::ARM];
+pub(crate) static ARMS: [Arm; 9] = [
+    naive::ARM,
+    for_update::ARM,
+    repeatable_read::ARM,
+    serializable::ARM,
+    sequencer::ARM,
+    shards::READ_COMMITTED,
+    shards::SERIALIZABLE,
+    shards::FOR_SHARE,
+    shards::BARRIER,
+];
 
 /// What the clients of an arm share.
 pub(crate) async fn open(arm: &Arm, site: &Site, scale: &Scale) -> Result<Arc<dyn Rig>, StudyError> {

@@ -80,8 +80,10 @@ impl Client for InProcess {
                 let answer = self.service.post(request, None).await.map_err(|none| setback(&none))?;
                 (answer.decision.reply(), answer.saw)
             }
-            Work::Statement { account_id } => self.service.statement(account_id).await.map_err(reading_setback)?,
-            Work::Audit => self.service.audit().await.map_err(reading_setback)?,
+            Work::Statement { account_id } => {
+                self.service.statement(account_id).await.map_err(|error| reading_setback(&error))?
+            }
+            Work::Audit => self.service.audit().await.map_err(|error| reading_setback(&error))?,
         };
         self.saw = saw;
         Ok(reply)
@@ -102,7 +104,7 @@ fn setback(none: &NoAnswer) -> Setback {
 }
 
 /// The service's reading sessions are not the client's: it only asks again.
-fn reading_setback(error: pgstrata_pg::Error) -> Setback {
+fn reading_setback(error: &pgstrata_pg::Error) -> Setback {
     tracing::debug!(error = %error, "nothing read");
     Setback::Unknown
 }

@@ -120,7 +120,9 @@ impl PostBatch {
         });
         let decision = match admitted {
             Ok(postings) => {
-                postings.iter().for_each(|posting| memory.apply(posting));
+                for posting in &postings {
+                    memory.apply(posting);
+                }
                 let receipt = columns.add(request, &postings);
                 posted.note(request, receipt);
                 Decision::Posted(receipt)

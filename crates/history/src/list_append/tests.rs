@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::anomaly::Anomaly;
-use crate::sample::history;
+use crate::synthetic::notation::history;
 
 /// The anomalies of a history, by name.
 fn anomalies(lines: &[&str]) -> Vec<String> {
@@ -135,7 +135,7 @@ fn appends_that_nobody_read_come_after_all_that_was_read() {
 #[test]
 fn values_far_apart_are_kept_in_another_table_and_judged_alike() {
     let far = i64::MAX / 2;
-    let lines = [format!("ax{far} ay1"), format!("ax-5 ry[]"), format!("rx[{far} -5] ry[1]")];
+    let lines = [format!("ax{far} ay1"), "ax-5 ry[]".to_owned(), format!("rx[{far} -5] ry[1]")];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     assert_eq!(anomalies(&lines), ["G-single"]);
 }

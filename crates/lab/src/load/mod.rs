@@ -8,6 +8,7 @@ mod client;
 mod journal;
 mod process;
 mod thread;
+mod worker_steps;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

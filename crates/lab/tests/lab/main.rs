@@ -1,6 +1,8 @@
 //! The lab against a real server: load, faults, invariants and judgement, on a study of its own.
 
 mod counter;
+mod observe;
+mod oracle;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -121,6 +121,15 @@ pub enum OldRow {
     Full(Vec<Datum>),
 }
 
+impl OldRow {
+    /// Its values, whichever they are.
+    #[must_use]
+    pub fn values(&self) -> &[Datum] {
+        let (Self::Key(values) | Self::Full(values)) = self;
+        values
+    }
+}
+
 /// The value of one column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Datum {

@@ -41,7 +41,8 @@ pub struct PublishedTable {
     pub name: String,
     /// Its number.
     pub oid: u32,
-    /// The columns of its primary key in their order; empty where it has none.
+    /// The columns of its primary key in their order; empty where it has none, or where old rows are identified by
+    /// another index, so that the log does not say which row they were.
     pub primary_key: Vec<String>,
     /// What the log says of old rows.
     pub identity: Identity,

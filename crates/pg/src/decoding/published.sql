@@ -9,6 +9,7 @@ select p.schemaname::text as schema,
          join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
          where i.indrelid = c.oid
            and i.indisprimary
+           and (c.relreplident <> 'i' or i.indisreplident)
          order by k.place
        ) as primary_key,
        c.relreplident = 'f' as is_full,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pgstrata_lab::calibration::{ClientCost, client_cost};
 use pgstrata_units::Text;
 
+use super::bench_check::bench_check;
 use crate::Ended;
 use crate::cli::{BenchCommand, PgArgs, ServerArgs};
 use crate::interrupt;
@@ -16,8 +17,12 @@ use crate::terminal::Terminal;
 const CLIENT_COST_TARGET: f64 = 1.1;
 
 pub async fn bench(command: &BenchCommand, terminal: Terminal) -> anyhow::Result<Ended> {
-    let BenchCommand::Client { rounds, connections, duration, json, server } = command;
-    client(*rounds, connections, *duration, *json, server, terminal).await
+    match command {
+        BenchCommand::Client { rounds, connections, duration, json, server } => {
+            client(*rounds, connections, *duration, *json, server, terminal).await
+        }
+        BenchCommand::Check(args) => bench_check(args),
+    }
 }
 
 async fn client(
@@ -37,7 +42,7 @@ async fn client(
     );
     let install = servers::install(server)?;
     let arguments = ServerArgs { pg_bin: Some(install.bindir.clone()), servers: 1, ..ServerArgs::default() };
-    let site = servers::open(&arguments, &"".parse()?, &interrupt).await?;
+    let site = servers::open(&arguments, 1, &"".parse()?, &interrupt).await?;
     let costs = client_cost(&site, &install.bindir, connections, rounds, duration, rand::random()).await;
     bar.finish();
     servers::close(site).await;

@@ -1,7 +1,10 @@
 //! One module for each command; each turns its arguments into calls of the libraries.
 
 pub mod bench;
+pub mod bench_check;
+pub mod check;
 pub mod doctor;
+pub mod isolation;
 pub mod ledger;
 pub mod list;
 pub mod pg;
