@@ -8,7 +8,7 @@ const CLIENTS: u32 = 4;
 
 /// Sound books and what their clients were told.
 async fn sound_books(ground: &Ground) -> History {
-    keep_books(ground, arm("for-update"), &scale(false), (CLIENTS, 200, 1)).await
+    keep_books(ground, arm("for-update"), &scale(false), (CLIENTS, 600, 1)).await
 }
 
 /// Does something that the tables' triggers refuse, as who has the right to switch them off.
