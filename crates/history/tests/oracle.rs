@@ -173,8 +173,17 @@ fn programs() -> impl Strategy<Value = Vec<Program>> {
 
 fn runs() -> impl Strategy<Value = Run> {
     let hidden = prop::collection::vec(prop_oneof![4 => Just(0_usize), 1 => 1_usize..3], 1..6);
-    (programs(), prop::collection::vec(0_usize..9, 0..12), hidden)
-        .prop_map(|(programs, schedule, hidden)| chaos(&programs, &schedule, &hidden))
+    let any = (programs(), prop::collection::vec(0_usize..9, 0..12), hidden);
+    // Single writers and readers of several keys: among others, they see two writes in opposite orders, which is rare
+    // among any programs.
+    let writers = prop::collection::vec((0..KEYS).prop_map(|key| vec![(true, key)]), 2..3);
+    let readers = prop::collection::vec(prop::collection::vec(0..KEYS, 2..4), 2..3);
+    let readers = readers.prop_map(|readers| {
+        readers.into_iter().map(|keys| keys.into_iter().map(|key| (false, key)).collect()).collect::<Vec<Program>>()
+    });
+    let programs = (writers, readers).prop_map(|(writers, readers)| [writers, readers].concat());
+    let forks = (programs, Just(Vec::new()), prop::collection::vec(0_usize..2, 2..9));
+    prop_oneof![2 => any, 1 => forks].prop_map(|(programs, schedule, hidden)| chaos(&programs, &schedule, &hidden))
 }
 
 proptest! {

@@ -360,6 +360,9 @@ pub enum BenchCommand {
         server: PgArgs,
     },
     /// How fast the checker of list histories is, and how much memory it takes, beside its targets.
+    #[command(
+        after_help = "Examples:\n  pgstrata bench check\n  pgstrata bench check --transactions 10000000 --rounds 1 --json"
+    )]
     Check(crate::commands::bench_check::BenchCheckArgs),
 }
 
