@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 
 use super::support::{Audited, kinds, the_only};
 use crate::ledger::audit::trail::{ChainEnd, Said, Statement};
-use crate::ledger::audit::{AuditError, FindingKind, Report};
+use crate::ledger::audit::{AuditError, Evidence, FindingKind, Report, verify};
 
 async fn meddled(sql: &str) -> Report {
     let audited = Audited::with_work().await;
@@ -138,4 +138,22 @@ async fn heads_removed_from_the_end_of_the_file_are_missed_while_the_database_ha
     fs::write(audited.statements(), kept.join("\n") + "\n").expect("written");
     let report = audited.judge().await;
     assert_eq!(kinds(&report), [FindingKind::StatementMissing]);
+}
+
+#[tokio::test]
+async fn a_chain_that_was_exported_to_a_file_is_judged_without_the_database() {
+    let audited = Audited::with_work().await;
+    let rows = audited.session.query(include_str!("../export.sql"), &[]).await.expect("exported");
+    let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let path = audited.directory.path().join("chain.jsonl");
+    let judge = async |lines: &[String]| {
+        fs::write(&path, lines.join("\n")).expect("written");
+        let evidence = Evidence { chain: Some(path.clone()), ..audited.evidence(None) };
+        verify(&evidence).await.expect("a report")
+    };
+    let report = judge(&lines).await;
+    assert_eq!((report.findings.as_slice(), report.links, report.rows), (&[][..], Some(36), None));
+    let mut shorter = lines.clone();
+    shorter.remove(9);
+    assert_eq!(the_only(&judge(&shorter).await, FindingKind::LinkMissing).seq, Some(10));
 }

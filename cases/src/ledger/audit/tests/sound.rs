@@ -175,12 +175,12 @@ async fn entries_that_are_copied_in_share_records_and_keep_their_order() {
     let mut audited = Audited::new().await;
     let sink = audited.session.copy_in::<_, bytes::Bytes>("copy ledger.entries from stdin").await.expect("copy");
     let mut sink = Box::pin(sink);
-    let mut lines = String::new();
-    for number in 1..=400 {
+    let line = |number: u32| {
         let key = format!("00000000-0000-0000-0000-{number:012}");
-        lines.push_str(&format!("1\t{number}\t{key}\t840\t-3\t-3\t2026-01-01 00:00:00+00\n"));
-        lines.push_str(&format!("2\t{number}\t{key}\t840\t3\t3\t2026-01-01 00:00:00+00\n"));
-    }
+        let side = |account, amount| format!("{account}\t{number}\t{key}\t840\t{amount}\t0\t2026-01-01 00:00:00+00\n");
+        side(1, -3) + &side(2, 3)
+    };
+    let lines: String = (1..=400).map(line).collect::<Vec<_>>().concat();
     futures_util::SinkExt::send(&mut sink, bytes::Bytes::from(lines)).await.expect("sent");
     sink.as_mut().finish().await.expect("copied");
     audited.archive_all().await;
