@@ -54,6 +54,7 @@ const SECTIONS: Section[] = [
       ['/concepts/judging', 'How we judge', '如何判定'],
       ['/concepts/faults', 'Faults', '故障'],
       ['/concepts/durability', 'Durability', '持久性'],
+      ['/concepts/audit-trail', 'The audit trail', '审计链'],
       ['/concepts/exact-graph', 'The exact dependency graph', '精确依赖图'],
     ],
   },

@@ -139,7 +139,7 @@ async fn trial(arm: &str, faults: &str) -> (TrialRecord, usize) {
         warmup: Duration::ZERO,
         measure: Duration::from_millis(500),
         faults: plan,
-        scale: Scale { preset: Preset::Ci, operations: 10_000, scarce: false, seed: 3 },
+        scale: Scale { preset: Preset::Ci, operations: 10_000, scarce: false, skew: 1.0, observed: true, seed: 3 },
         evaluate_during: false,
     };
     let study: Arc<dyn Study> = Arc::new(Clinic);
