@@ -205,3 +205,100 @@ fn join_session_only(units: Vec<Unit>, calls: &[Call]) -> Vec<Unit> {
     joined.retain(|unit| !touches_only_session(unit));
     joined
 }
+
+#[cfg(test)]
+mod tests {
+    use pgstrata_pg::simple::TransactionStatus::{Failed, Idle, Open};
+    use pgstrata_pg::simple::{Rows, ServerMessage};
+
+    use super::*;
+    use crate::spec::{StepId, parse};
+
+    /// Steps of the two sessions `s` and `t`; what they say matters only where a prepared transaction is named.
+    const SPEC: &str = "session s step s0 {} step s1 { prepare transaction 'p' } step s2 {} step s3 {}
+                        session t step t0 {} step t1 { commit prepared 'p' } step t2 { rollback prepared 'p' }";
+
+    /// A step of a session with the tags of its answers (`!` is an error) and the status after it.
+    type Given<'a> = (usize, usize, &'a [&'a str], TransactionStatus);
+
+    fn calls(given: &[Given<'_>]) -> Vec<Call> {
+        let mut before = [Idle; 2];
+        let mut calls = Vec::new();
+        for (completed, (session, place, tags, after)) in given.iter().enumerate() {
+            let reply = |tag: &&str| match *tag {
+                "!" => Reply::Error(ServerMessage::default()),
+                "SELECT 1" => Reply::Complete {
+                    tag: "SELECT 1".to_owned(),
+                    rows: Some(Rows { columns: Vec::new(), rows: vec![Vec::new()] }),
+                },
+                tag => Reply::Complete { tag: tag.to_owned(), rows: None },
+            };
+            let seat = Seat(*session);
+            let part = Part::Step(StepId { session: seat, place: *place });
+            let replies = tags.iter().map(reply).collect();
+            calls.push(Call { session: seat, part, replies, status: (before[*session], *after), completed });
+            before[*session] = *after;
+        }
+        calls
+    }
+
+    /// The calls of each transaction that committed.
+    fn check(given: &[Given<'_>], expect: Result<&[&[usize]], Why>) {
+        let spec = parse(SPEC).expect("a specification");
+        let units = committed(&spec, &calls(given));
+        let found = units.as_ref().map(|units| units.iter().map(|unit| unit.calls.as_slice()).collect::<Vec<_>>());
+        assert_eq!(found, expect.as_ref().map(|units| units.to_vec()), "{given:?}");
+    }
+
+    #[test]
+    fn a_transaction_reaches_from_its_begin_to_its_commit_over_other_sessions_steps() {
+        let given: [Given<'_>; 5] = [
+            (0, 0, &["BEGIN"], Open),
+            (1, 0, &["INSERT 0 1"], Idle),
+            (0, 1, &["SELECT 1"], Open),
+            (0, 2, &["UPDATE 1", "COMMIT"], Idle),
+            (0, 3, &["SELECT 1", "SELECT 1"], Idle),
+        ];
+        check(&given, Ok(&[&[0, 2, 3], &[4], &[1]]));
+    }
+
+    #[test]
+    fn what_failed_was_rolled_back_or_never_ended_is_left_out() {
+        check(&[(0, 0, &["SELECT 1", "!"], Idle)], Ok(&[]));
+        check(&[(0, 0, &["BEGIN", "!"], Failed), (0, 1, &["ROLLBACK"], Idle)], Ok(&[]));
+        check(&[(0, 0, &["BEGIN", "UPDATE 1"], Open), (0, 1, &["ROLLBACK"], Idle)], Ok(&[]));
+        check(&[(0, 0, &["BEGIN", "UPDATE 1"], Open)], Ok(&[]));
+    }
+
+    #[test]
+    fn rolling_back_to_a_savepoint_does_not_end_the_transaction() {
+        let given: [Given<'_>; 3] = [
+            (0, 0, &["BEGIN", "SAVEPOINT", "UPDATE 1"], Open),
+            (0, 1, &["ROLLBACK"], Open),
+            (0, 2, &["UPDATE 1", "COMMIT"], Idle),
+        ];
+        check(&given, Ok(&[&[0, 1, 2]]));
+        check(&[(0, 0, &["BEGIN", "SAVEPOINT", "ROLLBACK", "UPDATE 1", "COMMIT"], Idle)], Ok(&[&[0]]));
+    }
+
+    #[test]
+    fn a_step_that_ends_one_transaction_and_works_on_is_not_cut() {
+        check(&[(0, 0, &["COMMIT", "UPDATE 1"], Idle)], Err(Why::SeveralInOneStep));
+        check(&[(0, 0, &["UPDATE 1", "COMMIT", "BEGIN"], Open)], Err(Why::SeveralInOneStep));
+    }
+
+    #[test]
+    fn a_prepared_transaction_takes_along_the_statement_that_commits_it() {
+        let prepare: [Given<'_>; 2] = [(0, 0, &["BEGIN", "UPDATE 1"], Open), (0, 1, &["PREPARE TRANSACTION"], Idle)];
+        check(&prepare, Ok(&[]));
+        check(&[prepare[0], prepare[1], (1, 1, &["COMMIT PREPARED"], Idle)], Ok(&[&[0, 1, 2]]));
+        check(&[prepare[0], prepare[1], (1, 2, &["ROLLBACK PREPARED"], Idle)], Ok(&[]));
+    }
+
+    #[test]
+    fn settings_stand_together_with_the_transaction_that_they_are_for() {
+        let given: [Given<'_>; 3] = [(0, 0, &["SET"], Idle), (0, 1, &["PREPARE"], Idle), (0, 2, &["SELECT 1"], Idle)];
+        check(&given, Ok(&[&[0, 1, 2]]));
+        check(&[(0, 0, &["SET"], Idle), (1, 0, &["SELECT 1"], Idle)], Ok(&[&[1]]));
+    }
+}
