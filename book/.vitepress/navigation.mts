@@ -63,6 +63,7 @@ const SECTIONS: Section[] = [
     entries: [
       ['/guide/your-server', 'Your own server', '接入自己的服务器'],
       ['/guide/continuous-integration', 'Continuous integration', '持续集成'],
+      ['/guide/isolation-specifications', 'PostgreSQL\'s isolation specifications', 'PostgreSQL 的隔离规格文件'],
       ['/guide/writing-a-study', 'Writing a study', '编写一个研究'],
     ],
   },
@@ -73,7 +74,10 @@ const SECTIONS: Section[] = [
   {
     en: 'The checker',
     zh: '检查器',
-    entries: [['/checker/method', 'How histories are checked', '如何检查历史']],
+    entries: [
+      ['/checker/formats', 'Checking a history', '检查一段历史'],
+      ['/checker/method', 'How histories are checked', '如何检查历史'],
+    ],
   },
   {
     en: 'Library',

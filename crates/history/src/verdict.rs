@@ -51,6 +51,8 @@ pub enum Bound {
     Components,
     /// More findings of an anomaly were made than are kept.
     Witnesses,
+    /// Whether some order of a register's versions explains the history was not decided.
+    Orders,
 }
 
 /// What a checker found, and what it means for a model.

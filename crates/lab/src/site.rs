@@ -6,15 +6,19 @@ use pgstrata_pg::{Cluster, ClusterSpec, Endpoint, Install, Profile, StopMode};
 use tokio::sync::Mutex;
 
 use crate::error::LabError;
+use crate::faults::steps::Steps;
 use crate::faults::{FaultKit, FaultPlan, FaultPoints};
 use crate::machine;
 use crate::observe::{Observer, Recorder, Watching};
+use crate::study::{Arm, Study};
 
 /// The servers of a run. A study that shards puts shard `n` on server `n`.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// At least one.
     pub servers: Vec<Server>,
+    /// Where faults take hold of the system that runs here.
+    pub steps: Steps,
     watching: Option<Watching>,
     recorders: Vec<Arc<Recorder>>,
 }
@@ -64,6 +68,10 @@ const SIZES: [(&str, &str); 2] = [
     ("max_wal_size", "8GB"),
 ];
 
+/// What servers that share their work get, so that it can be committed on all of them: by default there is none, and a
+/// server by itself needs none.
+const PREPARED_SLOTS: (&str, &str) = ("max_prepared_transactions", "256");
+
 /// PostgreSQL's manual recommends a quarter of the memory for `shared_buffers`; no study needs more than this.
 const SHARED_BUFFERS_MAX_MB: u64 = 2048;
 
@@ -96,7 +104,7 @@ impl Site {
         match spec {
             SiteSpec::Private { install, servers: count } => {
                 for _ in 0..*count {
-                    servers.push(Server::start(install, plan, settings).await?);
+                    servers.push(Server::start(install, plan, settings, *count > 1).await?);
                 }
             }
             SiteSpec::Attached { endpoints } => {
@@ -111,7 +119,7 @@ impl Site {
     /// A site of servers that are somebody else's, without faults.
     #[must_use]
     pub fn of_servers(servers: Vec<Server>) -> Self {
-        Self { servers, watching: None, recorders: Vec::new() }
+        Self { servers, steps: Steps::default(), watching: None, recorders: Vec::new() }
     }
 
     /// The same with trials watched. The servers' `wal_level` must be `logical`.
@@ -135,6 +143,14 @@ impl Site {
     /// The same site with a recorder for each server.
     pub(crate) fn recorded_by(&self, recorders: Vec<Arc<Recorder>>) -> Self {
         Self { recorders, ..self.clone() }
+    }
+
+    /// The place for a trial of `arm`: as many of the servers as the arm works with, and its steps.
+    #[must_use]
+    pub fn for_arm(&self, study: &dyn Study, arm: &'static Arm) -> Self {
+        let count = study.servers(arm).map_or(self.servers.len(), |count| count as usize);
+        let servers = self.servers.iter().take(count.max(1)).cloned().collect();
+        Self { servers, steps: Steps::named(study.steps(arm)), ..self.clone() }
     }
 
     /// The first server; the only one unless the study shards.
@@ -184,10 +200,19 @@ fn shared_buffers(memory_bytes: u64) -> String {
 
 impl Server {
     /// Starts a private server.
-    async fn start(install: &Install, plan: &FaultPlan, settings: &[(&str, &str)]) -> Result<Self, LabError> {
+    async fn start(
+        install: &Install,
+        plan: &FaultPlan,
+        settings: &[(&str, &str)],
+        is_one_of_many: bool,
+    ) -> Result<Self, LabError> {
         let mut spec = ClusterSpec::new(install.clone(), Profile::Durable);
         spec.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         spec.settings.extend(SIZES.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        if is_one_of_many {
+            let (name, value) = PREPARED_SLOTS;
+            spec.settings.push((name.to_owned(), value.to_owned()));
+        }
         spec.settings.push(("shared_buffers".to_owned(), shared_buffers(machine::describe().memory_bytes)));
         let kit = FaultKit::prepare(plan, &mut spec)?;
         let cluster = Cluster::create(spec).await?;

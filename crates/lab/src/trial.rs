@@ -7,7 +7,7 @@ use pgstrata_pg::process::{CpuTime, self_cpu};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::LabError;
-use crate::faults::{FaultKind, FaultPlan, inject};
+use crate::faults::{FaultKind, FaultPlan, at_step, inject};
 use crate::history::{History, Outcome, OutcomeCounts};
 use crate::invariants::{self, DuringRun, keep_first};
 use crate::load::{ClientHome, Load, LoadOutput, LoadSpec};
@@ -63,6 +63,7 @@ pub async fn run(
     probe: &SentinelProbe,
     interrupt: &CancellationToken,
 ) -> Result<TrialRecord, LabError> {
+    let site = &site.for_arm(&**study, spec.arm);
     study.prepare(spec.arm, site, &spec.scale).await?;
     settle_server(site).await?;
     let watches = Watches::of_trial(study.as_ref(), site, spec).await?;
@@ -150,6 +151,7 @@ async fn measure(
     let history = History {
         seed: spec.scale.seed,
         events: std::mem::take(&mut output.events),
+        observations: std::mem::take(&mut output.observations),
         measured_from_ns: window.from_ns,
         measured_until_ns: window.until_ns,
     };
@@ -162,9 +164,10 @@ async fn window(load: &Load, site: &Site, spec: &TrialSpec) -> Result<Window, La
     let wal_before = wal_position(site).await;
     let (client_before, server_before) = (self_cpu().ok(), server_cpu(site).await);
     let from_ns = load.now_ns();
-    let (faults, kills, ()) = tokio::join!(
+    let (faults, kills, kills_at_steps, ()) = tokio::join!(
         inject(&spec.faults, site, load.origin(), spec.scale.seed, spec.measure),
         kill_clients(load, &spec.faults, spec.measure),
+        kill_clients_at_steps(load, site, &spec.faults, spec.measure),
         tokio::time::sleep(spec.measure)
     );
     let until_ns = load.now_ns();
@@ -172,6 +175,7 @@ async fn window(load: &Load, site: &Site, spec: &TrialSpec) -> Result<Window, La
     let wal_after = wal_position(site).await;
     let mut faults = faults?;
     faults.extend(kills?);
+    faults.extend(kills_at_steps?);
     Ok(Window {
         from_ns,
         until_ns,
@@ -201,6 +205,33 @@ async fn kill_clients(load: &Load, faults: &FaultPlan, span: Duration) -> Result
             at_ms: killed_ns as f64 / 1e6,
             healed_ms: Some(ready_ns as f64 / 1e6),
             achieved: "the client process was killed and another took over".to_owned(),
+        });
+    }
+    Ok(records)
+}
+
+/// Kills the clients' process while it stands at a step, each step in turn, as often as the plan says.
+async fn kill_clients_at_steps(
+    load: &Load,
+    site: &Site,
+    faults: &FaultPlan,
+    span: Duration,
+) -> Result<Vec<FaultRecord>, LabError> {
+    const KIND: FaultKind = FaultKind::KillClientAtStep;
+    let kills = faults.client_kills_at_step();
+    let mut records = Vec::new();
+    for number in 0..kills {
+        let Some((step, _)) = at_step::target(&site.steps, 1, number) else { break };
+        let due = load.origin() + span.mul_f64((f64::from(number) + 0.5) / f64::from(kills));
+        tokio::time::sleep_until(due.into()).await;
+        let (awaited, _) = at_step::stand_at(&site.steps, step, KIND).await?;
+        let (killed_ns, ready_ns) = load.kill_clients().await?;
+        drop(awaited);
+        records.push(FaultRecord {
+            fault: KIND.name().to_owned(),
+            at_ms: killed_ns as f64 / 1e6,
+            healed_ms: Some(ready_ns as f64 / 1e6),
+            achieved: format!("the client process was killed at {step} and another took over"),
         });
     }
     Ok(records)
@@ -274,6 +305,12 @@ impl TrialRecord {
     #[must_use]
     pub fn decided_per_second(&self) -> f64 {
         if self.seconds > 0.0 { self.counts.decided() as f64 / self.seconds } else { 0.0 }
+    }
+
+    /// Accepted operations per second of the measured window.
+    #[must_use]
+    pub fn accepted_per_second(&self) -> f64 {
+        if self.seconds > 0.0 { self.counts.ok as f64 / self.seconds } else { 0.0 }
     }
 
     /// Whether an operation is left whose outcome nobody knows.

@@ -1,7 +1,9 @@
 //! The sale's own tables under watch: what the transactions of a way did to each other, by the exact dependency graph.
 
 use pgstrata_lab::observe::{IsolationRecord, Watches, Watching};
+use pgstrata_lab::site::{Server, Site};
 use pgstrata_lab::study::Violation;
+use pgstrata_pg::{Cluster, testing};
 
 use super::*;
 

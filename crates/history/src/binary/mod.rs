@@ -29,6 +29,12 @@ const MAGIC: &[u8; 8] = b"pgshist\n";
 /// Raised with every change that an older reader could not read.
 pub const VERSION: u32 = 1;
 
+/// Whether bytes begin as a recorded history does.
+#[must_use]
+pub fn is_history(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
 const HEADER_BYTES: usize = MAGIC.len() + 4;
 const BLOCK_HEADER_BYTES: usize = 12;
 

@@ -58,8 +58,8 @@ fn writes(edge: &Edge, key: Key, history: &History, second: &Transaction) -> Sen
         };
     }
     Sentence {
-        en: format!("{to} wrote {later} to {name}, the version after {earlier}, which {from} wrote"),
-        zh: format!("{to} 向 {name} 写入 {later}，它是 {from} 写入的 {earlier} 的下一个版本"),
+        en: format!("{to} wrote {later} to {name}, a version after {earlier}, which {from} wrote"),
+        zh: format!("{to} 向 {name} 写入 {later}，它晚于 {from} 写入的 {earlier}"),
     }
 }
 
@@ -92,8 +92,8 @@ fn overwrites(edge: &Edge, key: Key, history: &History, first: &Transaction, sec
         };
     }
     Sentence {
-        en: format!("{from} read {name} as {seen} and {to} wrote {later}, the next version"),
-        zh: format!("{from} 读到 {name} 为 {seen}，而 {to} 写入了下一个版本 {later}"),
+        en: format!("{from} read {name} as {seen} and {to} wrote {later}, a later version"),
+        zh: format!("{from} 读到 {name} 为 {seen}，而 {to} 写入了更晚的版本 {later}"),
     }
 }
 

@@ -94,6 +94,12 @@ impl Slot {
         Ok(Self { name: name.to_owned(), publication: publication.to_owned(), created_at, guard: None })
     }
 
+    /// A slot that was made before, perhaps by another process; nothing is asked of the server here.
+    #[must_use]
+    pub fn existing(name: &str, publication: &str, created_at: Lsn) -> Self {
+        Self { name: name.to_owned(), publication: publication.to_owned(), created_at, guard: None }
+    }
+
     /// The same slot, dropped on a connection of its own when this value goes without [`Slot::remove`]. That needs a
     /// tokio runtime that goes on for a moment; [`sweep`] is there for when there is none.
     #[must_use]

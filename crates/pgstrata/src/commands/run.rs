@@ -41,6 +41,7 @@ pub async fn run(args: &RunArgs, terminal: Terminal) -> anyhow::Result<Ended> {
         load: load_choice(args),
         duration: args.duration,
         faults,
+        skew: args.skew,
         seed,
         command: command_line(args, seed),
         build: machine::build(env!("CARGO_PKG_VERSION")),
@@ -49,7 +50,8 @@ pub async fn run(args: &RunArgs, terminal: Terminal) -> anyhow::Result<Ended> {
     let interrupt = interrupt::token()?;
     let bar = Bar::new(terminal, args.json);
     bar.note(terminal.say(Text { en: "starting PostgreSQL", zh: "正在启动 PostgreSQL" }));
-    let site = servers::open_watching(&args.server, &spec.faults, watching, &interrupt).await?;
+    let needed = spec.arms.iter().filter_map(|arm| spec.study.servers(arm)).max().unwrap_or(1);
+    let site = servers::open_watching(&args.server, needed, &spec.faults, watching, &interrupt).await?;
     let outcome = pgstrata_lab::run::run(&spec, &site, &bar, &interrupt).await;
     bar.finish();
     servers::close(site).await;
