@@ -242,16 +242,18 @@ impl<'i, 'a> Derivation<'i, 'a> {
     /// Two transactions that read the same version and both went on to write the row: the second one's version was
     /// made without the first one's.
     fn lost_updates(&mut self) {
-        for ((key, place), readers) in std::mem::take(&mut self.read_versions) {
-            let row = &self.index.rows[key.0 as usize];
-            let from = place.map_or(0, |place| place as usize + 1);
-            let readers: HashSet<TransactionId> = readers.into_iter().collect();
-            let mut writers = row.list[from..].iter().map(|(writer, _)| *writer).filter(|id| readers.contains(id));
-            let Some(first) = writers.next() else { continue };
-            for second in writers {
+        for ((key, place), mut readers) in std::mem::take(&mut self.read_versions) {
+            let later = place.map_or(0, |place| place + 1);
+            readers.sort_unstable();
+            readers.dedup();
+            let written = |reader| Some((self.index.place(key, reader).filter(|place| *place >= later)?, reader));
+            let mut writers: Vec<(u32, TransactionId)> = readers.into_iter().filter_map(written).collect();
+            writers.sort_unstable();
+            let [(_, first), others @ ..] = writers.as_slice() else { continue };
+            for (_, second) in others {
                 self.findings.push(Finding {
                     anomaly: Anomaly::LostUpdate,
-                    transactions: vec![first, second],
+                    transactions: vec![*first, *second],
                     cycle: Vec::new(),
                     observation: Some(observation(key, place.map(number))),
                 });

@@ -196,6 +196,11 @@ impl<'a> Index<'a> {
         key
     }
 
+    /// Where a transaction's version of a row is, if it wrote one.
+    pub fn place(&self, key: Key, writer: TransactionId) -> Option<u32> {
+        self.places.get(&(key, writer)).copied()
+    }
+
     /// The top-level number of a transaction of the log.
     fn top(&self, id: TransactionId) -> Option<Xid> {
         let id = id.0 as usize;
