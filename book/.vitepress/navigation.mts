@@ -54,6 +54,7 @@ const SECTIONS: Section[] = [
       ['/concepts/judging', 'How we judge', '如何判定'],
       ['/concepts/faults', 'Faults', '故障'],
       ['/concepts/durability', 'Durability', '持久性'],
+      ['/concepts/exact-graph', 'The exact dependency graph', '精确依赖图'],
     ],
   },
   {
@@ -62,6 +63,7 @@ const SECTIONS: Section[] = [
     entries: [
       ['/guide/your-server', 'Your own server', '接入自己的服务器'],
       ['/guide/continuous-integration', 'Continuous integration', '持续集成'],
+      ['/guide/isolation-specifications', 'PostgreSQL\'s isolation specifications', 'PostgreSQL 的隔离规格文件'],
       ['/guide/writing-a-study', 'Writing a study', '编写一个研究'],
     ],
   },

@@ -3,6 +3,9 @@
 //! A case is a [`Study`]; this crate has no command line, prints nothing and knows no other module.
 
 pub mod flash_sale;
+#[cfg(test)]
+mod ground;
+pub mod ledger;
 
 use std::sync::Arc;
 
@@ -11,5 +14,5 @@ use pgstrata_lab::study::Study;
 /// Every case, in the order of the plan's ids.
 #[must_use]
 pub fn studies() -> Vec<Arc<dyn Study>> {
-    vec![Arc::new(flash_sale::FlashSale)]
+    vec![Arc::new(flash_sale::FlashSale), Arc::new(ledger::Ledger)]
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgstrata_lab::study::{Card, Claim, Holds, Invariant, Measure};
+use pgstrata_lab::study::{Card, Claim, DEFAULT_SKEW, Holds, Invariant, Measure};
 use pgstrata_stats::Better;
 use pgstrata_units::{SystemId, Text};
 
@@ -110,7 +110,12 @@ static CLAIMS: [Claim; 6] = [
             zh: "单个热点商品每秒裁决 10 万个购买请求，且每个被接受的都已持久化。",
         },
         // Offered above the target: a Poisson process that is offered exactly the target cannot exceed it.
-        measure: Measure::DecidedPerSecond { arm: "coalesced", rate: RATE * 1.05, duration: Duration::from_secs(30) },
+        measure: Measure::DecidedPerSecond {
+            arm: "coalesced",
+            rate: RATE * 1.05,
+            duration: Duration::from_secs(30),
+            skew: DEFAULT_SKEW,
+        },
         target: RATE,
         unit: "req/s",
         better: Better::Higher,

@@ -109,7 +109,7 @@ fn answers_differ(history: &History, unequal: &[(&Event, &Event)]) -> Option<Vio
             json!({"key": key, "first": answer(first), "second": answer(second)})
         })
         .collect();
-    violation("I5", unequal.len(), "repeated requests were answered differently", witnesses)
+    Violation::of("I5", unequal.len(), "repeated requests were answered differently", witnesses)
 }
 
 /// Loads what was accepted, so that millions of answers are judged by one join.
@@ -135,7 +135,7 @@ async fn rows(
 ) -> Result<Option<Violation>, StudyError> {
     let rows = session.query(sql, &[]).await.map_err(Error::from)?;
     let witnesses: Result<Vec<Value>, ClientError> = rows.iter().take(WITNESS_LIMIT).map(witness).collect();
-    Ok(violation(invariant, rows.len(), found, witnesses.map_err(Error::from)?))
+    Ok(Violation::of(invariant, rows.len(), found, witnesses.map_err(Error::from)?))
 }
 
 /// I7: when the dust has settled and nothing ever came back, whoever was told "sold out" was told so of an empty shelf.
@@ -157,17 +157,7 @@ async fn phantom_sold_out(session: &Session, told: &Told) -> Result<Option<Viola
             }));
         }
     }
-    witnesses.truncate(WITNESS_LIMIT);
-    Ok(violation("I7", count, "were told \"sold out\" while there was stock", witnesses))
-}
-
-fn violation(invariant: &str, count: usize, found: &str, witnesses: Vec<Value>) -> Option<Violation> {
-    (count > 0).then(|| Violation {
-        invariant: invariant.to_owned(),
-        found: format!("{count} {found}"),
-        count: count as u64,
-        witnesses,
-    })
+    Ok(Violation::of("I7", count, "were told \"sold out\" while there was stock", witnesses))
 }
 
 #[cfg(test)]
@@ -179,7 +169,7 @@ mod tests {
     }
 
     fn unequal(events: Vec<Event>) -> u64 {
-        let history = History { seed: 1, events, measured_from_ns: 0, measured_until_ns: 1_000 };
+        let history = History { seed: 1, events, measured_until_ns: 1_000, ..History::default() };
         read_history(&history, Demand::new(1), 1).1.map_or(0, |violation| violation.count)
     }
 
@@ -206,8 +196,8 @@ mod tests {
                 event(7, Outcome::Ok, 1, 0, 12),
                 event(8, Outcome::Ok, 2, 0, 9),
             ],
-            measured_from_ns: 0,
             measured_until_ns: 1_000,
+            ..History::default()
         };
         let (told, _) = read_history(&history, Demand::new(1), 1);
         assert_eq!(told[0].accepted.len(), 2);

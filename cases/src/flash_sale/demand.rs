@@ -71,7 +71,7 @@ mod tests {
     use std::collections::HashSet;
 
     use pgstrata_lab::history::operation;
-    use pgstrata_lab::study::Preset;
+    use pgstrata_lab::study::{DEFAULT_SKEW, Preset};
 
     use super::*;
 
@@ -96,7 +96,14 @@ mod tests {
 
     #[test]
     fn scarce_stock_runs_out_and_abundant_stock_lasts() {
-        let scale = |scarce| Scale { preset: Preset::Ci, operations: 100, scarce, seed: 1 };
+        let scale = |scarce| Scale {
+            preset: Preset::Ci,
+            operations: 100,
+            scarce,
+            skew: DEFAULT_SKEW,
+            observed: false,
+            seed: 1,
+        };
         assert!(Demand::new(2).stock(&scale(true)) * 2 < 100);
         assert!(Demand::new(2).stock(&scale(false)) * 2 > 100);
     }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pgstrata_lab::history::History;
+use pgstrata_lab::observe::Held;
 use pgstrata_lab::site::Site;
 use pgstrata_lab::study::{Arm, Card, Rig, Scale, Study, StudyError, Violation};
 use pgstrata_pg::{Error, Session};
@@ -67,6 +68,10 @@ impl Study for FlashSale {
 
     async fn check(&self, _: &'static Arm, site: &Site, history: &History) -> Result<Vec<Violation>, StudyError> {
         check::check(site, history).await
+    }
+
+    fn watched(&self, arm: &'static Arm) -> Option<Held> {
+        arms::watched(arm)
     }
 
     async fn clear(&self, site: &Site) -> Result<(), StudyError> {

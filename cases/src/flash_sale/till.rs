@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use pgstrata_lab::observe::Observer;
 use pgstrata_lab::site::Site;
 use pgstrata_lab::study::{Client, Operation, Reply, Rig, Setback, StudyError};
 use pgstrata_pg::sql::{Row, Statement, ToSql};
@@ -28,6 +29,11 @@ pub(crate) trait Till: Send + 'static {
 pub(crate) trait OpenTill: Till + Sized {
     /// Prepares its statements. `number` is the client's, for those who spread clients over rows.
     async fn open(session: Session, number: u32) -> Result<Self, Error>;
+
+    /// The same for a way whose transactions can be written down; others are opened without.
+    async fn open_observed(session: Session, number: u32, _: Observer) -> Result<Self, Error> {
+        Self::open(session, number).await
+    }
 }
 
 /// A rig whose clients have a till on each server.
@@ -45,8 +51,9 @@ pub(crate) fn rig<T: OpenTill>(site: &Site) -> Arc<dyn Rig> {
 impl<T: OpenTill> Rig for Tills<T> {
     async fn client(&self, number: u32) -> Result<Box<dyn Client>, StudyError> {
         let mut tills = Vec::with_capacity(self.site.servers.len());
-        for server in &self.site.servers {
-            tills.push(T::open(server.endpoint.connect().await?, number).await?);
+        for (place, server) in self.site.servers.iter().enumerate() {
+            let observer = self.site.observer(place, number);
+            tills.push(T::open_observed(server.endpoint.connect().await?, number, observer).await?);
         }
         Ok(Box::new(Buyer::new(tills)))
     }

@@ -23,8 +23,8 @@ use crate::record::LoadShape;
 use crate::retry::RetryPolicy;
 use crate::site::Site;
 use crate::study::{
-    Arm, ArmKind, Card, Client, ClientCount, Operation, Preset, Reply, Rig, Scale, Setback, Study, StudyError,
-    Violation,
+    Arm, ArmKind, Card, Client, ClientCount, DEFAULT_SKEW, Operation, Preset, Reply, Rig, Scale, Setback, Study,
+    StudyError, Violation,
 };
 
 /// Client CPU per statement at one number of connections.
@@ -119,7 +119,7 @@ async fn window(site: &Site, connections: u32, duration: Duration, seed: u64) ->
         duplicates: 0.0,
         retry: RetryPolicy::default(),
     };
-    let scale = Scale { preset: Preset::Full, operations: 0, scarce: false, seed };
+    let scale = Scale { preset: Preset::Full, operations: 0, scarce: false, skew: DEFAULT_SKEW, observed: false, seed };
     let study: Arc<dyn Study> = Arc::new(PointRead);
     let load = Load::start(&study, &ARMS[0], site, scale, spec, ClientHome::Thread, DRAIN_LIMIT).await?;
     tokio::time::sleep(WARM_UP).await;
@@ -127,7 +127,13 @@ async fn window(site: &Site, connections: u32, duration: Duration, seed: u64) ->
     tokio::time::sleep(duration).await;
     let (until_ns, after) = (load.now_ns(), self_cpu()?);
     let output = load.finish().await?;
-    let history = History { seed, events: output.events, measured_from_ns: from_ns, measured_until_ns: until_ns };
+    let history = History {
+        seed,
+        events: output.events,
+        observations: Vec::new(),
+        measured_from_ns: from_ns,
+        measured_until_ns: until_ns,
+    };
     Ok(per_statement(after - before, history.counts().decided()))
 }
 

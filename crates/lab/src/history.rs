@@ -44,6 +44,17 @@ pub struct Event {
     pub outcome: Outcome,
 }
 
+/// What one client saw with a decided operation, in the study's own numbers ([`crate::study::Client::seen`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The operation's number.
+    pub operation: u64,
+    /// The client; with the operation it names the event.
+    pub client: u32,
+    /// What it saw.
+    pub numbers: Box<[i64]>,
+}
+
 /// All events of one trial, with what is needed to derive the operations again.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -51,6 +62,8 @@ pub struct History {
     pub seed: u64,
     /// Events in no particular order, warm-up included.
     pub events: Vec<Event>,
+    /// What clients saw, where the trial was observed.
+    pub observations: Vec<Observation>,
     /// From when events count for throughput and latency, nanoseconds since the trial's start.
     pub measured_from_ns: u64,
     /// Until when they count.
@@ -105,7 +118,8 @@ fn mix(seed: u64) -> u64 {
 }
 
 /// A uniform number in [0, 1) that depends on nothing but its arguments.
-pub(crate) fn uniform(seed: u64, number: u64) -> f64 {
+#[must_use]
+pub fn uniform(seed: u64, number: u64) -> f64 {
     (mix(seed ^ mix(number)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 

@@ -89,18 +89,25 @@ async fn evaluate_on(
     let mut violations = Vec::new();
     session.batch_execute("begin isolation level repeatable read read only").await?;
     for invariant in invariants {
-        if let Some(sql) = invariant.sql
-            && let Some(violation) = witness(session, invariant, sql).await?
-        {
-            violations.push(violation);
+        if let Some(sql) = invariant.sql {
+            let found = |_| format!("broken: {}", invariant.statement.en);
+            violations.extend(witness(session, invariant.id, sql, found).await?);
         }
     }
     session.batch_execute("commit").await?;
     Ok(violations)
 }
 
-/// Runs one invariant's query and keeps some of its rows.
-async fn witness(session: &Session, invariant: &Invariant, sql: &str) -> Result<Option<Violation>, pg::Error> {
+/// Runs a query whose rows are violations and keeps some of them; `found` says what so many rows show.
+///
+/// # Errors
+/// If the query fails.
+pub async fn witness(
+    session: &Session,
+    invariant: &str,
+    sql: &str,
+    found: impl FnOnce(i64) -> String,
+) -> Result<Option<Violation>, pg::Error> {
     // The query is a constant of a study, never input; it is wrapped so that any columns become JSON.
     let wrapped = format!(
         "with witness as materialized ({})\n\
@@ -111,8 +118,8 @@ async fn witness(session: &Session, invariant: &Invariant, sql: &str) -> Result<
     let Some(first) = rows.first() else { return Ok(None) };
     let count: i64 = first.get(1);
     Ok(Some(Violation {
-        invariant: invariant.id.to_owned(),
-        found: format!("broken: {}", invariant.statement.en),
+        invariant: invariant.to_owned(),
+        found: found(count),
         count: u64::try_from(count).unwrap_or(0),
         witnesses: rows.iter().map(|row| row.get(0)).collect(),
     }))

@@ -9,6 +9,7 @@ use pgstrata_units::SystemId;
 use serde::{Deserialize, Serialize};
 
 use crate::history::OutcomeCounts;
+use crate::observe::IsolationRecord;
 use crate::study::{ArmKind, Figure, Preset, Violation};
 
 /// The version of this format; raised when a field changes its meaning.
@@ -172,6 +173,9 @@ pub struct TrialRecord {
     pub violations: Vec<Violation>,
     /// The machine before, during and after.
     pub sentinels: Vec<SentinelReading>,
+    /// What came of watching the trial's transactions, for each server; empty where it was not watched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub isolation: Vec<IsolationRecord>,
     /// The study's own figures.
     pub figures: Vec<Figure>,
 }

@@ -304,7 +304,7 @@ mod tests {
             cluster: Some(Arc::new(AsyncMutex::new(cluster))),
             faults: FaultPoints::default(),
         };
-        let site = Site { servers: vec![server] };
+        let site = Site::of_servers(vec![server]);
         let probe = SentinelProbe::new(&site).await.expect("a file beside the data");
         // A trial that is given up leaves nothing that disturbs the next.
         probe.begin(&site).await;

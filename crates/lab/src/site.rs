@@ -6,14 +6,21 @@ use pgstrata_pg::{Cluster, ClusterSpec, Endpoint, Install, Profile, StopMode};
 use tokio::sync::Mutex;
 
 use crate::error::LabError;
+use crate::faults::steps::Steps;
 use crate::faults::{FaultKit, FaultPlan, FaultPoints};
 use crate::machine;
+use crate::observe::{Observer, Recorder, Watching};
+use crate::study::{Arm, Study};
 
 /// The servers of a run. A study that shards puts shard `n` on server `n`.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// At least one.
     pub servers: Vec<Server>,
+    /// Where faults take hold of the system that runs here.
+    pub steps: Steps,
+    watching: Option<Watching>,
+    recorders: Vec<Arc<Recorder>>,
 }
 
 /// One server of a site.
@@ -61,6 +68,10 @@ const SIZES: [(&str, &str); 2] = [
     ("max_wal_size", "8GB"),
 ];
 
+/// What servers that share their work get, so that it can be committed on all of them: by default there is none, and a
+/// server by itself needs none.
+const PREPARED_SLOTS: (&str, &str) = ("max_prepared_transactions", "256");
+
 /// PostgreSQL's manual recommends a quarter of the memory for `shared_buffers`; no study needs more than this.
 const SHARED_BUFFERS_MAX_MB: u64 = 2048;
 
@@ -75,11 +86,25 @@ impl Site {
     /// # Errors
     /// If a server cannot be started or reached, or the machine lacks what a fault needs.
     pub async fn open(spec: &SiteSpec, plan: &FaultPlan) -> Result<Self, LabError> {
+        Self::open_with(spec, plan, &[]).await
+    }
+
+    /// The same with trials watched, as far as their study lets them be. Private servers are set up for it; attached
+    /// ones must have `wal_level = logical`.
+    ///
+    /// # Errors
+    /// As [`Site::open`].
+    pub async fn open_watching(spec: &SiteSpec, plan: &FaultPlan, watching: Watching) -> Result<Self, LabError> {
+        let site = Self::open_with(spec, plan, &[("wal_level", "logical")]).await?;
+        Ok(site.watched(watching))
+    }
+
+    async fn open_with(spec: &SiteSpec, plan: &FaultPlan, settings: &[(&str, &str)]) -> Result<Self, LabError> {
         let mut servers = Vec::new();
         match spec {
             SiteSpec::Private { install, servers: count } => {
                 for _ in 0..*count {
-                    servers.push(Server::start(install, plan).await?);
+                    servers.push(Server::start(install, plan, settings, *count > 1).await?);
                 }
             }
             SiteSpec::Attached { endpoints } => {
@@ -88,13 +113,44 @@ impl Site {
                 }
             }
         }
-        Ok(Self { servers })
+        Ok(Self::of_servers(servers))
     }
 
     /// A site of servers that are somebody else's, without faults.
     #[must_use]
     pub fn of_servers(servers: Vec<Server>) -> Self {
-        Self { servers }
+        Self { servers, steps: Steps::default(), watching: None, recorders: Vec::new() }
+    }
+
+    /// The same with trials watched. The servers' `wal_level` must be `logical`.
+    #[must_use]
+    pub fn watched(self, watching: Watching) -> Self {
+        Self { watching: Some(watching), ..self }
+    }
+
+    /// Whether trials are to be watched, and what is kept of them.
+    #[must_use]
+    pub fn watching(&self) -> Option<&Watching> {
+        self.watching.as_ref()
+    }
+
+    /// The way of client `process` to do transactions on server `server`: written down where the trial is watched.
+    #[must_use]
+    pub fn observer(&self, server: usize, process: u32) -> Observer {
+        Observer::new(self.recorders.get(server).cloned(), process)
+    }
+
+    /// The same site with a recorder for each server.
+    pub(crate) fn recorded_by(&self, recorders: Vec<Arc<Recorder>>) -> Self {
+        Self { recorders, ..self.clone() }
+    }
+
+    /// The place for a trial of `arm`: as many of the servers as the arm works with, and its steps.
+    #[must_use]
+    pub fn for_arm(&self, study: &dyn Study, arm: &'static Arm) -> Self {
+        let count = study.servers(arm).map_or(self.servers.len(), |count| count as usize);
+        let servers = self.servers.iter().take(count.max(1)).cloned().collect();
+        Self { servers, steps: Steps::named(study.steps(arm)), ..self.clone() }
     }
 
     /// The first server; the only one unless the study shards.
@@ -110,7 +166,7 @@ impl Site {
     #[must_use]
     pub fn undisturbed(&self) -> Self {
         let plain = |server: &Server| Server { endpoint: server.direct.clone(), ..server.clone() };
-        Self { servers: self.servers.iter().map(plain).collect() }
+        Self { servers: self.servers.iter().map(plain).collect(), ..self.clone() }
     }
 
     /// Whether every server is ours to stop, pause and kill.
@@ -144,9 +200,19 @@ fn shared_buffers(memory_bytes: u64) -> String {
 
 impl Server {
     /// Starts a private server.
-    async fn start(install: &Install, plan: &FaultPlan) -> Result<Self, LabError> {
+    async fn start(
+        install: &Install,
+        plan: &FaultPlan,
+        settings: &[(&str, &str)],
+        is_one_of_many: bool,
+    ) -> Result<Self, LabError> {
         let mut spec = ClusterSpec::new(install.clone(), Profile::Durable);
+        spec.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         spec.settings.extend(SIZES.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        if is_one_of_many {
+            let (name, value) = PREPARED_SLOTS;
+            spec.settings.push((name.to_owned(), value.to_owned()));
+        }
         spec.settings.push(("shared_buffers".to_owned(), shared_buffers(machine::describe().memory_bytes)));
         let kit = FaultKit::prepare(plan, &mut spec)?;
         let cluster = Cluster::create(spec).await?;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::history::History;
+use crate::observe::Held;
 use crate::site::Site;
 
 // #region study
@@ -38,8 +39,24 @@ pub trait Study: Send + Sync {
     /// never an error.
     async fn check(&self, arm: &'static Arm, site: &Site, history: &History) -> Result<Vec<Violation>, StudyError>;
 
+    /// What the transactions of `arm` are held to where a trial is watched; none if its clients do not write them down
+    /// through [`Site::observer`].
+    fn watched(&self, _: &'static Arm) -> Option<Held> {
+        None
+    }
+
     /// Removes everything that `prepare` made.
     async fn clear(&self, site: &Site) -> Result<(), StudyError>;
+
+    /// How many servers the arm works with; none when it takes as many as there are.
+    fn servers(&self, _arm: &'static Arm) -> Option<u32> {
+        None
+    }
+
+    /// The named steps of the arm's protocol, of which it tells [`Site::steps`]; faults may strike at each of them.
+    fn steps(&self, _arm: &'static Arm) -> &'static [&'static str] {
+        &[]
+    }
 }
 // #endregion study
 
@@ -66,6 +83,13 @@ pub trait Rig: Send + Sync {
 pub trait Client: Send {
     /// Does one unit of work. Must be safe to call again with the same operation: its key makes it idempotent.
     async fn step(&mut self, operation: &Operation) -> Result<Reply, Setback>;
+
+    /// What the last step that gave a decision saw, in the study's own numbers, for its check; asked once after it.
+    ///
+    /// Only trials whose [`Scale`] is observed ask for it to be there.
+    fn seen(&mut self) -> Option<Box<[i64]>> {
+        None
+    }
 }
 
 /// One unit of work as the load generator intends it; everything a study varies is derived from it.
@@ -225,6 +249,19 @@ pub enum Measure {
         rate: f64,
         /// For how long.
         duration: Duration,
+        /// How unevenly they are spread over keys.
+        skew: f64,
+    },
+    /// Accepted operations per second of an arm under an open loop: refusals do not count.
+    AcceptedPerSecond {
+        /// The arm.
+        arm: &'static str,
+        /// Offered arrivals per second.
+        rate: f64,
+        /// For how long.
+        duration: Duration,
+        /// How unevenly they are spread over keys.
+        skew: f64,
     },
     /// Throughput of an arm divided by that of another, both closed loop, by adjacent pairs.
     ThroughputRatio {
@@ -257,7 +294,7 @@ pub enum Measure {
 }
 
 /// How large a trial is; the study's `prepare` and clients read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
     /// Which preset it comes from.
     pub preset: Preset,
@@ -265,9 +302,18 @@ pub struct Scale {
     pub operations: u64,
     /// Whether the resource should run out within the trial (a sell-out), or last.
     pub scarce: bool,
+    /// How unevenly operations are spread over keys: the exponent of Zipf's law. A study without a key space has no use
+    /// for it.
+    pub skew: f64,
+    /// Whether clients say what they read ([`Client::seen`]), so that the order of operations can be judged. It costs
+    /// time, so windows that are measured go without.
+    pub observed: bool,
     /// The run's seed.
     pub seed: u64,
 }
+
+/// The skew when nothing is asked for: the most frequent key takes about a twelfth of all operations on 100,000 keys.
+pub const DEFAULT_SKEW: f64 = 1.0;
 
 /// How much time a run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -296,6 +342,21 @@ pub struct Violation {
 
 /// How many witness rows a violation carries at most.
 pub const WITNESS_LIMIT: usize = 5;
+
+impl Violation {
+    /// The violation that so many facts make, if there are any: `found` goes after their count, witnesses beyond
+    /// [`WITNESS_LIMIT`] are left out.
+    #[must_use]
+    pub fn of(invariant: &str, count: usize, found: &str, mut witnesses: Vec<serde_json::Value>) -> Option<Self> {
+        witnesses.truncate(WITNESS_LIMIT);
+        (count > 0).then(|| Self {
+            invariant: invariant.to_owned(),
+            found: format!("{count} {found}"),
+            count: count as u64,
+            witnesses,
+        })
+    }
+}
 
 /// An extra figure of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

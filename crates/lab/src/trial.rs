@@ -7,10 +7,11 @@ use pgstrata_pg::process::{CpuTime, self_cpu};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::LabError;
-use crate::faults::{FaultKind, FaultPlan, inject};
+use crate::faults::{FaultKind, FaultPlan, at_step, inject};
 use crate::history::{History, Outcome, OutcomeCounts};
 use crate::invariants::{self, DuringRun, keep_first};
 use crate::load::{ClientHome, Load, LoadOutput, LoadSpec};
+use crate::observe::Watches;
 use crate::record::{FaultRecord, LoadShape, TIMELINE_SLICE_MS, TrialPurpose, TrialRecord};
 use crate::retry::RetryPolicy;
 use crate::sampler::{mean_lock_waiters, wal_position};
@@ -62,18 +63,28 @@ pub async fn run(
     probe: &SentinelProbe,
     interrupt: &CancellationToken,
 ) -> Result<TrialRecord, LabError> {
+    let site = &site.for_arm(&**study, spec.arm);
     study.prepare(spec.arm, site, &spec.scale).await?;
     settle_server(site).await?;
+    let watches = Watches::of_trial(study.as_ref(), site, spec).await?;
+    let recorded = watches.as_ref().map(|watches| watches.site(site));
     probe.begin(site).await;
-    let measured = measure(study, site, spec, interrupt).await?;
+    let measured = measure(study, recorded.as_ref().unwrap_or(site), spec, interrupt).await?;
     let sentinels = probe.end(site).await;
 
     let card = study.card();
     let mut violations = measured.during.violations.clone();
     keep_first(&mut violations, invariants::evaluate(site, card.invariants).await?);
     keep_first(&mut violations, study.check(spec.arm, site, &measured.history).await?);
+    let mut isolation = Vec::new();
+    if let Some(watches) = watches {
+        let (records, found) = watches.finish(site, spec.arm.name, spec.scale.seed).await?;
+        isolation = records;
+        keep_first(&mut violations, found);
+    }
     let mut record = describe(spec, measured, violations);
     record.sentinels = sentinels;
+    record.isolation = isolation;
     Ok(record)
 }
 
@@ -140,6 +151,7 @@ async fn measure(
     let history = History {
         seed: spec.scale.seed,
         events: std::mem::take(&mut output.events),
+        observations: std::mem::take(&mut output.observations),
         measured_from_ns: window.from_ns,
         measured_until_ns: window.until_ns,
     };
@@ -152,9 +164,10 @@ async fn window(load: &Load, site: &Site, spec: &TrialSpec) -> Result<Window, La
     let wal_before = wal_position(site).await;
     let (client_before, server_before) = (self_cpu().ok(), server_cpu(site).await);
     let from_ns = load.now_ns();
-    let (faults, kills, ()) = tokio::join!(
+    let (faults, kills, kills_at_steps, ()) = tokio::join!(
         inject(&spec.faults, site, load.origin(), spec.scale.seed, spec.measure),
         kill_clients(load, &spec.faults, spec.measure),
+        kill_clients_at_steps(load, site, &spec.faults, spec.measure),
         tokio::time::sleep(spec.measure)
     );
     let until_ns = load.now_ns();
@@ -162,6 +175,7 @@ async fn window(load: &Load, site: &Site, spec: &TrialSpec) -> Result<Window, La
     let wal_after = wal_position(site).await;
     let mut faults = faults?;
     faults.extend(kills?);
+    faults.extend(kills_at_steps?);
     Ok(Window {
         from_ns,
         until_ns,
@@ -191,6 +205,33 @@ async fn kill_clients(load: &Load, faults: &FaultPlan, span: Duration) -> Result
             at_ms: killed_ns as f64 / 1e6,
             healed_ms: Some(ready_ns as f64 / 1e6),
             achieved: "the client process was killed and another took over".to_owned(),
+        });
+    }
+    Ok(records)
+}
+
+/// Kills the clients' process while it stands at a step, each step in turn, as often as the plan says.
+async fn kill_clients_at_steps(
+    load: &Load,
+    site: &Site,
+    faults: &FaultPlan,
+    span: Duration,
+) -> Result<Vec<FaultRecord>, LabError> {
+    const KIND: FaultKind = FaultKind::KillClientAtStep;
+    let kills = faults.client_kills_at_step();
+    let mut records = Vec::new();
+    for number in 0..kills {
+        let Some((step, _)) = at_step::target(&site.steps, 1, number) else { break };
+        let due = load.origin() + span.mul_f64((f64::from(number) + 0.5) / f64::from(kills));
+        tokio::time::sleep_until(due.into()).await;
+        let (awaited, _) = at_step::stand_at(&site.steps, step, KIND).await?;
+        let (killed_ns, ready_ns) = load.kill_clients().await?;
+        drop(awaited);
+        records.push(FaultRecord {
+            fault: KIND.name().to_owned(),
+            at_ms: killed_ns as f64 / 1e6,
+            healed_ms: Some(ready_ns as f64 / 1e6),
+            achieved: format!("the client process was killed at {step} and another took over"),
         });
     }
     Ok(records)
@@ -237,6 +278,7 @@ fn describe(spec: &TrialSpec, measured: Measured, violations: Vec<Violation>) ->
         evaluations_during: measured.during.evaluations,
         violations,
         sentinels: Vec::new(),
+        isolation: Vec::new(),
         figures: measured.output.figures,
     }
 }
@@ -263,6 +305,12 @@ impl TrialRecord {
     #[must_use]
     pub fn decided_per_second(&self) -> f64 {
         if self.seconds > 0.0 { self.counts.decided() as f64 / self.seconds } else { 0.0 }
+    }
+
+    /// Accepted operations per second of the measured window.
+    #[must_use]
+    pub fn accepted_per_second(&self) -> f64 {
+        if self.seconds > 0.0 { self.counts.ok as f64 / self.seconds } else { 0.0 }
     }
 
     /// Whether an operation is left whose outcome nobody knows.

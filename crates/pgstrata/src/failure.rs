@@ -2,10 +2,13 @@
 
 use std::fmt::Write as _;
 
+use pgstrata_cases::ledger::audit::AuditError;
 use pgstrata_lab::archive::ArchiveError;
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::study::StudyError;
 use pgstrata_pg as pg;
+use pgstrata_scenario::play::PlayError;
+use pgstrata_scenario::suite::SuiteError;
 
 use crate::terminal::Terminal;
 
@@ -18,9 +21,13 @@ pub const INTERRUPTED: u8 = 130;
 
 /// The exit code of an error.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<AuditError>().is_some_and(AuditError::is_mistake) {
+        return USAGE;
+    }
     match error.downcast_ref::<LabError>() {
         Some(LabError::Usage { .. }) => USAGE,
         Some(LabError::Interrupted) => INTERRUPTED,
+        None if error.downcast_ref::<SuiteError>().is_some() => USAGE,
         _ => match server_error(error).map(pg::Error::kind) {
             Some(pg::Kind::BadUrl { .. }) => USAGE,
             _ => ENVIRONMENT,
@@ -62,5 +69,9 @@ fn log_tail(error: &anyhow::Error) -> &[String] {
 fn hint(error: &anyhow::Error) -> Option<String> {
     let of_lab = error.chain().find_map(|cause| cause.downcast_ref::<LabError>()).and_then(LabError::hint);
     let of_archive = error.chain().find_map(|cause| cause.downcast_ref::<ArchiveError>()).map(ArchiveError::hint);
-    of_lab.or(of_archive).or_else(|| server_error(error).and_then(pg::Error::hint))
+    let of_play = error.chain().find_map(|cause| cause.downcast_ref::<PlayError>()).and_then(PlayError::hint);
+    let of_suite = error.chain().find_map(|cause| cause.downcast_ref::<SuiteError>()).map(SuiteError::hint);
+    let of_scenario = of_play.or(of_suite.map(str::to_owned));
+    let of_audit = error.chain().find_map(|cause| cause.downcast_ref::<AuditError>()).and_then(AuditError::hint);
+    of_lab.or(of_archive).or(of_scenario).or(of_audit).or_else(|| server_error(error).and_then(pg::Error::hint))
 }

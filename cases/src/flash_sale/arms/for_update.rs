@@ -1,17 +1,20 @@
 //! `for-update`: lock the stock row, then do as the naive way does. Right, and everybody stands in line.
 
 use async_trait::async_trait;
+use pgstrata_lab::observe::Observer;
 use pgstrata_lab::study::{Arm, ArmKind, ClientCount, Setback};
 use pgstrata_pg::sql::Statement;
 use pgstrata_pg::{Error, Session};
-use pgstrata_units::Text;
+use pgstrata_units::{Isolation, Text};
 
-use super::PLACE_ORDER;
+use super::{INVENTORY, ORDERS, PLACE_ORDER, PLACE_ORDER_WATCHED};
 use crate::flash_sale::purchase::{Decision, Purchase};
 use crate::flash_sale::till::{OpenTill, Resolve, Till, order_values, reserved};
 
 const READ: &str = include_str!("for_update_read.sql");
 const WRITE: &str = include_str!("for_update_write.sql");
+const READ_WATCHED: &str = include_str!("watched/for_update_read.sql");
+const WRITE_WATCHED: &str = include_str!("watched/for_update_write.sql");
 
 pub(crate) const ARM: Arm = Arm {
     name: "for-update",
@@ -37,16 +40,21 @@ pub(super) struct ForUpdate {
     place_order: Statement,
     write: Statement,
     resolve: Resolve,
+    observer: Observer,
 }
 
 #[async_trait]
 impl OpenTill for ForUpdate {
-    async fn open(session: Session, _: u32) -> Result<Self, Error> {
-        let read = session.prepare(READ).await?;
-        let place_order = session.prepare(PLACE_ORDER).await?;
-        let write = session.prepare(WRITE).await?;
+    async fn open(session: Session, number: u32) -> Result<Self, Error> {
+        Self::open_observed(session, number, Observer::new(None, number)).await
+    }
+
+    async fn open_observed(session: Session, _: u32, observer: Observer) -> Result<Self, Error> {
+        let read = session.prepare(observer.choose(READ, READ_WATCHED)).await?;
+        let place_order = session.prepare(observer.choose(PLACE_ORDER, PLACE_ORDER_WATCHED)).await?;
+        let write = session.prepare(observer.choose(WRITE, WRITE_WATCHED)).await?;
         let resolve = Resolve::prepare(&session).await?;
-        Ok(Self { session, read, place_order, write, resolve })
+        Ok(Self { session, read, place_order, write, resolve, observer })
     }
 }
 
@@ -62,20 +70,21 @@ impl Till for ForUpdate {
 
 impl ForUpdate {
     async fn try_sell(&mut self, purchase: &Purchase) -> Result<Option<Decision>, Error> {
-        let transaction = self.session.transaction().await?;
-        let left: Option<i64> = match transaction.query_opt(&self.read, &[&purchase.product_id]).await? {
-            Some(row) => row.try_get("quantity")?,
-            None => None,
-        };
+        let mut transaction = self.observer.begin(&mut self.session, Isolation::ReadCommitted).await?;
+        let key = purchase.product_id.to_string();
+        let left: Option<i64> =
+            match transaction.look_up(INVENTORY, &[&key], &self.read, &[&purchase.product_id]).await? {
+                Some(row) => row.try_get("quantity")?,
+                None => None,
+            };
         if left.is_none_or(|left| left == 0) {
             return Ok(None);
         }
         let hash = purchase.request_hash();
-        let Some(order) = transaction.query_opt(&self.place_order, &order_values(purchase, &hash)).await? else {
-            return Ok(None);
-        };
-        transaction.execute(&self.write, &[&purchase.product_id]).await?;
+        let orders = transaction.write(ORDERS, &self.place_order, &order_values(purchase, &hash)).await?;
+        let Some(order) = orders.first() else { return Ok(None) };
+        transaction.write(INVENTORY, &self.write, &[&purchase.product_id]).await?;
         transaction.commit().await?;
-        reserved(&order).map(Some)
+        reserved(order).map(Some)
     }
 }

@@ -12,6 +12,8 @@ mod tokens;
 
 use std::sync::Arc;
 
+use pgstrata_history::Model;
+use pgstrata_lab::observe::Held;
 use pgstrata_lab::site::Site;
 use pgstrata_lab::study::{Arm, Rig, StudyError};
 
@@ -19,6 +21,13 @@ use crate::flash_sale::till;
 
 /// The statement that the ways with several round trips write their orders with.
 const PLACE_ORDER: &str = include_str!("place_order.sql");
+
+/// The same where the transaction is written down.
+const PLACE_ORDER_WATCHED: &str = include_str!("watched/place_order.sql");
+
+/// The tables, as those who write transactions down name them.
+const INVENTORY: &str = "flash_sale.inventory";
+const ORDERS: &str = "flash_sale.orders";
 
 /// How many clients, each with a session, compete for the hot row.
 const SESSIONS: u32 = 32;
@@ -54,6 +63,13 @@ pub(crate) fn stock_of(arm: &Arm) -> Stock {
         "tokens" => Stock::Tokens,
         _ => Stock::OneRow,
     }
+}
+
+/// What the transactions of an arm are held to where they are written down. Neither the naive way's isolation level nor
+/// its locks promise as much as a sale needs: that each one is as if it were alone.
+pub(crate) fn watched(arm: &Arm) -> Option<Held> {
+    let tables = &[("flash_sale", "inventory"), ("flash_sale", "orders")];
+    matches!(arm.name, "naive" | "for-update").then_some(Held { model: Model::Serializable, tables })
 }
 
 /// What the clients of an arm share.

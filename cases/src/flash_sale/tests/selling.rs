@@ -43,8 +43,8 @@ async fn the_same_key_gets_the_same_answer_from_every_way() {
         let rig = FlashSale.open(arm, &ground.site, &scarce(OPERATIONS)).await.expect("opened");
         let mut client = rig.client(0).await.expect("a client");
         for number in 0..4 {
-            let first = see_through(&mut *client, number, 0).await;
-            let second = see_through(&mut *client, number, 0).await;
+            let first = ask(&mut *client, number).await;
+            let second = ask(&mut *client, number).await;
             assert_eq!((first.outcome, first.value), (Outcome::Ok, second.value), "{}", arm.name);
         }
         assert_eq!(ground.number("select count(*) from flash_sale.orders").await, 4, "{}", arm.name);

@@ -26,9 +26,9 @@ pub(super) fn sentence(edge: &Edge, history: &History) -> Sentence {
             let (name, value) = (history.key_name(key), known(edge.to_value));
             Sentence {
                 en: format!(
-                    "a predicate of {from} did not see {value} in {name}, which {to} wrote and which it matches"
+                    "a predicate of {from} did not see {value} in {name}, which {to} wrote and which changes what matches"
                 ),
-                zh: format!("{from} 的谓词没有看到 {to} 写入 {name} 的 {value}，而它符合该谓词"),
+                zh: format!("{from} 的谓词没有看到 {to} 写入 {name} 的 {value}，而它改变了谓词的匹配结果"),
             }
         }
     };

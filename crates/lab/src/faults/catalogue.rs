@@ -39,6 +39,14 @@ pub enum FaultKind {
     DuplicateRequest,
     /// The load loop kills a client process in the middle of its work.
     KillClient,
+    /// The load loop kills the client process while it stands at a step.
+    KillClientAtStep,
+    /// kill -9 of a postmaster while the system stands at a step.
+    KillPostmasterAtStep,
+    /// kill -9 of the backend that serves a step.
+    KillBackendAtStep,
+    /// The system loses the connection that it works on at a step.
+    DisconnectAtStep,
 }
 
 /// What the text after `=` means for a fault.
@@ -82,6 +90,8 @@ pub struct Needs {
     pub small_disk: bool,
     /// Clients in a process of their own, which may be killed.
     pub worker_process: bool,
+    /// A system that has steps; where it has none, the fault does not strike.
+    pub steps: bool,
 }
 
 /// All that is known about a fault before it strikes.
@@ -103,12 +113,16 @@ pub struct FaultInfo {
     pub needs: Needs,
 }
 
-const NO_NEEDS: Needs = Needs { private: false, shim: false, proxy: false, small_disk: false, worker_process: false };
+const NO_NEEDS: Needs =
+    Needs { private: false, shim: false, proxy: false, small_disk: false, worker_process: false, steps: false };
 const PRIVATE: Needs = Needs { private: true, ..NO_NEEDS };
 const SHIM: Needs = Needs { private: true, shim: true, ..NO_NEEDS };
 const PROXY: Needs = Needs { proxy: true, ..NO_NEEDS };
 const SMALL_DISK: Needs = Needs { private: true, small_disk: true, ..NO_NEEDS };
 const WORKER: Needs = Needs { worker_process: true, ..NO_NEEDS };
+const WORKER_AT_STEP: Needs = Needs { steps: true, ..WORKER };
+const PRIVATE_AT_STEP: Needs = Needs { steps: true, ..PRIVATE };
+const AT_STEP: Needs = Needs { steps: true, ..NO_NEEDS };
 
 /// How long faults that stay do so when the plan does not say.
 const DEFAULT_HOLD: Duration = Duration::from_secs(2);
@@ -118,7 +132,7 @@ const DEFAULT_OUTAGE: Duration = Duration::from_millis(500);
 const DEFAULT_DISK: u64 = 256 << 20;
 
 /// Every fault, in the order in which it is listed.
-pub const CATALOGUE: [FaultInfo; 14] = [
+pub const CATALOGUE: [FaultInfo; 18] = [
     FaultInfo {
         kind: FaultKind::KillPostmaster,
         name: "kill-postmaster",
@@ -287,6 +301,54 @@ pub const CATALOGUE: [FaultInfo; 14] = [
         hold: Duration::ZERO,
         needs: WORKER,
     },
+    FaultInfo {
+        kind: FaultKind::KillClientAtStep,
+        name: "kill-client-at-step",
+        summary: Text {
+            en: "kill -9 of the client process while it stands at a step of two-phase commit, each step in turn",
+            zh: "客户端进程停在两阶段提交的某一步时对其执行 kill -9，逐步轮换",
+        },
+        argument: ArgumentKind::None,
+        count: DefaultCount::Once,
+        hold: Duration::ZERO,
+        needs: WORKER_AT_STEP,
+    },
+    FaultInfo {
+        kind: FaultKind::KillPostmasterAtStep,
+        name: "kill-postmaster-at-step",
+        summary: Text {
+            en: "kill -9 of a postmaster while a client stands at a step, each step on each server in turn",
+            zh: "客户端停在某一步时对某台服务器的 postmaster 执行 kill -9，逐步、逐台轮换",
+        },
+        argument: ArgumentKind::None,
+        count: DefaultCount::Once,
+        hold: Duration::ZERO,
+        needs: PRIVATE_AT_STEP,
+    },
+    FaultInfo {
+        kind: FaultKind::KillBackendAtStep,
+        name: "kill-backend-at-step",
+        summary: Text {
+            en: "kill -9 of the backend that serves a step, each step in turn",
+            zh: "对正在服务某一步的后端进程执行 kill -9，逐步轮换",
+        },
+        argument: ArgumentKind::None,
+        count: DefaultCount::Once,
+        hold: Duration::ZERO,
+        needs: PRIVATE_AT_STEP,
+    },
+    FaultInfo {
+        kind: FaultKind::DisconnectAtStep,
+        name: "disconnect-at-step",
+        summary: Text {
+            en: "a client loses the connection of a step exactly there, each step in turn",
+            zh: "客户端恰在某一步失去该步所用的连接，逐步轮换",
+        },
+        argument: ArgumentKind::None,
+        count: DefaultCount::Once,
+        hold: Duration::ZERO,
+        needs: AT_STEP,
+    },
 ];
 
 impl FaultKind {
@@ -355,6 +417,7 @@ impl Needs {
             proxy: self.proxy || other.proxy,
             small_disk: self.small_disk || other.small_disk,
             worker_process: self.worker_process || other.worker_process,
+            steps: self.steps || other.steps,
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use super::catalogue::FaultKind;
 use super::error::FaultError;
 use super::plan::{Count, FaultPlan, PlannedFault};
-use super::{Fault, InForce, fault};
+use super::{Fault, InForce, at_step, fault};
 use crate::record::FaultRecord;
 use crate::site::{Server, Site};
 
@@ -102,6 +102,9 @@ impl Striker<'_> {
 
     /// Every strike of one counted fault, one after the other, each on a server drawn by lot.
     async fn all_strikes(&self, planned: &PlannedFault, count: u32, seed: u64) -> Result<Vec<FaultRecord>, FaultError> {
+        if planned.kind.info().needs.steps {
+            return self.all_strikes_at_steps(planned, count, seed).await;
+        }
         let mut schedule = rng(seed, planned.kind, Purpose::Schedule);
         let mut victims = rng(seed, planned.kind, Purpose::Victims);
         let Some(fault) = fault(planned) else { return Ok(Vec::new()) };
@@ -125,6 +128,42 @@ impl Striker<'_> {
             drop(gate);
         }
         Ok(records)
+    }
+
+    /// Every strike of a fault that waits for a step; none at a system without steps.
+    async fn all_strikes_at_steps(
+        &self,
+        planned: &PlannedFault,
+        count: u32,
+        seed: u64,
+    ) -> Result<Vec<FaultRecord>, FaultError> {
+        let mut schedule = rng(seed, planned.kind, Purpose::Schedule);
+        let mut records = Vec::new();
+        for number in 0..count {
+            let Some((step, server)) = at_step::target(&self.site.steps, self.site.servers.len(), number) else {
+                break;
+            };
+            let due = self.started + moment(number, count, self.span, schedule.random());
+            tokio::time::sleep_until(due.into()).await;
+            let _gate = match turn(planned.kind) {
+                Some(_) => Some(self.gates[server].server.lock().await),
+                None => None,
+            };
+            let struck = at_step::strike(planned.kind, self.site, step, server).await?;
+            let at_ms = self.since_origin_ms();
+            let achieved = struck.heal().await?;
+            tracing::info!(fault = planned.kind.name(), at_ms, achieved, "fault healed");
+            let fault = planned.kind.name().to_owned();
+            records.push(FaultRecord { fault, at_ms, healed_ms: Some(self.since_origin_ms()), achieved });
+            if turn(planned.kind).is_some() {
+                tokio::time::sleep(MINIMUM_UPTIME).await;
+            }
+        }
+        Ok(records)
+    }
+
+    fn since_origin_ms(&self) -> f64 {
+        self.origin.elapsed().as_secs_f64() * 1e3
     }
 }
 
@@ -185,6 +224,8 @@ fn turn(kind: FaultKind) -> Option<Turn> {
         FaultKind::KillPostmaster
         | FaultKind::KillBackend
         | FaultKind::TerminateBackend
+        | FaultKind::KillPostmasterAtStep
+        | FaultKind::KillBackendAtStep
         | FaultKind::Pause
         | FaultKind::FailingFsync
         | FaultKind::DiskFull => Some(Turn::Server),
@@ -193,7 +234,9 @@ fn turn(kind: FaultKind) -> Option<Turn> {
         | FaultKind::NetDelay
         | FaultKind::SlowFsync
         | FaultKind::DuplicateRequest
-        | FaultKind::KillClient => None,
+        | FaultKind::KillClient
+        | FaultKind::KillClientAtStep
+        | FaultKind::DisconnectAtStep => None,
     }
 }
 

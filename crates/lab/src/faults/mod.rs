@@ -4,6 +4,7 @@
 //! and [`inject()`] carries it out while a load runs. Each fault strikes for real and is healed: the system is whole
 //! again when its record is written. Judging what the system did meanwhile is not done here.
 
+pub(crate) mod at_step;
 pub mod catalogue;
 pub mod disk;
 pub mod error;
@@ -17,6 +18,7 @@ mod process;
 pub mod proxy;
 mod recovery;
 mod scratch;
+pub mod steps;
 mod storage;
 
 #[cfg(test)]
@@ -55,7 +57,7 @@ pub trait InForce: Send {
     async fn heal(self: Box<Self>) -> Result<String, FaultError>;
 }
 
-/// The fault that a plan names; none for those that the load loop carries out.
+/// The fault that a plan names; none for those that the load loop carries out, and for those that strike at a step.
 #[must_use]
 pub fn fault(planned: &PlannedFault) -> Option<Box<dyn Fault>> {
     let length = match planned.argument {
@@ -75,6 +77,11 @@ pub fn fault(planned: &PlannedFault) -> Option<Box<dyn Fault>> {
         FaultKind::SlowFsync => Box::new(storage::SlowFsync(length)),
         FaultKind::FailingFsync => Box::new(storage::FailingFsync),
         FaultKind::DiskFull => Box::new(storage::DiskFull),
-        FaultKind::DuplicateRequest | FaultKind::KillClient => return None,
+        FaultKind::DuplicateRequest
+        | FaultKind::KillClient
+        | FaultKind::KillClientAtStep
+        | FaultKind::KillPostmasterAtStep
+        | FaultKind::KillBackendAtStep
+        | FaultKind::DisconnectAtStep => return None,
     })
 }

@@ -61,6 +61,11 @@ pub enum LoadFault {
         /// How many kills, spread over the run.
         kills: u32,
     },
+    /// kill -9 of a client process at a step, so many times.
+    KillClientAtStep {
+        /// How many kills, over all steps.
+        kills: u32,
+    },
 }
 
 impl FaultPlan {
@@ -100,7 +105,7 @@ impl FaultPlan {
     pub fn duplicate_share(&self) -> f64 {
         let share = |fault| match fault {
             LoadFault::DuplicateRequest { share } => Some(share),
-            LoadFault::KillClient { .. } => None,
+            LoadFault::KillClient { .. } | LoadFault::KillClientAtStep { .. } => None,
         };
         self.load_faults().find_map(share).unwrap_or(0.0)
     }
@@ -110,7 +115,17 @@ impl FaultPlan {
     pub fn client_kills(&self) -> u32 {
         let kills = |fault| match fault {
             LoadFault::KillClient { kills } => Some(kills),
-            LoadFault::DuplicateRequest { .. } => None,
+            LoadFault::DuplicateRequest { .. } | LoadFault::KillClientAtStep { .. } => None,
+        };
+        self.load_faults().find_map(kills).unwrap_or(0)
+    }
+
+    /// How many client processes the load loop is to kill at a step.
+    #[must_use]
+    pub fn client_kills_at_step(&self) -> u32 {
+        let kills = |fault| match fault {
+            LoadFault::KillClientAtStep { kills } => Some(kills),
+            LoadFault::DuplicateRequest { .. } | LoadFault::KillClient { .. } => None,
         };
         self.load_faults().find_map(kills).unwrap_or(0)
     }
@@ -152,6 +167,7 @@ impl PlannedFault {
         match (self.kind, self.argument, self.count) {
             (FaultKind::DuplicateRequest, Argument::Share(share), _) => Some(LoadFault::DuplicateRequest { share }),
             (FaultKind::KillClient, _, Count::Strikes(kills)) => Some(LoadFault::KillClient { kills }),
+            (FaultKind::KillClientAtStep, _, Count::Strikes(kills)) => Some(LoadFault::KillClientAtStep { kills }),
             _ => None,
         }
     }

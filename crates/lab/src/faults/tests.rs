@@ -39,7 +39,7 @@ impl Bench {
         let server = Server { endpoint, control, direct, cluster: Some(Arc::new(Mutex::new(cluster))), faults };
         let session = server.control.connect().await.expect("the server accepts sessions");
         session.batch_execute("create table t (id bigint primary key)").await.expect("a table");
-        Ok(Self { plan, site: Site { servers: vec![server] } })
+        Ok(Self { plan, site: Site::of_servers(vec![server]) })
     }
 
     fn server(&self) -> &Server {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::LoadSpec;
 use super::arrivals::{Arrival, Arrivals, Clock};
 use super::journal::{Began, Frame, Journal};
-use crate::history::{Event, Outcome, operation, uniform};
+use crate::history::{Event, Observation, Outcome, operation, uniform};
 use crate::retry::{Reaction, RetryClass};
 use crate::study::{Client, Operation, Reply, Rig, Setback};
 
@@ -28,6 +29,7 @@ pub(super) struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct ClientReport {
     pub(super) events: Vec<Event>,
+    pub(super) observations: Vec<Observation>,
     pub(super) retries: BTreeMap<RetryClass, u64>,
     pub(super) failures: Vec<String>,
 }
@@ -75,40 +77,56 @@ enum End {
     Lost(RetryClass),
 }
 
+/// What a client has: it outlives the connection that it works with.
+struct Work {
+    client: Option<Box<dyn Client>>,
+    in_hand: Option<InHand>,
+    report: ClientReport,
+}
+
 impl ClientTask {
     /// Works until the load stops, replacing `client` when its connection is lost.
+    ///
+    /// The work is a task of its own, and this one only waits for its end or a reason to end it: a step must not pay
+    /// for asking whether it may go on.
     pub(super) async fn run(self, client: Box<dyn Client>) -> ClientReport {
-        let mut report = ClientReport::default();
-        let mut in_hand: Option<InHand> = None;
-        let mut client = Some(client);
+        let this = Arc::new(self);
+        let work = Work { client: Some(client), in_hand: None, report: ClientReport::default() };
+        let work = Arc::new(Mutex::new(work));
         loop {
-            let slot = &self.slots[self.number as usize];
+            let mut live = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&this).live(Arc::clone(&work))));
+            let slot = &this.slots[this.number as usize];
             let end = tokio::select! {
                 biased;
-                () = self.abandon.cancelled() => break,
-                end = self.live(&mut client, &mut in_hand, &mut report) => end,
+                () = this.abandon.cancelled() => End::Stopped,
+                end = &mut live => end.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())),
                 () = slot.kick.notified() => End::Lost(RetryClass::StepLimit),
             };
+            live.abort();
+            // Free when the task has let go of it.
+            let mut work = work.lock().await;
             slot.step_since_ns.store(0, Ordering::Relaxed);
-            client = None;
+            work.client = None;
+            let Work { in_hand, report, .. } = &mut *work;
             match end {
-                End::Stopped => break,
-                End::Lost(class) => self.note_loss(class, &mut in_hand, &mut report),
+                End::Stopped => break this.give_up(in_hand, report),
+                End::Lost(class) => this.note_loss(class, in_hand, report),
             }
         }
-        if let Some(current) = in_hand {
-            self.end(self.event(&current, Outcome::Unknown, 0), &mut report);
+    }
+
+    /// Leaves what is in hand undecided, and hands over what was seen.
+    fn give_up(&self, in_hand: &mut Option<InHand>, report: &mut ClientReport) -> ClientReport {
+        if let Some(current) = in_hand.take() {
+            self.end(self.event(&current, Outcome::Unknown, 0), report);
         }
-        report
+        std::mem::take(report)
     }
 
     /// Works with one connection, which it makes first if there is none.
-    async fn live(
-        &self,
-        client: &mut Option<Box<dyn Client>>,
-        in_hand: &mut Option<InHand>,
-        report: &mut ClientReport,
-    ) -> End {
+    async fn live(self: Arc<Self>, work: Arc<Mutex<Work>>) -> End {
+        let mut work = work.lock().await;
+        let Work { client, in_hand, report } = &mut *work;
         let client = match client {
             Some(client) => client,
             None => client.insert(self.connect().await),
@@ -129,6 +147,14 @@ impl ClientTask {
             step_since_ns.store(0, Ordering::Relaxed);
             match self.judge(current, answer, report) {
                 Next::Done(event) => {
+                    if matches!(event.outcome, Outcome::Ok | Outcome::Rejected)
+                        && let Some(numbers) = client.seen()
+                    {
+                        self.note_seen(
+                            Observation { operation: event.operation, client: self.number, numbers },
+                            report,
+                        );
+                    }
                     self.end(event, report);
                     *in_hand = None;
                 }
@@ -157,6 +183,14 @@ impl ClientTask {
             sent_ns: arrival.sent_ns,
             attempts: 0,
             may_be_done: arrival.resumed,
+        }
+    }
+
+    /// Before the event that it belongs to, so that a killed worker leaves no event without it.
+    fn note_seen(&self, observation: Observation, report: &mut ClientReport) {
+        match &self.journal {
+            Some(journal) => journal.write(&Frame::Saw(observation)),
+            None => report.observations.push(observation),
         }
     }
 

@@ -1,15 +1,17 @@
 //! What a worker process tells its parent: every operation it begins, and every outcome it was told.
 //!
-//! A frame is a tag and a fixed number of little-endian bytes. An operation's beginning is written before its
-//! statement is sent, so that whatever may have happened to the database is known to the parent.
+//! A frame is a tag and a number of little-endian bytes that the tag fixes; what a client saw says its own length. An
+//! operation's beginning is written before its statement is sent, so that whatever may have happened to the database is
+//! known to the parent.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
-use crate::history::{Event, Outcome};
+use crate::faults::steps::Reached;
+use crate::history::{Event, Observation, Outcome};
 
 /// One frame.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Frame {
     /// Every client is connected.
     Ready,
@@ -17,6 +19,10 @@ pub(super) enum Frame {
     Began(Began),
     /// An operation has ended.
     Ended(Event),
+    /// What was seen with an operation that is about to end.
+    Saw(Observation),
+    /// A client stands at the step that the parent waits for.
+    Reached(Reached),
 }
 
 /// An operation that is about to be sent.
@@ -31,12 +37,22 @@ pub(super) struct Began {
 const READY: u8 = b'R';
 const BEGAN: u8 = b'B';
 const ENDED: u8 = b'E';
+const REACHED: u8 = b'A';
+/// After this tag: [`SAW_HEAD_BYTES`], the last four of them the count of the numbers, and the numbers.
+pub(super) const SAW: u8 = b'S';
 /// After this tag the rest of the stream is the output as JSON.
 pub(super) const OUTPUT: u8 = b'O';
 
 const BEGAN_BYTES: usize = 28;
 const ENDED_BYTES: usize = 47;
-/// The longest frame without its tag.
+const REACHED_BYTES: usize = 8;
+/// No backend has this process id.
+const NO_PID: i32 = -1;
+/// What stands before the numbers that were seen.
+pub(super) const SAW_HEAD_BYTES: usize = 16;
+/// How many numbers one operation may have seen: every account of a trial, with room.
+pub(super) const SAW_MOST: usize = 1 << 20;
+/// The longest frame of a fixed length without its tag.
 pub(super) const LONGEST: usize = ENDED_BYTES;
 
 impl Frame {
@@ -46,6 +62,7 @@ impl Frame {
             READY => Some(0),
             BEGAN => Some(BEGAN_BYTES),
             ENDED => Some(ENDED_BYTES),
+            REACHED => Some(REACHED_BYTES),
             _ => None,
         }
     }
@@ -70,6 +87,19 @@ impl Frame {
                 bytes.extend(event.attempts.to_le_bytes());
                 bytes.push(event.outcome as u8);
             }
+            Self::Reached(reached) => {
+                bytes.push(REACHED);
+                bytes.extend(u32::try_from(reached.server).unwrap_or(u32::MAX).to_le_bytes());
+                bytes.extend(reached.backend_pid.unwrap_or(NO_PID).to_le_bytes());
+            }
+            Self::Saw(seen) => {
+                bytes.push(SAW);
+                let numbers = &seen.numbers[..seen.numbers.len().min(SAW_MOST)];
+                bytes.extend(seen.operation.to_le_bytes());
+                bytes.extend(seen.client.to_le_bytes());
+                bytes.extend(u32::try_from(numbers.len()).unwrap_or(u32::MAX).to_le_bytes());
+                bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+            }
         }
     }
 
@@ -93,9 +123,26 @@ impl Frame {
                 attempts: u16::from_le_bytes(fields.take()?),
                 outcome: outcome(fields.take::<1>()?[0])?,
             })),
+            REACHED => {
+                let (server, pid) = (u32::from_le_bytes(fields.take()?), i32::from_le_bytes(fields.take()?));
+                let backend_pid = (pid != NO_PID).then_some(pid);
+                Ok(Self::Reached(Reached { server: server as usize, backend_pid }))
+            }
+            SAW => {
+                let (operation, client) = (u64::from_le_bytes(fields.take()?), u32::from_le_bytes(fields.take()?));
+                let count = saw_count(fields.take()?)?;
+                let numbers = (0..count).map(|_| Ok(i64::from_le_bytes(fields.take()?)));
+                Ok(Self::Saw(Observation { operation, client, numbers: numbers.collect::<io::Result<_>>()? }))
+            }
             _ => Err(broken()),
         }
     }
+}
+
+/// How many numbers follow the head of a [`SAW`] frame, from the head's last four bytes.
+pub(super) fn saw_count(bytes: [u8; 4]) -> io::Result<usize> {
+    let count = u32::from_le_bytes(bytes) as usize;
+    if count > SAW_MOST { Err(broken()) } else { Ok(count) }
 }
 
 struct Fields<'a>(&'a [u8]);
@@ -165,6 +212,17 @@ mod tests {
             Frame::Ended(event).encode(&mut bytes);
             prop_assert_eq!(Frame::length(bytes[0]), Some(bytes.len() - 1));
             prop_assert_eq!(Frame::decode(bytes[0], &bytes[1..]).expect("whole"), Frame::Ended(event));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_seen_survives_the_pipe(operation: u64, client: u32, numbers: Vec<i64>) {
+            let frame = Frame::Saw(Observation { operation, client, numbers: numbers.into() });
+            let mut bytes = Vec::new();
+            frame.encode(&mut bytes);
+            prop_assert_eq!(Frame::decode(bytes[0], &bytes[1..]).expect("whole"), frame);
+            prop_assert!(Frame::decode(SAW, &bytes[1..bytes.len() - 1]).is_err());
         }
     }
 

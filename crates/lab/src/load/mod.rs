@@ -8,13 +8,14 @@ mod client;
 mod journal;
 mod process;
 mod thread;
+mod worker_steps;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::Event;
+use crate::history::{Event, Observation};
 use crate::record::LoadShape;
 use crate::retry::{RetryCounts, RetryPolicy};
 use crate::site::Site;
@@ -55,6 +56,8 @@ pub enum ClientHome {
 pub struct LoadOutput {
     /// Every operation that was started, warm-up included.
     pub events: Vec<Event>,
+    /// What clients saw.
+    pub observations: Vec<Observation>,
     /// Retries by class.
     pub retries: RetryCounts,
     /// Arrivals of an open loop that never got a client.

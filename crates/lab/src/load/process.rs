@@ -18,9 +18,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::arrivals::Clock;
-use super::journal::{Began, Frame, Journal, LONGEST, OUTPUT};
+use super::journal::{Began, Frame, Journal, LONGEST, OUTPUT, SAW, SAW_HEAD_BYTES, saw_count};
 use super::thread::ThreadLoad;
+use super::worker_steps;
 use super::{LoadOutput, LoadSpec};
+use crate::faults::steps::{Steps, Then};
 use crate::history::{Event, Outcome};
 use crate::site::{Server, Site};
 use crate::study::{Arm, Scale, Study, StudyError};
@@ -100,7 +102,9 @@ impl ProcessLoad {
         };
         let (requests, inbox) = mpsc::channel(1);
         let (ready_sender, ready) = oneshot::channel();
-        let supervisor = Supervisor { job, clock, open: BTreeMap::new(), output: LoadOutput::default(), next: 0 };
+        let steps = site.steps.clone();
+        let supervisor =
+            Supervisor { job, clock, steps, open: BTreeMap::new(), output: LoadOutput::default(), next: 0 };
         let supervisor = tokio::spawn(supervisor.run(inbox, ready_sender));
         Self { clock, requests, ready: Some(ready), supervisor }
     }
@@ -147,6 +151,8 @@ fn gone() -> io::Error {
 struct Supervisor {
     job: Job,
     clock: Clock,
+    /// What faults wait for; the worker is told, and stands still when it comes there.
+    steps: Steps,
     /// Operations begun and not answered.
     open: BTreeMap<u64, Began>,
     output: LoadOutput,
@@ -169,6 +175,12 @@ enum Said {
     Output(Box<LoadOutput>),
 }
 
+/// How long a new client process may find no server.
+const SUCCESSOR_LIMIT: Duration = Duration::from_mins(1);
+
+/// The pause before the next attempt.
+const SUCCESSOR_PAUSE: Duration = Duration::from_millis(100);
+
 /// How many frames may wait for the supervisor.
 const FRAMES_WAITING: usize = 4096;
 
@@ -182,14 +194,23 @@ impl Supervisor {
         let mut worker = self.start_worker().await.map_err(failed)?;
         // Nobody listening means that the trial was given up.
         let _ = ready.send(());
+        // Where the worker stands, and what it is told to do then; gone with the worker.
+        let mut standing: Option<oneshot::Receiver<Then>> = None;
         loop {
             tokio::select! {
+                // Not before the worker was told what to do where it stands: it takes one thing at a time.
+                () = self.steps.next_wish(), if standing.is_none() => worker_steps::send_awaited(&mut worker.orders, &self.steps).await,
+                then = worker_steps::answer(&mut standing) => worker_steps::send_then(&mut worker.orders, then).await,
                 said = worker.said.recv() => match said {
+                    Some(Said::Frame(Frame::Reached(reached))) => {
+                        standing = Some(worker_steps::stand(&self.steps, reached));
+                    }
                     Some(Said::Frame(frame)) => self.note(frame),
                     Some(Said::Output(_)) | None => return Err(failed(gone())),
                 },
                 request = inbox.recv() => match request {
                     Some(Request::Kill(answer)) => {
+                        standing = None;
                         let outcome = self.replace(&mut worker).await;
                         let _ = answer.send(outcome);
                     }
@@ -224,7 +245,10 @@ impl Supervisor {
         let (sender, mut said) = mpsc::channel(FRAMES_WAITING);
         tokio::spawn(read(BufReader::new(pipe), sender));
         match said.recv().await {
-            Some(Said::Frame(Frame::Ready)) => Ok(Worker { child, orders, said }),
+            Some(Said::Frame(Frame::Ready)) => {
+                worker_steps::send_awaited(&mut orders, &self.steps).await;
+                Ok(Worker { child, orders, said })
+            }
             _ => Err(gone()),
         }
     }
@@ -236,17 +260,33 @@ impl Supervisor {
         while let Some(Said::Frame(frame)) = worker.said.recv().await {
             self.note(frame);
         }
-        *worker = self.start_worker().await?;
+        *worker = self.start_successor().await?;
         Ok((killed_ns, self.clock.now_ns()))
+    }
+
+    /// Starts a worker where another one was. A fault may have the server down at this moment, and then no client can
+    /// connect: it is tried again.
+    async fn start_successor(&mut self) -> io::Result<Worker> {
+        let began = Instant::now();
+        loop {
+            match self.start_worker().await {
+                Err(error) if began.elapsed() < SUCCESSOR_LIMIT => {
+                    tracing::debug!(error = %error, "the next client process could not begin");
+                    tokio::time::sleep(SUCCESSOR_PAUSE).await;
+                }
+                started => return started,
+            }
+        }
     }
 
     fn note(&mut self, frame: Frame) {
         match frame {
-            Frame::Ready => {}
+            Frame::Ready | Frame::Reached(_) => {}
             Frame::Began(began) => {
                 self.next = self.next.max(began.operation + 1);
                 self.open.entry(began.operation).or_insert(began);
             }
+            Frame::Saw(observation) => self.output.observations.push(observation),
             Frame::Ended(event) => {
                 // An operation that an earlier worker began is as old as its first beginning.
                 let began = self.open.remove(&event.operation);
@@ -264,7 +304,10 @@ impl Supervisor {
         while let Some(said) = worker.said.recv().await {
             match said {
                 Said::Frame(frame) => self.note(frame),
-                Said::Output(last) => self.output = LoadOutput { events: self.output.events, ..*last },
+                Said::Output(last) => {
+                    let LoadOutput { events, observations, .. } = self.output;
+                    self.output = LoadOutput { events, observations, ..*last };
+                }
             }
         }
         worker.child.wait().await?;
@@ -307,6 +350,9 @@ async fn read_next(pipe: &mut BufReader<ChildStdout>) -> io::Result<Said> {
         pipe.read_to_end(&mut json).await?;
         return Ok(Said::Output(Box::new(serde_json::from_slice(&json)?)));
     }
+    if tag == SAW {
+        return read_seen(pipe).await.map(Said::Frame);
+    }
     read_frame(pipe, tag).await.map(Said::Frame)
 }
 
@@ -315,6 +361,17 @@ async fn read_frame(pipe: &mut BufReader<ChildStdout>, tag: u8) -> io::Result<Fr
     let length = Frame::length(tag).ok_or_else(|| io::Error::other("an unknown frame"))?;
     pipe.read_exact(&mut bytes[..length]).await?;
     Frame::decode(tag, &bytes[..length])
+}
+
+/// Reads the one kind of frame that says its own length.
+async fn read_seen(pipe: &mut BufReader<ChildStdout>) -> io::Result<Frame> {
+    let mut bytes = vec![0; SAW_HEAD_BYTES];
+    pipe.read_exact(&mut bytes).await?;
+    let (_, count) = bytes.split_last_chunk::<4>().ok_or_else(|| io::Error::other("a frame without its count"))?;
+    let count = saw_count(*count)?;
+    bytes.resize(SAW_HEAD_BYTES + 8 * count, 0);
+    pipe.read_exact(&mut bytes[SAW_HEAD_BYTES..]).await?;
+    Frame::decode(SAW, &bytes)
 }
 
 /// Is a worker: reads its job from standard input, runs the clients, and reports on standard output until the
@@ -334,19 +391,21 @@ pub async fn serve_worker(studies: &[Arc<dyn Study>]) -> Result<(), StudyError> 
     let servers = job.endpoints.iter().map(server).collect::<Result<Vec<_>, _>>()?;
     let journal = Arc::new(Journal::new(io::stdout()));
     let clock = Clock::started_before(Instant::now(), job.clock_ns);
+    let mut site = Site::of_servers(servers);
+    site.steps = Steps::named(study.steps(arm));
+    let steps = site.steps.clone();
     let mut load = ThreadLoad::start(
         Arc::clone(study),
         arm,
-        Site::of_servers(servers),
+        site,
         job.scale,
         job.spec,
         clock,
-        Some((journal, job.resume)),
+        Some((Arc::clone(&journal), job.resume)),
     )?;
     if load.is_ready().await {
         // The parent closes our input to end the load; its death closes it too.
-        let waited = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await;
-        drop(waited);
+        worker_steps::obey(&steps, &journal).await;
     }
     let mut output = load.finish(Duration::from_millis(job.drain_ms)).await?;
     // They went through the journal one by one.

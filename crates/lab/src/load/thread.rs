@@ -229,6 +229,7 @@ async fn collect(tasks: &mut JoinSet<ClientReport>) -> Result<LoadOutput, StudyE
     while let Some(joined) = tasks.join_next().await {
         let report = joined.map_err(|source| StudyError::new("join a client", source))?;
         output.events.extend(report.events);
+        output.observations.extend(report.observations);
         for (class, count) in report.retries {
             *output.retries.entry(class.name().to_owned()).or_default() += count;
         }

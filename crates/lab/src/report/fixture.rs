@@ -156,6 +156,7 @@ fn window(shape: &Shape, speed: f64, random: &mut ChaCha8Rng) -> TrialRecord {
         evaluations_during: 0,
         violations: Vec::new(),
         sentinels: sentinels(),
+        isolation: Vec::new(),
         figures: Vec::new(),
     }
 }

@@ -49,6 +49,17 @@ pub const HIDDEN_COLUMNS: Text =
 
 // Headings of the terminal report.
 pub const VIOLATIONS: Text = text("Invariants", "不变式");
+pub const ISOLATION: Text = text("Isolation", "隔离性");
+pub const ISOLATION_HOLDS: Text = text(
+    "{arm}: {transactions} transactions with {dependencies} dependencies are {model}",
+    "{arm}：{transactions} 个事务、{dependencies} 条依赖，满足 {model}",
+);
+pub const ISOLATION_BROKEN: Text = text(
+    "{arm}: {transactions} transactions with {dependencies} dependencies are not {model}",
+    "{arm}：{transactions} 个事务、{dependencies} 条依赖，不满足 {model}",
+);
+pub const NOT_COVERED: Text =
+    text("not covered: {what} ({count}, for example {example})", "未覆盖：{what}（{count} 处，例如 {example}）");
 pub const FAULTS: Text = text("Faults injected", "注入的故障");
 pub const CONTROL: Text = text("A/A control", "A/A 对照");
 pub const DETECTABLE: Text = text("Smallest detectable difference", "可检测的最小差异");

@@ -9,6 +9,7 @@ mod escape;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod html;
+mod isolation;
 mod labels;
 mod markdown;
 mod number;

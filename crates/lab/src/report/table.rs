@@ -4,6 +4,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Lin
 use pgstrata_units::{Language, Text};
 
 use super::columns::{Column, witness};
+use super::isolation;
 use super::labels::{self, fill};
 use super::number;
 use super::style::{Meaning, Style, columns, wrap};
@@ -34,6 +35,7 @@ pub fn render(record: &Record, card: &Card, style: Style) -> String {
         page.paragraph(&text, |line| style.faint(line));
     }
     violations(&summary, &mut page);
+    isolation::show(record, &mut page);
     faults(&summary, &mut page);
     claims(&summary, card, &mut page);
     trust(&summary, &mut page);

@@ -40,6 +40,8 @@ pub struct RunSpec {
     pub duration: Option<Duration>,
     /// What is done to the system while it proves itself.
     pub faults: FaultPlan,
+    /// How unevenly operations are spread over keys, where a claim does not say: the exponent of Zipf's law.
+    pub skew: f64,
     /// The seed of all randomness.
     pub seed: u64,
     /// The command line that gets the record again.
@@ -227,7 +229,7 @@ impl<'a> Runner<'a> {
             warmup: Duration::ZERO,
             measure,
             faults: faults.clone(),
-            scale,
+            scale: Scale { skew: self.spec.skew, observed: true, ..scale },
             evaluate_during: true,
         };
         self.trial(step, &spec).await.map(drop)
@@ -258,6 +260,7 @@ impl<'a> Runner<'a> {
     async fn window(&mut self, step: &Step, arm: &'static Arm) -> Result<TrialRecord, LabError> {
         let load = plan::load_of(arm, self.spec.load);
         let seconds = (self.timing.warmup + self.timing.window).as_secs_f64();
+        let scale = plan::abundant(arm, load, seconds, self.spec.preset, self.rng.random());
         let spec = TrialSpec {
             purpose: TrialPurpose::Comparison,
             arm,
@@ -265,7 +268,7 @@ impl<'a> Runner<'a> {
             warmup: self.timing.warmup,
             measure: self.timing.window,
             faults: FaultPlan::default(),
-            scale: plan::abundant(arm, load, seconds, self.spec.preset, self.rng.random()),
+            scale: Scale { skew: self.spec.skew, ..scale },
             evaluate_during: false,
         };
         self.trial(step, &spec).await
@@ -275,12 +278,16 @@ impl<'a> Runner<'a> {
     async fn claim(&mut self, step: &Step, claim: &'static Claim) -> Result<(), LabError> {
         let Some(arm) = self.spec.study.card().arm(claim.measure.arm()) else { return Ok(()) };
         let (measured, trial) = match claim.measure {
-            Measure::DecidedPerSecond { rate, duration, .. } => {
-                let trial = self.open_loop(step, arm, rate, duration).await?;
+            Measure::DecidedPerSecond { rate, duration, skew, .. } => {
+                let trial = self.open_loop(step, arm, rate, duration, skew).await?;
                 (trial.decided_per_second(), Some(trial))
             }
+            Measure::AcceptedPerSecond { rate, duration, skew, .. } => {
+                let trial = self.open_loop(step, arm, rate, duration, skew).await?;
+                (trial.accepted_per_second(), Some(trial))
+            }
             Measure::LatencyP99 { rate, duration, .. } => {
-                let trial = self.open_loop(step, arm, rate, duration).await?;
+                let trial = self.open_loop(step, arm, rate, duration, self.spec.skew).await?;
                 (trial.latency.quantile_ns(0.99).map_or(f64::NAN, |ns| ns as f64 / 1e6), Some(trial))
             }
             Measure::ServerCpuPerAccepted { .. } => {
@@ -306,9 +313,11 @@ impl<'a> Runner<'a> {
         arm: &'static Arm,
         rate: f64,
         duration: Duration,
+        skew: f64,
     ) -> Result<TrialRecord, LabError> {
         let load = plan::load_of(arm, LoadChoice::Rate(rate));
         let seconds = (self.timing.warmup + duration).as_secs_f64();
+        let scale = plan::abundant(arm, load, seconds, self.spec.preset, self.rng.random());
         let spec = TrialSpec {
             purpose: TrialPurpose::Claim,
             arm,
@@ -316,7 +325,7 @@ impl<'a> Runner<'a> {
             warmup: self.timing.warmup,
             measure: duration,
             faults: FaultPlan::default(),
-            scale: plan::abundant(arm, load, seconds, self.spec.preset, self.rng.random()),
+            scale: Scale { skew, ..scale },
             evaluate_during: false,
         };
         self.trial(step, &spec).await
@@ -359,6 +368,7 @@ impl Measure {
     pub fn arm(&self) -> &'static str {
         match self {
             Self::DecidedPerSecond { arm, .. }
+            | Self::AcceptedPerSecond { arm, .. }
             | Self::ThroughputRatio { arm, .. }
             | Self::ServerCpuPerAccepted { arm }
             | Self::LatencyP99 { arm, .. }

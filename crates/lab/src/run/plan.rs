@@ -5,7 +5,7 @@ use std::time::Duration;
 use pgstrata_stats::StoppingRule;
 
 use crate::record::LoadShape;
-use crate::study::{Arm, Claim, ClientCount, Measure, Preset, Scale};
+use crate::study::{Arm, Claim, ClientCount, DEFAULT_SKEW, Measure, Preset, Scale};
 
 use super::LoadChoice;
 
@@ -81,6 +81,7 @@ impl Step {
             Self::Claim(claim) => match claim.measure {
                 Measure::ThroughputRatio { .. } | Measure::ServerCpuPerAccepted { .. } => 0,
                 Measure::DecidedPerSecond { .. }
+                | Measure::AcceptedPerSecond { .. }
                 | Measure::LatencyP99 { .. }
                 | Measure::ViolationsUnderKills { .. } => 1,
             },
@@ -93,7 +94,9 @@ impl Step {
             Self::SellOut(_) | Self::Faults(_) => timing.proof,
             Self::Pair { .. } | Self::Window(_) => timing.window,
             Self::Claim(claim) => match claim.measure {
-                Measure::DecidedPerSecond { duration, .. } | Measure::LatencyP99 { duration, .. } => duration,
+                Measure::DecidedPerSecond { duration, .. }
+                | Measure::AcceptedPerSecond { duration, .. }
+                | Measure::LatencyP99 { duration, .. } => duration,
                 Measure::ViolationsUnderKills { kills, .. } => Duration::from_secs(u64::from(kills)),
                 Measure::ThroughputRatio { .. } | Measure::ServerCpuPerAccepted { .. } => Duration::ZERO,
             },
@@ -151,11 +154,12 @@ pub(super) fn abundant(arm: &Arm, load: LoadShape, seconds: f64, preset: Preset,
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive count far below 2^63")]
     let operations = (per_second * seconds).ceil() as u64;
-    Scale { preset, operations, scarce: false, seed }
+    Scale { preset, operations, scarce: false, skew: DEFAULT_SKEW, observed: false, seed }
 }
 
 /// How large a trial is whose resource runs out.
 pub(super) fn scarce(load: LoadShape, preset: Preset, seed: u64) -> Scale {
     let (LoadShape::Closed { clients } | LoadShape::Open { clients, .. }) = load;
-    Scale { preset, operations: u64::from(clients) * SCARCE_OPERATIONS_PER_CLIENT, scarce: true, seed }
+    let operations = u64::from(clients) * SCARCE_OPERATIONS_PER_CLIENT;
+    Scale { preset, operations, scarce: true, skew: DEFAULT_SKEW, observed: false, seed }
 }

@@ -1,6 +1,10 @@
 //! The lab against a real server: load, faults, invariants and judgement, on a study of its own.
 
+mod clinic;
 mod counter;
+mod lying;
+mod observe;
+mod oracle;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +17,7 @@ use pgstrata_lab::record::{LoadShape, TrialPurpose, TrialRecord};
 use pgstrata_lab::run::{LoadChoice, Progress, RunSpec, run};
 use pgstrata_lab::sentinel::SentinelProbe;
 use pgstrata_lab::site::{Site, SiteSpec};
-use pgstrata_lab::study::{Preset, Scale, Study};
+use pgstrata_lab::study::{DEFAULT_SKEW, Preset, Scale, Study};
 use pgstrata_lab::trial::{self, TrialSpec};
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +47,14 @@ async fn trial(arm: &str, load: LoadShape, faults: &str) -> TrialRecord {
         warmup: Duration::from_millis(100),
         measure: Duration::from_millis(600),
         faults: plan,
-        scale: Scale { preset: Preset::Ci, operations: 100_000, scarce: false, seed: SEED },
+        scale: Scale {
+            preset: Preset::Ci,
+            operations: 100_000,
+            scarce: false,
+            skew: DEFAULT_SKEW,
+            observed: false,
+            seed: SEED,
+        },
         evaluate_during: true,
     };
     let probe = SentinelProbe::new(&site).await.expect("a probe");
@@ -118,6 +129,7 @@ async fn a_run_compares_sound_arms_controls_itself_and_gives_the_caught_ones_no_
         load: LoadChoice::OfArm,
         duration: None,
         faults: plan,
+        skew: DEFAULT_SKEW,
         seed: SEED,
         command: "test".to_owned(),
         build: machine::build("0"),
@@ -145,6 +157,7 @@ async fn an_interrupted_run_ends_with_that_and_leaves_no_server() {
         load: LoadChoice::OfArm,
         duration: Some(Duration::from_mins(10)),
         faults: plan,
+        skew: DEFAULT_SKEW,
         seed: SEED,
         command: "test".to_owned(),
         build: machine::build("0"),

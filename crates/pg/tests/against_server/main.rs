@@ -3,7 +3,9 @@
 //! One test program, so that the tests link once and share their way of getting a server.
 
 mod attach;
+mod decoding;
 mod quote;
 mod session;
 mod settings;
+mod simple;
 mod support;

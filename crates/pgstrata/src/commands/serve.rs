@@ -26,7 +26,7 @@ pub async fn serve(args: &ServeArgs, terminal: Terminal) -> anyhow::Result<Ended
         source,
     })?;
     eprintln!("{}", terminal.say(Text { en: "starting PostgreSQL", zh: "正在启动 PostgreSQL" }));
-    let site = servers::open(&args.server, &FaultPlan::default(), &interrupt).await?;
+    let site = servers::open(&args.server, 1, &FaultPlan::default(), &interrupt).await?;
     let outcome = run(args, &site, listener, &interrupt, terminal).await;
     servers::close(site).await;
     outcome.map(|()| Ended::Held)

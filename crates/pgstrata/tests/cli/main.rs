@@ -3,8 +3,11 @@
 mod check;
 mod ends;
 mod errors;
+mod isolation;
+mod ledger;
 mod runs;
 mod servers;
+mod specs;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -94,6 +94,7 @@ fn body(summary: &Summary<'_>, card: &Card, language: Language) -> String {
     sections::results(&mut html, summary, language);
     sections::plots(&mut html, summary, language);
     sections::evidence(&mut html, summary, card, language);
+    sections::watched(&mut html, summary, language);
     sections::claims(&mut html, summary, card, language);
     sections::faults(&mut html, summary, language);
     sections::trust(&mut html, summary, language);

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::writer::{Cell, Html};
 use crate::record::{LoadShape, TrialPurpose, TrialRecord};
 use crate::report::columns::{Column, scalar, witness};
+use crate::report::isolation;
 use crate::report::labels::{self, fill};
 use crate::report::number;
 use crate::report::plot::{Chart, Frame};
@@ -241,6 +242,18 @@ fn load(shape: LoadShape, language: Language) -> String {
             language,
             &[("rate", &number::significant(rate)), ("clients", &number::count(u64::from(clients)))],
         ),
+    }
+}
+
+/// What came of watching transactions; nothing where nothing was watched.
+pub(super) fn watched(html: &mut Html, summary: &Summary<'_>, language: Language) {
+    let lines = isolation::lines(summary.record, language);
+    if lines.is_empty() {
+        return;
+    }
+    section(html, "isolation", labels::ISOLATION, language);
+    for (meaning, text) in &lines {
+        html.marked(*meaning, text);
     }
 }
 

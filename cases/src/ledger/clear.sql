@@ -1,0 +1,2 @@
+-- Removes the books and everything in them.
+drop schema if exists ledger cascade;

@@ -1,0 +1,2 @@
+-- Reads a whole list.
+select elements from lists where id = $1
