@@ -532,3 +532,32 @@ fn what_is_assumed_of_keys_orders_their_versions_and_is_not_assumed_otherwise() 
     assert!(!holds(RegisterOptions { sequential_keys: true, ..RegisterOptions::default() }));
     assert!(!holds(RegisterOptions { linearizable_keys: true, ..RegisterOptions::default() }));
 }
+
+/// Write skew between the first and the last of many transactions that have nothing to do with each other.
+fn far_skew(count: i64) -> Vec<Transaction> {
+    let mut transactions = vec![vec![Op::R(1, None), Op::W(0, -1)]];
+    transactions.extend((0..count).map(|value| vec![Op::W(2, value)]));
+    transactions.push(vec![Op::R(0, None), Op::W(1, -2)]);
+    concurrent(transactions)
+}
+
+#[test]
+fn transactions_that_contradict_each_other_are_found_far_apart() {
+    let Some(Decision::Violated(refutation)) =
+        decide(&history(&far_skew(60)), Model::Serializable, DecisionLimits::default())
+    else {
+        panic!("write skew is not serializable");
+    };
+    assert_eq!(refutation.transactions, [TransactionId(0), TransactionId(61)]);
+    assert!(refutation.minimal);
+}
+
+#[test]
+fn a_refutation_that_may_not_be_shrunk_is_the_whole_and_says_so() {
+    let limits = DecisionLimits { shrinking: 0, ..DecisionLimits::default() };
+    let Some(Decision::Violated(refutation)) = decide(&history(&far_skew(20)), Model::Serializable, limits) else {
+        panic!("write skew is not serializable");
+    };
+    assert_eq!(refutation.transactions.len(), 22);
+    assert!(!refutation.minimal);
+}

@@ -38,7 +38,7 @@ pub struct DecisionLimits {
     pub edges: usize,
     /// Contradictions that the solver may learn from, in all its runs.
     pub conflicts: u64,
-    /// Runs of the solver that make a refutation smaller.
+    /// Transactions that all runs of the solver together may look at while a refutation is made smaller.
     pub shrinking: usize,
     /// Cases that an argument may go through.
     pub cases: usize,
@@ -46,7 +46,7 @@ pub struct DecisionLimits {
 
 impl Default for DecisionLimits {
     fn default() -> Self {
-        Self { transactions: 1_000, edges: 1_000_000, conflicts: 100_000, shrinking: 5_000, cases: 1_000 }
+        Self { transactions: 1_000, edges: 1_000_000, conflicts: 100_000, shrinking: 200_000, cases: 1_000 }
     }
 }
 

@@ -11,17 +11,16 @@ use super::solve::{Answer, solve};
 /// The smallest window of transactions that is tried by itself first.
 const SMALLEST_WINDOW: usize = 4;
 
-/// The smaller polygraph, and whether it is minimal; `tries` bounds the runs of the solver.
-pub(super) fn shrink(polygraph: Polygraph, mut tries: usize, conflicts: &mut u64) -> (Polygraph, bool) {
-    let mut smallest = window(&polygraph, &mut tries, conflicts).unwrap_or(polygraph);
+/// The smaller polygraph, and whether it is minimal; `looks` bounds the transactions that all runs of the solver look at.
+pub(super) fn shrink(polygraph: Polygraph, mut looks: usize, conflicts: &mut u64) -> (Polygraph, bool) {
+    let mut smallest = window(&polygraph, looks / 2, &mut looks, conflicts).unwrap_or(polygraph);
     let mut chunk = smallest.members().len().div_ceil(2);
     loop {
         let mut from = 0;
         while from < smallest.members().len() {
-            if tries == 0 || *conflicts == 0 {
-                return (smallest, false);
-            }
-            tries -= 1;
+            let left = looks.checked_sub(smallest.members().len());
+            let (Some(left), true) = (left, *conflicts > 0) else { return (smallest, false) };
+            looks = left;
             let without = smallest.restricted(|member| !(from..from + chunk).contains(&member));
             match solve(&without, conflicts) {
                 Answer::None => smallest = without,
@@ -36,17 +35,16 @@ pub(super) fn shrink(polygraph: Polygraph, mut tries: usize, conflicts: &mut u64
     }
 }
 
-/// The first of the smallest windows of neighbours that contradict each other.
-fn window(polygraph: &Polygraph, tries: &mut usize, conflicts: &mut u64) -> Option<Polygraph> {
+/// The first of the smallest windows of neighbours that contradict each other; `reserve` looks are left for taking away.
+fn window(polygraph: &Polygraph, reserve: usize, looks: &mut usize, conflicts: &mut u64) -> Option<Polygraph> {
     let count = polygraph.members().len();
     let sizes = std::iter::successors(Some(SMALLEST_WINDOW), |size| size.checked_mul(2));
     for size in sizes.take_while(|size| *size < count) {
         for from in (0..count).step_by(size / 2) {
-            // Enough tries are kept for taking away.
-            if *tries <= 2 * count || *conflicts == 0 {
+            if *looks < reserve + size || *conflicts == 0 {
                 return None;
             }
-            *tries -= 1;
+            *looks -= size;
             let part = polygraph.restricted(|member| (from..from + size).contains(&member));
             if solve(&part, conflicts) == Answer::None {
                 return Some(part);
