@@ -55,6 +55,7 @@ const SECTIONS: Section[] = [
       ['/concepts/faults', 'Faults', '故障'],
       ['/concepts/durability', 'Durability', '持久性'],
       ['/concepts/exact-graph', 'The exact dependency graph', '精确依赖图'],
+      ['/concepts/serializable-bugs', 'Two bugs of the serializable level', '可串行化级别的两个缺陷'],
     ],
   },
   {
@@ -62,6 +63,7 @@ const SECTIONS: Section[] = [
     zh: '指南',
     entries: [
       ['/guide/your-server', 'Your own server', '接入自己的服务器'],
+      ['/guide/scenarios', 'Scenarios', '场景'],
       ['/guide/continuous-integration', 'Continuous integration', '持续集成'],
       ['/guide/writing-a-study', 'Writing a study', '编写一个研究'],
     ],
