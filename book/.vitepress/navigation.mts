@@ -54,6 +54,7 @@ const SECTIONS: Section[] = [
       ['/concepts/judging', 'How we judge', '如何判定'],
       ['/concepts/faults', 'Faults', '故障'],
       ['/concepts/durability', 'Durability', '持久性'],
+      ['/concepts/audit-trail', 'The audit trail', '审计链'],
       ['/concepts/exact-graph', 'The exact dependency graph', '精确依赖图'],
       ['/concepts/serializable-bugs', 'Two bugs of the serializable level', '可串行化级别的两个缺陷'],
     ],
@@ -65,6 +66,7 @@ const SECTIONS: Section[] = [
       ['/guide/your-server', 'Your own server', '接入自己的服务器'],
       ['/guide/scenarios', 'Scenarios', '场景'],
       ['/guide/continuous-integration', 'Continuous integration', '持续集成'],
+      ['/guide/isolation-specifications', 'PostgreSQL\'s isolation specifications', 'PostgreSQL 的隔离规格文件'],
       ['/guide/writing-a-study', 'Writing a study', '编写一个研究'],
     ],
   },
@@ -72,6 +74,14 @@ const SECTIONS: Section[] = [
   ...systems('cases'),
   ...systems('research'),
   ...systems('tools'),
+  {
+    en: 'The checker',
+    zh: '检查器',
+    entries: [
+      ['/checker/formats', 'Checking a history', '检查一段历史'],
+      ['/checker/method', 'How histories are checked', '如何检查历史'],
+    ],
+  },
   {
     en: 'Library',
     zh: '库',

@@ -118,13 +118,13 @@ static INVARIANTS: [Invariant; 12] = [
 /// Accepted requests of which 63 in 64 change the books: 50,000 transfers and some reading.
 const ACCEPTED: f64 = 51_000.0;
 
-/// Decided requests where three of five meet in one account.
+/// Decided requests where one account pays three of five transfers.
 const DECIDED: f64 = 100_000.0;
 
 /// An open loop is offered more than the target: a Poisson process that is offered exactly the target cannot exceed it.
 const MORE: f64 = 1.05;
 
-/// The exponent at which the most frequent account stands in three of five transfers.
+/// The exponent at which the most frequent account pays three of five transfers.
 const STEEP: f64 = 2.0;
 
 static CLAIMS: [Claim; 4] = [

@@ -1,6 +1,6 @@
 //! Judges what clients were told against what is in the books: the invariants that plain SQL alone cannot tell.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 
 use pgstrata_lab::history::{Event, History, Outcome};
@@ -17,6 +17,7 @@ use super::told::Told;
 
 const ACKNOWLEDGED: &str = include_str!("check/acknowledged.sql");
 const COPY_ACKNOWLEDGED: &str = include_str!("check/copy_acknowledged.sql");
+const I5: &str = include_str!("check/i5_refused_is_not_there.sql");
 const I7: &str = include_str!("check/i7_acknowledged_is_there.sql");
 
 /// Judges a trial on one server.
@@ -24,7 +25,9 @@ pub(crate) async fn check(site: &Site, history: &History) -> Result<Vec<Violatio
     let session = site.first().control.connect().await?;
     let mut violations: Vec<Violation> = audits(history).into_iter().collect();
     violations.extend(answers(history));
-    load(&session, &acknowledged(history)).await?;
+    let told: Vec<(Uuid, Option<i64>)> = acknowledged(history).chain(refused(history)).collect();
+    load(&session, &told).await?;
+    violations.extend(witness(&session, "I5", I5, |count| format!("{count} were refused and are in the books")).await?);
     violations.extend(
         witness(&session, "I7", I7, |count| format!("{count} were told \"posted\" and are not in the books so"))
             .await?,
@@ -89,21 +92,29 @@ fn posted_events(history: &History) -> impl Iterator<Item = &Event> {
 }
 
 /// The transfers that were acknowledged, each with the entry that was told.
-fn acknowledged(history: &History) -> Vec<(Uuid, i64)> {
-    let told = |event: &Event| match Told::of(event.value) {
-        Some(Told::Posted { entry }) => Some((history.operation(event).key, entry)),
+fn acknowledged(history: &History) -> impl Iterator<Item = (Uuid, Option<i64>)> {
+    posted_events(history).filter_map(|event| match Told::of(event.value) {
+        Some(Told::Posted { entry }) => Some((history.operation(event).key, Some(entry))),
         _ => None,
-    };
-    posted_events(history).filter_map(told).collect()
+    })
 }
 
-/// Loads what was acknowledged, so that millions of answers are judged by one join.
-async fn load(session: &Session, acknowledged: &[(Uuid, i64)]) -> Result<(), StudyError> {
+/// The requests whose every copy was refused or given up undone.
+fn refused(history: &History) -> impl Iterator<Item = (Uuid, Option<i64>)> {
+    let is_no = |event: &Event| matches!(event.outcome, Outcome::Rejected | Outcome::Failed);
+    let may_be_done: HashSet<u64> =
+        history.events.iter().filter(|event| !is_no(event)).map(|event| event.operation).collect();
+    let refused = history.events.iter().filter(move |event| is_no(event) && !may_be_done.contains(&event.operation));
+    refused.map(|event| (history.operation(event).key, None))
+}
+
+/// Loads what clients were told, so that millions of answers are judged by one join.
+async fn load(session: &Session, told: &[(Uuid, Option<i64>)]) -> Result<(), StudyError> {
     let failed = |error: ClientError| StudyError::new("load what clients were told", error);
     session.batch_execute(ACKNOWLEDGED).await.map_err(failed)?;
     let sink = session.copy_in(COPY_ACKNOWLEDGED).await.map_err(failed)?;
     let mut writer = pin!(BinaryCopyInWriter::new(sink, &[Type::UUID, Type::INT8]));
-    for (transfer_id, entry) in acknowledged {
+    for (transfer_id, entry) in told {
         writer.as_mut().write(&[transfer_id, entry]).await.map_err(failed)?;
     }
     writer.finish().await.map_err(failed)?;

@@ -10,6 +10,8 @@ mod arms;
 pub mod audit;
 mod card;
 mod check;
+#[cfg(test)]
+mod operations;
 mod order;
 mod reading;
 pub mod service;

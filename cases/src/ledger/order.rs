@@ -8,7 +8,7 @@
 //!
 //! What the books hold at the end is one more transaction, begun after all others.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use pgstrata_history::{self as list, HistoryBuilder, Key, Model, Operation, Options, Status, check_list_append};
 use pgstrata_lab::history::{Event, History, Outcome};
@@ -100,6 +100,9 @@ struct Request<'a> {
     saw: Option<&'a [i64]>,
 }
 
+/// What each client saw with each operation, the first time first.
+type Sightings<'a> = HashMap<(u64, u32), VecDeque<&'a [i64]>>;
+
 /// Makes the list history.
 struct Telling<'a> {
     books: &'a Books,
@@ -138,15 +141,18 @@ impl<'a> Telling<'a> {
     }
 
     fn all(&mut self, history: &'a History) {
-        let saw: HashMap<(u64, u32), &[i64]> =
-            history.observations.iter().map(|seen| ((seen.operation, seen.client), &*seen.numbers)).collect();
+        // One client may get both copies of a request, one after the other; what it saw is in the same order.
+        let mut saw: Sightings<'a> = HashMap::new();
+        for seen in &history.observations {
+            saw.entry((seen.operation, seen.client)).or_default().push_back(&seen.numbers);
+        }
         let mut requests: Vec<(u64, Request<'a>)> = Vec::with_capacity(history.events.len());
         let mut copies: HashMap<u64, usize> = HashMap::new();
         let mut known: HashSet<i64> = HashSet::new();
         for event in &history.events {
             let element = element(history.operation(event).key);
             known.insert(element);
-            let request = request(event, &saw);
+            let request = request(event, &mut saw);
             // Only of what is in the books are copies one transaction: reading twice is reading twice.
             if !self.books.places.contains_key(&element) {
                 requests.push((event.operation, request));
@@ -160,6 +166,7 @@ impl<'a> Telling<'a> {
             }
         }
         requests.sort_by_key(|(_, request)| request.sent_ns);
+        part_overlapping(requests.iter_mut().map(|(_, request)| request), &mut self.nobodies);
         self.openings(&known);
         for (operation, request) in &requests {
             self.request(history, *operation, request);
@@ -263,7 +270,7 @@ impl<'a> Telling<'a> {
     }
 }
 
-fn request<'a>(event: &Event, saw: &HashMap<(u64, u32), &'a [i64]>) -> Request<'a> {
+fn request<'a>(event: &Event, saw: &mut Sightings<'a>) -> Request<'a> {
     let decided = matches!(event.outcome, Outcome::Ok | Outcome::Rejected);
     Request {
         client: event.client,
@@ -271,7 +278,7 @@ fn request<'a>(event: &Event, saw: &HashMap<(u64, u32), &'a [i64]>) -> Request<'
         sent_ns: event.sent_ns,
         // Nobody knows when it ended, or whether it has.
         finished_ns: if decided { event.finished_ns } else { u64::MAX },
-        saw: saw.get(&(event.operation, event.client)).copied(),
+        saw: if decided { saw.get_mut(&(event.operation, event.client)).and_then(VecDeque::pop_front) } else { None },
     }
 }
 
@@ -288,6 +295,21 @@ fn together<'a>(one: Request<'a>, other: Request<'a>, nobodies: &mut u32) -> Req
         sent_ns: one.sent_ns.min(other.sent_ns),
         finished_ns: ends.min().unwrap_or(u64::MAX),
         saw,
+    }
+}
+
+/// A client does one thing at a time. What a killed process had in hand, a client of the next one asks for again beside its
+/// own work, and what is unknown may still happen: neither stands in its client's order.
+fn part_overlapping<'a, 'b: 'a>(requests: impl Iterator<Item = &'a mut Request<'b>>, nobodies: &mut u32) {
+    let mut free_from: HashMap<u32, u64> = HashMap::new();
+    for request in requests {
+        let free = free_from.entry(request.client).or_default();
+        if request.sent_ns < *free || request.finished_ns == u64::MAX {
+            *nobodies += 1;
+            request.client = *nobodies;
+        } else {
+            *free = request.finished_ns;
+        }
     }
 }
 

@@ -56,6 +56,15 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether it may go away by itself: a server that is away or recovering.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Shard { source, .. } | Self::Schema { source, .. } => is_retryable(source),
+            _ => false,
+        }
+    }
+
     /// What the user can do about it, as one sentence.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

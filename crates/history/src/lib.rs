@@ -13,6 +13,7 @@ pub mod graph;
 pub mod linearizable;
 pub mod list_append;
 pub mod model;
+pub mod picture;
 pub mod projection;
 pub mod register;
 pub mod shrink;

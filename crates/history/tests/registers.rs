@@ -293,14 +293,15 @@ fn a_lost_update_and_a_long_fork_are_named() {
 
 #[test]
 fn dirty_intermediate_future_strange_and_contradictory_reads_are_named() {
-    let check = |transactions: Vec<Vec<Op>>, anomaly: &str| {
-        assert_eq!(verdict(&concurrent(transactions), Model::Serializable), (false, vec![anomaly.to_owned()]));
+    let check = |transactions: Vec<Vec<Op>>, anomalies: &str| {
+        let (holds, found) = verdict(&concurrent(transactions), Model::Serializable);
+        assert_eq!((holds, found.join(" ").as_str()), (false, anomalies));
     };
     check(vec![vec![Op::W(0, 1), Op::W(0, 2)], vec![Op::R(0, Some(1))]], "G1b");
     check(vec![vec![Op::R(0, Some(1)), Op::W(0, 1)]], "future-read");
     check(vec![vec![Op::R(0, Some(9))]], "garbage-read");
     check(vec![vec![Op::W(0, 1), Op::R(0, None)]], "internal");
-    check(vec![vec![Op::W(0, 1)], vec![Op::R(0, None), Op::R(0, Some(1))]], "internal");
+    check(vec![vec![Op::W(0, 1)], vec![Op::R(0, None), Op::R(0, Some(1))]], "internal G-single");
     check(vec![vec![Op::W(0, 1)], vec![Op::W(0, 1)]], "duplicate-writes");
     let mut builder = HistoryBuilder::new();
     let x = builder.key("x");
@@ -366,7 +367,7 @@ fn snapshot_run(seed: u64, transactions: usize, keys: usize) -> History {
     let keys: Vec<Key> = (0..keys).map(|key| builder.key(&key.to_string())).collect();
     let mut committed: Vec<HashMap<Key, i64>> = vec![HashMap::new()];
     let mut value = 0;
-    while builder_len(&committed) <= transactions {
+    while committed.len() <= transactions {
         // The snapshot is up to eight commits old.
         let age = dice.roll(9).min(committed.len() - 1);
         let snapshot = committed[committed.len() - 1 - age].clone();
@@ -383,8 +384,8 @@ fn snapshot_run(seed: u64, transactions: usize, keys: usize) -> History {
                 writes.insert(key, value);
                 operations.push(Operation::Write { key, value });
             } else {
-                let seen = snapshot.get(&key).map_or(Read::Initial, |value| Read::Value(*value));
-                operations.push(Operation::Read { key, seen });
+                let shown = snapshot.get(&key).map_or(Read::Initial, |value| Read::Value(*value));
+                operations.push(Operation::Read { key, seen: shown });
             }
         }
         let mut after = latest;
@@ -394,10 +395,6 @@ fn snapshot_run(seed: u64, transactions: usize, keys: usize) -> History {
         committed.push(after);
     }
     builder.finish()
-}
-
-fn builder_len(committed: &[HashMap<Key, i64>]) -> usize {
-    committed.len()
 }
 
 #[test]
@@ -434,4 +431,104 @@ fn hundreds_of_transactions_are_decided() {
     };
     assert!(refutation.minimal && refutation.transactions.len() < 64, "{refutation:?}");
     assert!(refutation.transactions.iter().all(|id| *id < TransactionId(400)));
+}
+
+/// Whether read committed holds: some order of each key's versions leaves no cycle of writes and reads, and nobody saw what
+/// its writer overwrote, or its own future.
+fn read_committed(transactions: &[Transaction], scope: Scope) -> bool {
+    let count = transactions.len();
+    let mut edges = vec![vec![false; count]; count];
+    for (from, to) in (0..count).flat_map(|from| (0..count).map(move |to| (from, to))) {
+        edges[from][to] = from != to && ordered(transactions, scope, from, to);
+    }
+    let mut writers: HashMap<u32, Vec<usize>> = HashMap::new();
+    for (place, (_, _, operations)) in transactions.iter().enumerate() {
+        for (step, operation) in operations.iter().enumerate() {
+            match *operation {
+                Op::W(key, _) => writers.entry(key).or_default().push(place),
+                Op::R(key, Some(value)) => {
+                    let wrote = |operations: &[Op]| {
+                        operations.iter().any(|other| matches!(other, Op::W(k, v) if (*k, *v) == (key, value)))
+                    };
+                    if wrote(operations) {
+                        if !wrote(&operations[..step]) {
+                            return false;
+                        }
+                        continue;
+                    }
+                    let writer = (0..count).find(|other| wrote(&transactions[*other].2)).expect("somebody wrote it");
+                    let last = transactions[writer].2.iter().rev().find_map(|operation| match operation {
+                        Op::W(other, last) if *other == key => Some(*last),
+                        _ => None,
+                    });
+                    if last != Some(value) {
+                        return false;
+                    }
+                    edges[writer][place] = true;
+                }
+                Op::R(_, None) => {}
+            }
+        }
+    }
+    let mut keys: Vec<Vec<usize>> = writers.into_values().collect();
+    keys.iter_mut().for_each(Vec::dedup);
+    any_order(&edges, &keys)
+}
+
+/// Whether the writers of each key can be put in an order that leaves no cycle.
+fn any_order(edges: &[Vec<bool>], keys: &[Vec<usize>]) -> bool {
+    let Some((writers, rest)) = keys.split_first() else { return is_acyclic(edges) };
+    permutations(writers).into_iter().any(|order| {
+        let mut edges = edges.to_vec();
+        order.windows(2).for_each(|pair| edges[pair[0]][pair[1]] = true);
+        any_order(&edges, rest)
+    })
+}
+
+fn permutations(items: &[usize]) -> Vec<Vec<usize>> {
+    if items.is_empty() {
+        return vec![Vec::new()];
+    }
+    let with_first = |place: usize| {
+        let mut rest = items.to_vec();
+        let first = rest.remove(place);
+        permutations(&rest).into_iter().map(move |rest| [&[first], &rest[..]].concat())
+    };
+    (0..items.len()).flat_map(with_first).collect()
+}
+
+fn is_acyclic(edges: &[Vec<bool>]) -> bool {
+    let mut left: Vec<usize> = (0..edges.len()).collect();
+    while let Some(place) = left.iter().position(|node| left.iter().all(|other| !edges[*other][*node])) {
+        left.remove(place);
+    }
+    left.is_empty()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    #[test]
+    fn read_committed_is_that_of_brute_force(transactions in tiny()) {
+        let history = history(&transactions);
+        for model in [Model::ReadCommitted, Model::StrongSessionReadCommitted, Model::StrongReadCommitted] {
+            let expected = read_committed(&transactions, model.scope());
+            let checked = check_rw_register(&history, model, RegisterOptions::default());
+            prop_assert_eq!(checked.verdict.holds, expected, "{} {:?}", model, checked);
+        }
+    }
+}
+
+#[test]
+fn what_is_assumed_of_keys_orders_their_versions_and_is_not_assumed_otherwise() {
+    // The second write overtakes the first only if nobody says that versions come in their order in time.
+    let mut transactions =
+        concurrent(vec![vec![Op::W(0, 1)], vec![Op::W(0, 2), Op::W(1, 9)], vec![Op::R(1, Some(9)), Op::R(0, Some(1))]]);
+    transactions[0] = (7, (0, 1), transactions[0].2.clone());
+    transactions[1] = (7, (2, 3), transactions[1].2.clone());
+    transactions[2].1 = (0, 9);
+    let holds = |options| check_rw_register(&history(&transactions), Model::Serializable, options).verdict.holds;
+    assert!(holds(RegisterOptions::default()));
+    assert!(!holds(RegisterOptions { sequential_keys: true, ..RegisterOptions::default() }));
+    assert!(!holds(RegisterOptions { linearizable_keys: true, ..RegisterOptions::default() }));
 }

@@ -5,8 +5,8 @@
 use crate::Xid;
 use crate::block::RelFile;
 use crate::bytes::{Bytes, align};
-use crate::manager::ResourceManager;
 use crate::record::Record;
+use crate::resource::ResourceManager;
 use crate::tuple::{Tuple, TupleHeader};
 
 /// Where a row version is: page and line pointer. `ctid` in SQL.

@@ -6,9 +6,9 @@ use crate::block::RelFile;
 use crate::bytes::Bytes;
 use crate::error::DecodeError;
 use crate::heap::HeapOperation;
-use crate::manager::ResourceManager;
 use crate::reader::LOG_SWITCH;
 use crate::record::Record;
+use crate::resource::ResourceManager;
 use crate::segment::Timeline;
 use crate::transaction::TransactionOperation;
 
@@ -93,7 +93,7 @@ pub enum LogOperation {
     Other,
 }
 
-/// `XLOG_SMGR_CREATE` in src/include/catalog/storage_xlog.h.
+/// `XLOG_SMGR_CREATE` in `src/include/catalog/storage_xlog.h`.
 const STORAGE_CREATE: u8 = 0x10;
 
 impl Record {
@@ -122,7 +122,7 @@ impl Record {
     }
 }
 
-/// `xl_smgr_create` in src/include/catalog/storage_xlog.h; the fork behind it does not matter here.
+/// `xl_smgr_create` in `src/include/catalog/storage_xlog.h`; the fork behind it does not matter here.
 fn storage_create(main: &[u8]) -> Option<RelFile> {
     let mut bytes = Bytes::new(main);
     Some(RelFile { tablespace: bytes.u32()?, database: bytes.u32()?, file: bytes.u32()? })

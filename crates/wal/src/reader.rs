@@ -6,9 +6,9 @@ use pgstrata_units::Lsn;
 
 use crate::bytes::align_lsn;
 use crate::error::{Fault, ReadError};
-use crate::manager::ResourceManager;
 use crate::page::{PAGE_BYTES, PageHeader};
 use crate::record::{HEADER_BYTES, Record, RecordHeader, crc_of};
+use crate::resource::ResourceManager;
 use crate::segment::{SegmentSize, Timeline};
 use crate::version::WalVersion;
 

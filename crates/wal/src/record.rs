@@ -6,7 +6,7 @@ use crate::Xid;
 use crate::block::{Block, Image, Layout};
 use crate::bytes::Bytes;
 use crate::error::Fault;
-use crate::manager::ResourceManager;
+use crate::resource::ResourceManager;
 use crate::version::WalVersion;
 
 /// Bytes of a record's header (`SizeOfXLogRecord`).

@@ -4,6 +4,7 @@
 
 mod counts;
 mod servers;
+mod specifications;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ pub struct Options {
     /// Leave out coverage, doctests and the book (they are counted as skipped).
     #[arg(long)]
     quick: bool,
+    /// Also run all of PostgreSQL's own isolation specifications (minutes); without it a dozen are run.
+    #[arg(long)]
+    isolation_specs: bool,
 }
 
 /// How the tests are built and run.
@@ -43,7 +47,7 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
     if let Some(why) = &missing {
         println!("coverage is not measured: {why}");
     }
-    let mut report = Report::new(8 + options.pg.len().max(1));
+    let mut report = Report::new(8 + options.pg.len().max(1) * (1 + usize::from(options.isolation_specs)));
     report.step("format", || Ok(judged(cargo::fmt(root, true)?, "`cargo xtask fmt` mends it")));
     report.step("clippy", || Ok(judged(cargo::clippy(root)?, "`cargo xtask lint` shows it again")));
     report.step("tidy", || tidy::check(root));
@@ -59,6 +63,12 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
             })?;
             runner.tests(Some(&bindir))
         });
+    }
+    if options.isolation_specs {
+        for major in specifications::majors(&options.pg) {
+            let name = specifications::step_name(major);
+            report.step(&name, || specifications::run(major, |arguments| runner.pgstrata(arguments)));
+        }
     }
     report.step("doctests", || if options.quick { Ok(quick()) } else { runner.doctests() });
     report.step("generated files", || {

@@ -36,9 +36,9 @@ left join lateral (
     from ledger.entries as n
     join ledger.transfers as t using (transfer_id)
     where n.account_id = s.account_id
-        and n.number > greatest(s.before_first, $4)
+        and n.number > greatest(s.before_first, $4::bigint)
         and n.number <= s.last
     order by n.number
-    limit $5 + 1
+    limit $5::bigint + 1
 ) as e on true
 order by e.number;

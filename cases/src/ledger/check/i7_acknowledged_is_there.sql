@@ -13,5 +13,5 @@ left join lateral (
     order by e.account_id
     limit 1
 ) as e on true
-where t.transfer_id is null
-    or e.number is distinct from k.entry;
+where k.entry is not null
+    and (t.transfer_id is null or e.number is distinct from k.entry);

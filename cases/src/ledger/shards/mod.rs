@@ -38,6 +38,10 @@ pub(crate) const SERVERS: u32 = 2;
 /// The ledger's own realm of coordinators.
 const REALM: u16 = 902;
 
+/// How long opening the coordinator waits for a server that is away, and the pause between two attempts.
+const OPEN_LIMIT: Duration = Duration::from_mins(1);
+const OPEN_PAUSE: Duration = Duration::from_millis(20);
+
 /// How long settling goes on looking for what is still prepared.
 const SETTLE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -124,13 +128,21 @@ async fn open_coordinator(site: &Site, flaw: Option<Flaw>, transactions: usize) 
         flaw,
         ..Settings::default()
     };
-    Coordinator::open(&endpoints, settings).await.map_err(|error| {
-        let action = match error.hint() {
-            Some(hint) => format!("open the coordinator ({hint})"),
-            None => "open the coordinator".to_owned(),
-        };
-        StudyError::new(action, error)
-    })
+    let give_up_at = Instant::now() + OPEN_LIMIT;
+    loop {
+        match Coordinator::open(&endpoints, settings.clone()).await {
+            Ok(coordinator) => return Ok(coordinator),
+            // A client process that takes over may find a server in the middle of its recovery.
+            Err(error) if error.is_passing() && Instant::now() < give_up_at => tokio::time::sleep(OPEN_PAUSE).await,
+            Err(error) => {
+                let action = match error.hint() {
+                    Some(hint) => format!("open the coordinator ({hint})"),
+                    None => "open the coordinator".to_owned(),
+                };
+                return Err(StudyError::new(action, error));
+            }
+        }
+    }
 }
 
 #[async_trait]

@@ -8,7 +8,7 @@ const CLIENTS: u32 = 4;
 
 /// Sound books and what their clients were told.
 async fn sound_books(ground: &Ground) -> History {
-    keep_books(ground, arm("for-update"), &scale(false), (CLIENTS, 200, 1)).await
+    keep_books(ground, arm("for-update"), &scale(false), (CLIENTS, 600, 1)).await
 }
 
 /// Does something that the tables' triggers refuse, as who has the right to switch them off.
@@ -79,6 +79,10 @@ async fn false_answers_are_convicted() {
     history.events.extend([torn, twice]);
     let violations = judge(&ground, arm("for-update"), &history).await;
     assert_eq!(names(&violations), ["I1", "I5", "I7"]);
+    history.events.truncate(history.events.len() - 2);
+    history.events[posted].outcome = Outcome::Rejected;
+    let violations = judge(&ground, arm("for-update"), &history).await;
+    assert!(names(&violations).contains(&"I5"), "it was refused and is there: {:?}", names(&violations));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

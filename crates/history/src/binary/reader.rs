@@ -193,7 +193,15 @@ impl<'b> Reader<'b> {
                 self.list.clear();
                 let mut last: Value = 0;
                 for _ in 0..length {
-                    last = last.wrapping_add(unfolded(block.number()?));
+                    // Neighbours in a list are mostly close, and their distance a byte.
+                    let distance = match block.rest.split_first() {
+                        Some((byte, rest)) if *byte < 0x80 => {
+                            block.rest = rest;
+                            u64::from(*byte)
+                        }
+                        _ => block.number()?,
+                    };
+                    last = last.wrapping_add(unfolded(distance));
                     self.list.push(last);
                 }
                 Operation::ReadList { key, list: Some(&self.list) }

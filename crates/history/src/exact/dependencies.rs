@@ -138,8 +138,8 @@ impl<'i, 'a> Derivation<'i, 'a> {
                 None
             }
             Version::Of(place) => Some(place),
-            Version::Aborted(writer) => return self.observed(Anomaly::G1a, read.reader, writer, key),
-            Version::Intermediate(writer) => return self.observed(Anomaly::G1b, read.reader, writer, key),
+            Version::Aborted(writer) => return self.observed(Anomaly::G1a, read, writer, key),
+            Version::Intermediate(writer) => return self.observed(Anomaly::G1b, read, writer, key),
             Version::WriterUnknown => return self.gap(GapKind::WriterUnknown, read.row),
             Version::Ambiguous => return self.gap(GapKind::AbsenceAmbiguous, read.row),
             Version::Impossible => return self.gap(GapKind::NotInLog, read.row),
@@ -276,10 +276,18 @@ impl<'i, 'a> Derivation<'i, 'a> {
         self.gaps.add(kind, || row_name(&tables[row.table.0 as usize].name, row));
     }
 
-    /// A read that no cycle is needed to see through.
-    fn observed(&mut self, anomaly: Anomaly, reader: TransactionId, writer: TransactionId, key: Key) {
-        let observation = Some(observation(key, None));
-        self.findings.push(Finding { anomaly, transactions: vec![reader, writer], cycle: Vec::new(), observation });
+    /// A read that no cycle is needed to see through. Its version has no number but that of its writer.
+    fn observed(&mut self, anomaly: Anomaly, read: &RowRead<'_>, writer: TransactionId, key: Key) {
+        let number = match read.seen {
+            Seen::Version(xid) => Some(Value::from(xid.0)),
+            Seen::Absent => None,
+        };
+        self.findings.push(Finding {
+            anomaly,
+            transactions: vec![read.reader, writer],
+            cycle: Vec::new(),
+            observation: Some(observation(key, number)),
+        });
     }
 
     fn edge(&mut self, from: TransactionId, to: TransactionId, dependency: Dependency, evidence: Evidence) {
@@ -323,7 +331,7 @@ fn evidence(key: Key, from: Option<u32>, to: Option<u32>) -> Evidence {
 }
 
 fn observation(key: Key, value: Option<Value>) -> Observation {
-    Observation { key, value, seen: Vec::new(), against: Vec::new() }
+    Observation { key, value, seen: value.into_iter().collect(), against: Vec::new() }
 }
 
 fn of(place: usize) -> u32 {

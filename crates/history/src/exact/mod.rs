@@ -11,6 +11,7 @@
 
 mod coverage;
 mod dependencies;
+mod portable;
 mod predicate;
 mod record;
 mod versions;
@@ -21,6 +22,7 @@ mod tests;
 use serde::Serialize;
 
 pub use coverage::{Coverage, Gap, GapKind};
+pub use portable::portable;
 pub use predicate::Predicate;
 pub use record::{
     Commit, Field, Follow, InvalidSnapshot, Observed, Record, RowChange, RowId, Seen, Snapshot, State, Step, Table,

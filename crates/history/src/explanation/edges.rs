@@ -26,15 +26,16 @@ pub(super) fn sentence(edge: &Edge, history: &History) -> Sentence {
             let (name, value) = (history.key_name(key), known(edge.to_value));
             Sentence {
                 en: format!(
-                    "a predicate of {from} did not see {value} in {name}, which {to} wrote and which it matches"
+                    "a predicate of {from} did not see {value} in {name}, which {to} wrote and which changes what matches"
                 ),
-                zh: format!("{from} 的谓词没有看到 {to} 写入 {name} 的 {value}，而它符合该谓词"),
+                zh: format!("{from} 的谓词没有看到 {to} 写入 {name} 的 {value}，而它改变了谓词的匹配结果"),
             }
         }
     };
+    let space = if because.zh.starts_with(|first: char| first.is_ascii()) { " " } else { "" };
     Sentence {
         en: format!("{from} < {to}, because {}.", because.en),
-        zh: format!("{from} < {to}，因为{}。", because.zh),
+        zh: format!("{from} < {to}，因为{space}{}。", because.zh),
     }
 }
 
@@ -57,8 +58,8 @@ fn writes(edge: &Edge, key: Key, history: &History, second: &Transaction) -> Sen
         };
     }
     Sentence {
-        en: format!("{to} wrote {later} to {name}, the version after {earlier}, which {from} wrote"),
-        zh: format!("{to} 向 {name} 写入 {later}，它是 {from} 写入的 {earlier} 的下一个版本"),
+        en: format!("{to} wrote {later} to {name}, a version after {earlier}, which {from} wrote"),
+        zh: format!("{to} 向 {name} 写入 {later}，它晚于 {from} 写入的 {earlier}"),
     }
 }
 
@@ -91,8 +92,8 @@ fn overwrites(edge: &Edge, key: Key, history: &History, first: &Transaction, sec
         };
     }
     Sentence {
-        en: format!("{from} read {name} as {seen} and {to} wrote {later}, the next version"),
-        zh: format!("{from} 读到 {name} 为 {seen}，而 {to} 写入了下一个版本 {later}"),
+        en: format!("{from} read {name} as {seen} and {to} wrote {later}, a later version"),
+        zh: format!("{from} 读到 {name} 为 {seen}，而 {to} 写入了更晚的版本 {later}"),
     }
 }
 

@@ -3,15 +3,21 @@
 use super::Sentence;
 use super::words::list;
 use crate::anomaly::Anomaly;
-use crate::model::History;
+use crate::model::{History, Key, Operation, TransactionId, Value};
 use crate::verdict::{Finding, Observation};
 
 /// What was seen, and why it must not be. The transactions of a finding stand in the order that
 /// [`Finding::transactions`] says.
 pub(super) fn sentence(finding: &Finding, observation: &Observation, history: &History) -> Sentence {
     let key = history.key_name(observation.key);
-    let seen = list(&observation.seen);
-    let against = list(&observation.against);
+    let is_register = finding.transactions.first().is_some_and(|id| has_register(history, *id, observation.key));
+    let shown = |values: &[Value]| match values {
+        // A register has no version or one; which it has is no list.
+        [] if is_register => "∅".to_owned(),
+        [value] if is_register => value.to_string(),
+        values => list(values),
+    };
+    let (seen, against) = (shown(&observation.seen), shown(&observation.against));
     let value = observation.value.map_or_else(|| "∅".to_owned(), |value| value.to_string());
     let transaction =
         |place: usize| finding.transactions.get(place).map_or_else(|| "?".to_owned(), ToString::to_string);
@@ -59,7 +65,18 @@ pub(super) fn sentence(finding: &Finding, observation: &Observation, history: &H
             format!("{first} and {second} both read {key} as {seen} and both went on to write it"),
             format!("{first} 与 {second} 都读到 {key} 为 {seen}，随后都写入了它"),
         ),
+        Anomaly::CyclicVersions => (
+            format!("of the values {seen} of {key}, each must have been written before the others"),
+            format!("{key} 的值 {seen} 中，每一个都必须先于其他的写入"),
+        ),
         _ => (format!("{first} saw {seen} in {key}"), format!("{first} 在 {key} 中看到 {seen}")),
     };
     Sentence { en: format!("{en}."), zh: format!("{zh}。") }
+}
+
+/// Whether a transaction uses a key as a register.
+fn has_register(history: &History, transaction: TransactionId, key: Key) -> bool {
+    history.operations(history.transaction(transaction)).any(|operation| {
+        matches!(operation, Operation::Write { key: other, .. } | Operation::Read { key: other, .. } if other == key)
+    })
 }

@@ -35,8 +35,8 @@ fn each_edge_is_one_sentence() {
         said(&lines, "G2-item", Language::Chinese),
         [
             "G2-item：含相邻反依赖的环。T1 < T2 < T1",
-            "T1 < T2，因为T1 读到 x 为 [1]，没有看到 T2 随后追加的 2。",
-            "T2 < T1，因为T2 读到 y 为 []，没有看到 T1 随后追加的 1。",
+            "T1 < T2，因为 T1 读到 x 为 [1]，没有看到 T2 随后追加的 2。",
+            "T2 < T1，因为 T2 读到 y 为 []，没有看到 T1 随后追加的 1。",
         ]
     );
 }

@@ -1,3 +1,5 @@
+//! Zones and search against brute force, and what is said of contradictions.
+
 use proptest::prelude::*;
 
 use super::*;

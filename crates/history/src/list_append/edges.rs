@@ -37,7 +37,7 @@ impl<'v, 'h> Edges<'v, 'h> {
                 continue;
             }
             let mut last = None;
-            for (writer, _) in versions.writers_of(key, versions.longest(key)) {
+            for (writer, _) in versions.writers_of(key, 0..versions.longest(key).len()) {
                 if let Some(last) = last.replace(writer).filter(|last| *last != writer) {
                     sink.arc(last.0, writer.0, Dependency::WriteWrite.label());
                 }
@@ -94,7 +94,7 @@ pub(super) fn reads<'a, 'h>(
     versions.history().operations(transaction).filter_map(move |operation| {
         let Operation::ReadList { key, list: Some(list) } = operation else { return None };
         let seen = versions.seen_by(transaction, key, list)?;
-        let mut writers = versions.writers_of(key, &versions.longest(key)[..seen]).rev().peekable();
+        let mut writers = versions.writers_of(key, 0..seen).rev().peekable();
         // Whoever reads its own append is followed by its own next version; that is a write dependency.
         let ends_with_own = writers.peek().is_some_and(|(writer, _)| *writer == own);
         let from = writers.find(|(writer, _)| *writer != own);
@@ -112,7 +112,6 @@ struct Tails {
 
 /// An append that no read showed.
 pub(super) fn is_unread(versions: &Versions<'_>, transaction: &Transaction, key: Key, value: Value) -> bool {
-    // Whether an unknown transaction that nobody saw took effect is not known.
     transaction.status == Status::Committed
         && versions.is_ordered(key)
         && versions.writers.position(key, value).is_none()
@@ -121,17 +120,14 @@ pub(super) fn is_unread(versions: &Versions<'_>, transaction: &Transaction, key:
 
 impl Tails {
     fn add(&mut self, versions: &Versions<'_>) {
-        let mut appends: Vec<(Key, TransactionId)> = Vec::new();
+        // Whether an unknown transaction that nobody saw took effect is not known.
+        let is_known = |(key, writer): &(Key, TransactionId)| {
+            versions.is_ordered(*key) && versions.history().transaction(*writer).status == Status::Committed
+        };
+        let mut appends: Vec<(Key, TransactionId)> = versions.writers.unread().filter(is_known).collect();
         let mut has_tail = vec![false; versions.history().key_count()];
-        for transaction in versions.history().transactions() {
-            for operation in versions.history().operations(transaction) {
-                if let Operation::Append { key, value } = operation
-                    && is_unread(versions, transaction, key, value)
-                {
-                    appends.push((key, transaction.id));
-                    has_tail[key.0 as usize] = true;
-                }
-            }
+        for (key, _) in &appends {
+            has_tail[key.0 as usize] = true;
         }
         if appends.is_empty() {
             return;

@@ -15,8 +15,6 @@ pub(super) struct Reads<'v, 'h> {
     findings: &'v mut Findings,
     /// By key: the last operation on it, counted over the whole history.
     last_operation: Vec<u32>,
-    /// By key: where its versions begin in `updaters`.
-    first_version: Vec<u32>,
     /// By version: who read it and went on to append.
     updaters: Vec<u32>,
 }
@@ -32,18 +30,11 @@ struct Before<'h> {
 /// Looks at every read.
 pub(super) fn judge(versions: &Versions<'_>, findings: &mut Findings) {
     let history = versions.history();
-    let mut total = 0;
-    let mut first_version = Vec::with_capacity(history.key_count());
-    for number in 0..u32::try_from(history.key_count()).unwrap_or(NONE) {
-        first_version.push(total);
-        total += u32::try_from(versions.longest(Key(number)).len()).expect("a list has fewer than 2^32 elements") + 1;
-    }
     let mut reads = Reads {
         versions,
         findings,
         last_operation: vec![NONE; history.key_count()],
-        first_version,
-        updaters: vec![NONE; total as usize],
+        updaters: vec![NONE; versions.version_count()],
     };
     let mut operations = Vec::new();
     let mut before = Vec::new();
@@ -134,7 +125,7 @@ impl<'h> Reads<'_, 'h> {
             return;
         }
         let Some(seen) = self.versions.seen_by(transaction, key, list) else { return };
-        let version = self.first_version[key.0 as usize] as usize + seen;
+        let version = self.versions.first_version(key) + seen;
         let updater = std::mem::replace(&mut self.updaters[version], transaction.id.0);
         if updater != NONE && updater != transaction.id.0 {
             let transactions = vec![TransactionId(updater), transaction.id];

@@ -56,6 +56,17 @@ pub(super) enum Writer {
     Nobody,
 }
 
+impl Writer {
+    #[inline]
+    const fn of_slot(writer: u32) -> Self {
+        match writer {
+            NOBODY => Self::Nobody,
+            SEVERAL => Self::Several,
+            writer => Self::One(TransactionId(writer & WRITER)),
+        }
+    }
+}
+
 impl Writers {
     /// Reads who appended what, and finds values that were appended twice.
     pub(super) fn new(history: &History, findings: &mut Findings) -> Self {
@@ -145,11 +156,7 @@ impl Writers {
     /// Who appended a value.
     #[inline]
     pub(super) fn of(&self, key: Key, value: Value) -> Writer {
-        match self.slot(key, value).map_or(NOBODY, |slot| self.slots[slot as usize].writer) {
-            NOBODY => Writer::Nobody,
-            SEVERAL => Writer::Several,
-            writer => Writer::One(TransactionId(writer & WRITER)),
-        }
+        Writer::of_slot(self.slot(key, value).map_or(NOBODY, |slot| self.slots[slot as usize].writer))
     }
 
     /// Whether the writer of a value appended to the same key again.
@@ -158,10 +165,26 @@ impl Writers {
         writer < SEVERAL && writer & INTERMEDIATE != 0
     }
 
-    /// Notes where an element stands in its key's list; false if it stands in the list already.
-    pub(super) fn place(&mut self, key: Key, value: Value, position: u32) -> bool {
-        let Some(slot) = self.slot(key, value) else { return true };
-        std::mem::replace(&mut self.slots[slot as usize].position, position) == UNSEEN
+    /// Notes where an element stands in its key's list. Returns its writer, and whether it stood in the list already.
+    pub(super) fn place(&mut self, key: Key, value: Value, position: u32) -> (Writer, bool) {
+        let Some(slot) = self.slot(key, value) else { return (Writer::Nobody, false) };
+        let slot = &mut self.slots[slot as usize];
+        let stood_already = std::mem::replace(&mut slot.position, position) != UNSEEN;
+        (Writer::of_slot(slot.writer), stood_already)
+    }
+
+    /// The appends that no read showed and that are one transaction's, in no order.
+    pub(super) fn unread(&self) -> impl Iterator<Item = (Key, TransactionId)> {
+        let dense = (0..).zip(&self.keys).filter(|(_, places)| places.least <= places.greatest);
+        let dense = dense.flat_map(|(key, places)| {
+            let span = u32::try_from(places.greatest.abs_diff(places.least)).unwrap_or(0);
+            (places.first_slot..=places.first_slot + span).map(move |slot| (Key(key), slot))
+        });
+        let scattered = self.scattered.iter().map(|((key, _), slot)| (*key, *slot));
+        dense.chain(scattered).filter_map(|(key, slot)| {
+            let Slot { writer, position } = self.slots[slot as usize];
+            (writer < SEVERAL && position == UNSEEN).then_some((key, TransactionId(writer & WRITER)))
+        })
     }
 
     /// Where an element stands in its key's list; none if no read showed it.

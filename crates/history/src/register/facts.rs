@@ -35,6 +35,8 @@ pub(crate) struct Facts {
     pub took_effect: Vec<bool>,
     /// Of those that took effect.
     pub reads: Vec<ExternalRead>,
+    /// Reads that contradict what their transaction knew already. They say whom it depends on, and nothing of versions.
+    pub later_reads: Vec<ExternalRead>,
     /// Of those that took effect; a transaction and a key once.
     pub writes: Vec<ExternalWrite>,
     /// What no order can explain.
@@ -98,7 +100,8 @@ impl Facts {
     }
 
     fn fault(&mut self, anomaly: Anomaly, transactions: Vec<TransactionId>, key: Key, value: Option<Value>) {
-        let observation = Some(Observation { key, value, seen: Vec::new(), against: Vec::new() });
+        let seen = value.into_iter().collect();
+        let observation = Some(Observation { key, value, seen, against: Vec::new() });
         self.faults.push(Finding { anomaly, transactions, cycle: Vec::new(), observation });
     }
 
@@ -108,9 +111,10 @@ impl Facts {
             return;
         }
         let transaction = history.transaction(id);
+        let (reads_before, later_before) = (self.reads.len(), self.later_reads.len());
         // What the transaction itself knows of a key: its last write or its first read of it.
         let mut known: Vec<(Key, Option<Value>, bool)> = Vec::new();
-        for operation in history.operations(transaction) {
+        for (place, operation) in history.operations(transaction).enumerate() {
             match operation {
                 Operation::Write { key, value } => set(&mut known, key, Some(value), true),
                 Operation::Read { key, seen } => {
@@ -121,9 +125,16 @@ impl Facts {
                     };
                     match known.iter().find(|(other, ..)| *other == key) {
                         Some((_, expected, _)) if *expected == value => {}
-                        Some((_, expected, _)) => self.contradiction(id, key, value, *expected),
+                        Some((_, expected, _)) => {
+                            self.contradiction(id, key, value, *expected);
+                            let mut before = history.operations(transaction).take(place).filter_map(written);
+                            let is_own = before.any(|(other, own)| other == key && Some(own) == value);
+                            let read = if is_own { None } else { self.external(history, id, key, value, origins) };
+                            self.later_reads.extend(read);
+                        }
                         None => {
-                            self.external(history, id, key, value, origins, pending);
+                            let read = self.external(history, id, key, value, origins);
+                            self.reads.extend(read);
                             known.push((key, value, false));
                         }
                     }
@@ -131,6 +142,9 @@ impl Facts {
                 Operation::Append { .. } | Operation::ReadList { .. } => {}
             }
         }
+        let seen = self.reads[reads_before..].iter().chain(&self.later_reads[later_before..]);
+        let writers = seen.filter_map(|read| read.writer);
+        pending.extend(writers.filter(|writer| history.transaction(*writer).status == Status::Unknown));
         self.writes.extend(known.iter().filter_map(|&(key, value, is_written)| {
             is_written.then_some(ExternalWrite { writer: id, key, value: value? })
         }));
@@ -148,6 +162,7 @@ impl Facts {
         });
     }
 
+    /// What a read of another transaction's value says; nothing where it is a fault that says nothing more.
     fn external(
         &mut self,
         history: &History,
@@ -155,31 +170,23 @@ impl Facts {
         key: Key,
         value: Option<Value>,
         origins: &Origins,
-        pending: &mut Vec<TransactionId>,
-    ) {
+    ) -> Option<ExternalRead> {
         let Some(seen) = value else {
-            self.reads.push(ExternalRead { reader, key, writer: None, value });
-            return;
+            return Some(ExternalRead { reader, key, writer: None, value });
         };
-        let Some(origin) = origins.get(&(key, seen)) else {
-            return self.fault(Anomaly::GarbageRead, vec![reader], key, value);
+        let (anomaly, writer) = match origins.get(&(key, seen)) {
+            None => (Some(Anomaly::GarbageRead), None),
+            Some(origin) if origin.writer == reader => (Some(Anomaly::FutureRead), None),
+            Some(origin) if origin.status == Status::Aborted => (Some(Anomaly::G1a), Some(origin.writer)),
+            Some(_) if self.ambiguous.contains(&(key, seen)) => return None,
+            Some(origin) if !origin.is_final => (Some(Anomaly::G1b), Some(origin.writer)),
+            Some(origin) => (None, Some(origin.writer)),
         };
-        if origin.writer == reader {
-            return self.fault(Anomaly::FutureRead, vec![reader], key, value);
+        if let Some(anomaly) = anomaly {
+            self.fault(anomaly, [Some(reader), writer].into_iter().flatten().collect(), key, value);
         }
-        if origin.status == Status::Aborted {
-            return self.fault(Anomaly::G1a, vec![reader, origin.writer], key, value);
-        }
-        if self.ambiguous.contains(&(key, seen)) {
-            return;
-        }
-        if !origin.is_final {
-            self.fault(Anomaly::G1b, vec![reader, origin.writer], key, value);
-        }
-        if history.transaction(origin.writer).status == Status::Unknown {
-            pending.push(origin.writer);
-        }
-        self.reads.push(ExternalRead { reader, key, writer: Some(origin.writer), value });
+        let took_effect = writer.filter(|writer| history.transaction(*writer).status != Status::Aborted);
+        took_effect.map(|_| ExternalRead { reader, key, writer, value })
     }
 }
 

@@ -61,6 +61,12 @@ pub(crate) fn infer(history: &History, facts: &Facts, scope: Scope, options: Reg
             versions.add_orders(*key, &mut graph);
         }
     }
+    for read in &facts.later_reads {
+        if let Some(writer) = read.writer {
+            let evidence = Evidence { key: Some(read.key), from_value: read.value, to_value: read.value };
+            graph.add_edge(writer, read.reader, Dependency::WriteRead, evidence);
+        }
+    }
     graph.add_orders(history, scope, |id| facts.took_effect[id.0 as usize]);
     Inferred { graph: graph.finish(), faults }
 }
@@ -168,7 +174,7 @@ fn lost_updates(facts: &Facts) -> Vec<Finding> {
         anomaly: Anomaly::LostUpdate,
         transactions,
         cycle: Vec::new(),
-        observation: Some(Observation { key, value, seen: Vec::new(), against: Vec::new() }),
+        observation: Some(Observation { key, value, seen: value.into_iter().collect(), against: Vec::new() }),
     })
     .collect()
 }

@@ -20,9 +20,9 @@ use facts::Facts;
 /// What may be assumed of registers, and how far to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RegisterOptions {
-    /// Each client meets the versions of a key in their order.
+    /// Each client meets the versions of a key in their order. Inference uses it; the complete decision assumes nothing.
     pub sequential_keys: bool,
-    /// The versions of a key are met in their order in real time.
+    /// The versions of a key are met in their order in real time. Inference uses it; the complete decision assumes nothing.
     pub linearizable_keys: bool,
     /// How far the search for cycles goes.
     pub limits: Limits,

@@ -4,7 +4,7 @@
 //! that costs one look at a flag. When a fault waits for this step, the system stands still exactly there until the fault
 //! has struck. What the steps are called is the system's affair.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
@@ -39,6 +39,7 @@ pub struct Steps {
 struct Shared {
     is_awaited: AtomicBool,
     wish: Mutex<Option<Wish>>,
+    wishes: AtomicU64,
     wished: Notify,
     /// One fault at a time waits for a step.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -47,6 +48,8 @@ struct Shared {
 /// Somebody waits for a step.
 #[derive(Debug)]
 struct Wish {
+    /// Tells wishes for the same step apart.
+    number: u64,
     step: String,
     reached: oneshot::Sender<Reached>,
     then: oneshot::Receiver<Then>,
@@ -91,15 +94,16 @@ impl Steps {
         let turn = Arc::clone(&self.shared.turn).lock_owned().await;
         let (reached_sender, reached) = oneshot::channel();
         let (then, then_receiver) = oneshot::channel();
-        *self.wish() = Some(Wish { step: step.to_owned(), reached: reached_sender, then: then_receiver });
+        let number = self.shared.wishes.fetch_add(1, Ordering::Relaxed);
+        *self.wish() = Some(Wish { number, step: step.to_owned(), reached: reached_sender, then: then_receiver });
         self.shared.is_awaited.store(true, Ordering::Relaxed);
         self.shared.wished.notify_one();
         Awaited { steps: self.clone(), reached, then: Some(then), _turn: turn }
     }
 
-    /// The step that somebody waits for, if anybody does.
-    pub(crate) fn awaited(&self) -> Option<String> {
-        self.wish().as_ref().map(|wish| wish.step.clone())
+    /// The step that somebody waits for, if anybody does, and the number of the wish.
+    pub(crate) fn awaited(&self) -> Option<(u64, String)> {
+        self.wish().as_ref().map(|wish| (wish.number, wish.step.clone()))
     }
 
     /// Returns when somebody has begun to wait for a step since this was last called. For one listener.

@@ -175,6 +175,12 @@ enum Said {
     Output(Box<LoadOutput>),
 }
 
+/// How long a new client process may find no server.
+const SUCCESSOR_LIMIT: Duration = Duration::from_mins(1);
+
+/// The pause before the next attempt.
+const SUCCESSOR_PAUSE: Duration = Duration::from_millis(100);
+
 /// How many frames may wait for the supervisor.
 const FRAMES_WAITING: usize = 4096;
 
@@ -192,7 +198,8 @@ impl Supervisor {
         let mut standing: Option<oneshot::Receiver<Then>> = None;
         loop {
             tokio::select! {
-                () = self.steps.next_wish() => worker_steps::send_awaited(&mut worker.orders, &self.steps).await,
+                // Not before the worker was told what to do where it stands: it takes one thing at a time.
+                () = self.steps.next_wish(), if standing.is_none() => worker_steps::send_awaited(&mut worker.orders, &self.steps).await,
                 then = worker_steps::answer(&mut standing) => worker_steps::send_then(&mut worker.orders, then).await,
                 said = worker.said.recv() => match said {
                     Some(Said::Frame(Frame::Reached(reached))) => {
@@ -253,8 +260,23 @@ impl Supervisor {
         while let Some(Said::Frame(frame)) = worker.said.recv().await {
             self.note(frame);
         }
-        *worker = self.start_worker().await?;
+        *worker = self.start_successor().await?;
         Ok((killed_ns, self.clock.now_ns()))
+    }
+
+    /// Starts a worker where another one was. A fault may have the server down at this moment, and then no client can
+    /// connect: it is tried again.
+    async fn start_successor(&mut self) -> io::Result<Worker> {
+        let began = Instant::now();
+        loop {
+            match self.start_worker().await {
+                Err(error) if began.elapsed() < SUCCESSOR_LIMIT => {
+                    tracing::debug!(error = %error, "the next client process could not begin");
+                    tokio::time::sleep(SUCCESSOR_PAUSE).await;
+                }
+                started => return started,
+            }
+        }
     }
 
     fn note(&mut self, frame: Frame) {

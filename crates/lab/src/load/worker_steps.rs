@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::journal::{Frame, Journal};
 use crate::faults::steps::{Awaited, Reached, Steps, Then};
 
-/// Before the name of the step at which to stand still.
+/// Before the number of a wish and the name of the step at which to stand still.
 const AWAIT: &str = "await ";
 const GO_ON: &str = "go on";
 const DISCONNECT: &str = "disconnect";
@@ -20,8 +20,8 @@ const LINES_WAITING: usize = 16;
 
 /// Tells the worker for which step somebody waits, if anybody does.
 pub(super) async fn send_awaited(orders: &mut ChildStdin, steps: &Steps) {
-    if let Some(step) = steps.awaited() {
-        send(orders, &format!("{AWAIT}{step}\n")).await;
+    if let Some((number, step)) = steps.awaited() {
+        send(orders, &format!("{AWAIT}{number} {step}\n")).await;
     }
 }
 
@@ -46,8 +46,10 @@ pub(super) fn stand(steps: &Steps, reached: Reached) -> oneshot::Receiver<Then> 
     let (answer, then) = oneshot::channel();
     let steps = steps.clone();
     tokio::spawn(async move {
-        let step = steps.awaited().unwrap_or_default();
-        let said = steps.at(&step, reached.server, reached.backend_pid).await;
+        let said = match steps.awaited() {
+            Some((_, step)) => steps.at(&step, reached.server, reached.backend_pid).await,
+            None => Then::GoOn,
+        };
         // The worker may have been killed there.
         let _ = answer.send(said);
     });
@@ -66,6 +68,7 @@ pub(super) async fn answer(standing: &mut Option<oneshot::Receiver<Then>>) -> Th
 pub(super) async fn obey(steps: &Steps, journal: &Journal) {
     let mut lines = read_lines();
     let mut awaited: Option<Awaited> = None;
+    let mut last_wish: Option<String> = None;
     let mut stands = false;
     loop {
         tokio::select! {
@@ -73,12 +76,17 @@ pub(super) async fn obey(steps: &Steps, journal: &Journal) {
                 None => return,
                 Some(GO_ON) => let_go(&mut awaited, Then::GoOn),
                 Some(DISCONNECT) => let_go(&mut awaited, Then::Disconnect),
-                Some(line) => if let Some(step) = line.strip_prefix(AWAIT) {
-                    // Its predecessor was called off; one at a time can be awaited.
-                    drop(awaited.take());
-                    awaited = Some(steps.wait_for(step).await);
-                    stands = false;
-                },
+                // A wish may be sent twice, when it was made while this process was starting.
+                Some(line) if last_wish.as_deref() != Some(line) => {
+                    if let Some((_, step)) = line.strip_prefix(AWAIT).and_then(|wish| wish.split_once(' ')) {
+                        // Its predecessor was called off; one at a time can be awaited.
+                        drop(awaited.take());
+                        awaited = Some(steps.wait_for(step).await);
+                        stands = false;
+                        last_wish = Some(line.to_owned());
+                    }
+                }
+                Some(_) => {}
             },
             reached = reached(&mut awaited), if !stands => {
                 stands = true;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use pgstrata_history::binary;
-use pgstrata_history::exact::{Coverage, Judgement, Record, check};
-use pgstrata_history::{Anomaly, Dependency, Edge, Finding, Limits, Model};
+use pgstrata_history::exact::{Coverage, Judgement, Record, check, portable};
+use pgstrata_history::{Finding, Limits, Model};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -68,14 +68,14 @@ pub(super) async fn judge(
 
 /// Writes the history to a file of its own, in the format that `pgstrata check` reads.
 fn keep(judgement: &Judgement, trial: &Trial<'_>, directory: &Path) -> Result<(), LabError> {
-    let file = directory.join(format!("{}-{:016x}-{}.history", trial.arm, trial.seed, trial.server));
-    std::fs::create_dir_all(directory).and_then(|()| std::fs::write(&file, binary::write(&judgement.history))).map_err(
-        |source| LabError::Machine {
+    let file = directory.join(format!("{}-{:016x}-{}.pgshist", trial.arm, trial.seed, trial.server));
+    std::fs::create_dir_all(directory)
+        .and_then(|()| std::fs::write(&file, binary::write(&portable(&judgement.history))))
+        .map_err(|source| LabError::Machine {
             action: format!("write {}", file.display()),
             hint: "name a directory that you may write to".to_owned(),
             source,
-        },
-    )
+        })
 }
 
 fn violation(judgement: &Judgement, trial: &Trial<'_>) -> Violation {
@@ -108,42 +108,6 @@ fn violation(judgement: &Judgement, trial: &Trial<'_>) -> Violation {
 fn witness(judgement: &Judgement, finding: &Finding) -> Value {
     let history = &judgement.history;
     let transactions: Vec<String> = finding.transactions.iter().map(ToString::to_string).collect();
-    let mut because: Vec<String> = finding.cycle.iter().map(|edge| sentence(judgement, edge)).collect();
-    let row = finding.observation.as_ref().map(|observation| history.key_name(observation.key));
-    if let (Some(observation), [first, second, ..]) = (&finding.observation, finding.transactions.as_slice()) {
-        let row = history.key_name(observation.key);
-        because.push(match finding.anomaly {
-            Anomaly::LostUpdate => {
-                let read = version(observation.value);
-                format!("{first} and {second} both read {read} of {row}, and both wrote it, {second} later")
-            }
-            Anomaly::G1a => format!("{first} read a version of {row} that {second} rolled back"),
-            _ => format!("{first} read a version of {row} that {second} replaced before it committed"),
-        });
-    }
-    json!({ "anomaly": finding.anomaly, "transactions": transactions, "because": because, "row": row })
-}
-
-/// A version in words.
-fn version(value: Option<i64>) -> String {
-    value.map_or("the initial version".to_owned(), |number| format!("version {number}"))
-}
-
-/// Why one transaction comes before another, in words.
-fn sentence(judgement: &Judgement, edge: &Edge) -> String {
-    let row = edge.key.map_or("a row", |key| judgement.history.key_name(key));
-    let version =
-        |value: Option<i64>| value.map_or("the initial version".to_owned(), |number| format!("version {number}"));
-    let (from, to) = (edge.from, edge.to);
-    let (first, second) = (version(edge.from_value), version(edge.to_value));
-    match edge.dependency {
-        Dependency::WriteWrite => format!("{from} wrote {first} of {row}, and {to} the next one"),
-        Dependency::WriteRead => format!("{from} wrote {first} of {row}, and {to} saw it"),
-        Dependency::ReadWrite => format!("{from} read {first} of {row}, and {to} wrote {second}"),
-        Dependency::PredicateReadWrite => {
-            format!("{from} read by a condition and did not see {second} of {row}, which {to} wrote")
-        }
-        Dependency::Process => format!("one client did {from} and then {to}"),
-        Dependency::RealTime => format!("{from} was acknowledged before {to} was begun"),
-    }
+    let because: Vec<String> = finding.explain(history).steps.into_iter().map(|step| step.en).collect();
+    json!({ "anomaly": finding.anomaly, "transactions": transactions, "because": because })
 }

@@ -127,6 +127,9 @@ impl<'s> WatchedTransaction<'s> {
     }
 
     /// Reads by a condition. The rows may lack `row_key`: then they were only counted.
+    ///
+    /// Not for a locking read at read committed: that looks at newer versions than its snapshot sees, so what it missed
+    /// cannot be told from the snapshot. Say [`WatchedTransaction::read`] of it.
     pub async fn read_where<S: ?Sized + ToStatement + Sync>(
         &mut self,
         table: &str,

@@ -1,6 +1,8 @@
 //! The lab against a real server: load, faults, invariants and judgement, on a study of its own.
 
+mod clinic;
 mod counter;
+mod lying;
 mod observe;
 mod oracle;
 

@@ -11,16 +11,16 @@ use pgstrata_lab::study::Violation;
 use pgstrata_pg::{Cluster, Error, ErrorClass, Session, testing};
 use pgstrata_units::Isolation;
 
-const SCHEMA: &str = include_str!("doctors.sql");
+pub(crate) const SCHEMA: &str = include_str!("doctors.sql");
 const COUNT: &str = include_str!("doctors_count.sql");
-const LIST: &str = include_str!("doctors_list.sql");
+pub(crate) const LIST: &str = include_str!("doctors_list.sql");
 const ONE: &str = include_str!("doctors_one.sql");
-const SET: &str = include_str!("doctors_set.sql");
+pub(crate) const SET: &str = include_str!("doctors_set.sql");
 const DISMISS: &str = include_str!("doctors_dismiss.sql");
 const HIRE: &str = include_str!("doctors_hire.sql");
-const TABLE: &str = "clinic.doctor";
+pub(crate) const TABLE: &str = "clinic.doctor";
 
-const HELD: Held = Held { model: Model::Serializable, tables: &[("clinic", "doctor")] };
+pub(crate) const HELD: Held = Held { model: Model::Serializable, tables: &[("clinic", "doctor")] };
 
 /// A server with the schema, under watch.
 struct Ground {
@@ -113,8 +113,8 @@ async fn repeatable_read_passed_off_as_serializable_is_convicted_of_write_skew()
     let mut because: Vec<&str> = because.iter().filter_map(|sentence| sentence.as_str()).collect();
     because.sort_unstable();
     let expect = [
-        "T0 read the initial version of clinic.doctor(3), and T1 wrote version 1",
-        "T1 read the initial version of clinic.doctor(1), and T0 wrote version 1",
+        "T0 < T1, because T0 read clinic.doctor(3) as ∅ and T1 wrote 1, the next version.",
+        "T1 < T0, because T1 read clinic.doctor(1) as ∅ and T0 wrote 1, the next version.",
     ];
     assert_eq!(because, expect);
 }

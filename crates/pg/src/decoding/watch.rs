@@ -63,10 +63,12 @@ impl Watch {
             publication.remove(session).await?;
             publication = Publication::create(session, name, Tables::Named(&kept)).await?;
         }
-        let slot = Slot::create(session, name, name).await?.guarded_by(endpoint);
+        // Read before the slot is there: what a stranger writes between the two is then of an unknown writer, and not
+        // taken for the initial state.
         let row = session.query_one(FIRST_XID, &[]).await;
         let row = row.map_err(|source| Error::new("read the next transaction number", Kind::Sql(source)))?;
         let first_xid = Xid::of_full(row.get::<_, i64>(0).cast_unsigned());
+        let slot = Slot::create(session, name, name).await?.guarded_by(endpoint);
         let tables = published.iter().map(|table| Table { name: name_of(table), follow: follow(table) }).collect();
         Ok(Self { slot, publication, first_xid, tables })
     }

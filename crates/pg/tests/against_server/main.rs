@@ -7,4 +7,5 @@ mod decoding;
 mod quote;
 mod session;
 mod settings;
+mod simple;
 mod support;

@@ -94,11 +94,15 @@ fn check_body(record: &Record, told: &Told) {
         Operation::Heap(HeapOperation::Update { is_hot, .. }) => has(if is_hot { "HOT_UPDATE" } else { "UPDATE" }),
         Operation::Heap(HeapOperation::Truncate { relations, .. }) => {
             has("TRUNCATE");
-            relations.iter().for_each(|relation| has(&relation.to_string()));
+            for relation in relations {
+                has(&relation.to_string());
+            }
         }
         Operation::Transaction(TransactionOperation::Commit(end)) => {
             has("COMMIT ");
-            end.subtransactions.iter().for_each(|xid| has(&xid.to_string()));
+            for xid in end.subtransactions {
+                has(&xid.to_string());
+            }
         }
         Operation::Transaction(TransactionOperation::CommitPrepared(end)) => {
             has(&format!("COMMIT_PREPARED {}", end.xid));
@@ -111,7 +115,9 @@ fn check_body(record: &Record, told: &Told) {
         }
         Operation::Transaction(TransactionOperation::Prepare(prepared)) => {
             has(&format!("gid {}", prepared.gid));
-            prepared.subtransactions.iter().for_each(|xid| has(&xid.to_string()));
+            for xid in &prepared.subtransactions {
+                has(&xid.to_string());
+            }
             assert_eq!(prepared.xid, record.header.xid);
         }
         Operation::Transaction(TransactionOperation::Abort(_)) => has("ABORT"),

@@ -26,7 +26,7 @@ fn shown(tuple: Tuple<'_>) -> String {
         Value::Fixed(bytes) => match bytes.len() {
             2 => i16::from_le_bytes((*bytes).try_into().expect("two")).to_string(),
             8 => i64::from_le_bytes((*bytes).try_into().expect("eight")).to_string(),
-            _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat(),
         },
     };
     values.iter().map(show).collect::<Vec<_>>().join("|")

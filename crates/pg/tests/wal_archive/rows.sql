@@ -1,3 +1,4 @@
+-- Rows of transactions that end in every way; what is left is what the log must tell.
 insert into followed select g, 'note ' || repeat('x', g), g, gen_random_uuid(), now() from generate_series(1, 200) as g;
 insert into followed values (300, null, null, null, '2026-01-01'), (301, '', -1, gen_random_uuid(), '1990-01-01');
 begin;

@@ -1,3 +1,4 @@
+-- Work that leaves every kind of record that is read, and many that are not.
 create table plain (id bigint primary key, note text, amount smallint);
 create table other (id int, body text, place point, tags text[]);
 create index on other using gin (tags);

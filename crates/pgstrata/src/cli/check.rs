@@ -47,6 +47,9 @@ pub struct CheckArgs {
     /// Transactions over registers that are decided completely; more take longer.
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub decide_most: usize,
+    /// What may be assumed of the versions of a register beside what was read.
+    #[arg(long, value_enum, value_name = "ORDER")]
+    pub keys: Option<KeyOrder>,
     /// Print the verdict as JSON.
     #[arg(long)]
     pub json: bool,
@@ -75,6 +78,15 @@ pub enum CheckKind {
     /// Additions to a counter, and reads of it.
     Counter,
     /// Single reads and writes of registers, each at one moment.
+    Linearizable,
+}
+
+/// An order in which the versions of each register are assumed to be met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeyOrder {
+    /// Each client meets them in their order.
+    Sequential,
+    /// They are met in their order in real time.
     Linearizable,
 }
 

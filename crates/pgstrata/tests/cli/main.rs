@@ -1,11 +1,13 @@
 //! The command line as a user meets it: the real binary, a real server, exit codes and what is left behind.
 
+mod check;
 mod ends;
 mod errors;
 mod isolation;
 mod ledger;
 mod runs;
 mod servers;
+mod specs;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

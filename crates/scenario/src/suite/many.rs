@@ -36,6 +36,8 @@ pub struct Totals {
     pub matched: usize,
     /// Files whose output is none of those that are expected.
     pub differing: usize,
+    /// Files whose output differs because the server is older than a repair that is known.
+    pub unrepaired: usize,
     /// Files of which no output is known.
     pub unknown: usize,
     /// Permutations of which the judge could say something.
@@ -61,7 +63,7 @@ pub trait Progress: Sync {
 }
 
 impl SuiteReport {
-    /// Whether every output is as expected and nothing was convicted.
+    /// Whether every output is as expected, or known to wait for a repair, and nothing was convicted.
     #[must_use]
     pub fn held(&self) -> bool {
         self.totals.differing == 0
@@ -81,6 +83,7 @@ impl Totals {
             totals.serial_runs += file.serial_runs;
             match file.comparison {
                 Comparison::Matched { .. } => totals.matched += 1,
+                Comparison::Differing { .. } if file.repaired_in.is_some() => totals.unrepaired += 1,
                 Comparison::Differing { .. } => totals.differing += 1,
                 Comparison::Unknown => totals.unknown += 1,
             }

@@ -3,3 +3,4 @@
 //! One test program, so that the tests link once and share their way of getting a server.
 
 mod sessions;
+mod suite;

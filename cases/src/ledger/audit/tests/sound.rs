@@ -1,9 +1,13 @@
 //! Ledgers that nobody meddled with.
 
+use pgstrata_lab::site::{Server, Site};
+use pgstrata_lab::study::{DEFAULT_SKEW, Preset, Scale, Study as _};
 use pgstrata_pg::StopMode;
 
-use super::support::{Audited, PAYEE, PAYER, post};
+use super::support::{Audited, PAYEE, PAYER, Unaudited, post};
+use crate::ground::{SEED, carry_out};
 use crate::ledger::audit::FindingKind;
+use crate::ledger::{Ledger, card};
 
 #[tokio::test]
 async fn the_chain_from_the_archived_log_is_the_one_that_was_signed_and_kept() {
@@ -136,4 +140,56 @@ async fn a_stopped_server_needs_no_more_than_its_archive_to_be_audited() {
     let report = audited.judge_log_alone().await;
     assert_eq!((report.findings.as_slice(), report.entries), (&[][..], 36));
     assert_ne!(PAYER, PAYEE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn books_that_the_sequencer_keeps_by_the_batch_are_chained_in_the_order_of_the_log() {
+    let arm = card::CARD.arm("sequencer").expect("an arm");
+    let scale =
+        Scale { preset: Preset::Ci, operations: 0, scarce: false, skew: DEFAULT_SKEW, observed: false, seed: SEED };
+    let unaudited = Unaudited::new(&[("max_connections", "50")]).await;
+    let site = Site::of_servers(vec![Server::plain(unaudited.server.endpoint())]);
+    Ledger.prepare(arm, &site, &scale).await.expect("prepared");
+    let mut audited = unaudited.begin().await;
+    let rig = Ledger.open(arm, &site, &scale).await.expect("opened");
+    let history = carry_out(&rig, 64, 1_500, 1).await;
+    drop(rig);
+    audited.archive_all().await;
+
+    let report = audited.judge().await;
+
+    assert_eq!(report.findings, []);
+    assert!(
+        report.entries > 1_000 && report.links == Some(usize::try_from(report.entries).expect("few")),
+        "{report:?}"
+    );
+    assert!(report.rows.expect("rows") as u64 > report.entries, "accounts were opened before");
+    let batches = "select max(n) from (select count(*) as n from ledger_audit.chain group by xid) as transactions";
+    let largest: i64 = audited.session.query_one(batches, &[]).await.expect("a number").get(0);
+    assert!(largest > 2, "no batch had more than one transfer");
+    assert_eq!(Ledger.check(arm, &site, &history).await.expect("a judgement"), []);
+}
+
+#[tokio::test]
+async fn entries_that_are_copied_in_share_records_and_keep_their_order() {
+    let mut audited = Audited::new().await;
+    let sink = audited.session.copy_in::<_, bytes::Bytes>("copy ledger.entries from stdin").await.expect("copy");
+    let mut sink = Box::pin(sink);
+    let mut lines = String::new();
+    for number in 1..=400 {
+        let key = format!("00000000-0000-0000-0000-{number:012}");
+        lines.push_str(&format!("1\t{number}\t{key}\t840\t-3\t-3\t2026-01-01 00:00:00+00\n"));
+        lines.push_str(&format!("2\t{number}\t{key}\t840\t3\t3\t2026-01-01 00:00:00+00\n"));
+    }
+    futures_util::SinkExt::send(&mut sink, bytes::Bytes::from(lines)).await.expect("sent");
+    sink.as_mut().finish().await.expect("copied");
+    audited.archive_all().await;
+    let report = audited.judge().await;
+    assert_eq!((report.findings.as_slice(), report.entries, report.rows), (&[][..], 800, Some(800)));
+    // Far fewer records than rows, so that rows did share them.
+    let records = audited.records();
+    let shared = records.iter().filter(|record| {
+        matches!(record.operation(), Ok(pgstrata_wal::Operation::Heap(pgstrata_wal::HeapOperation::MultiInsert { rows, .. })) if rows.len() > 50)
+    });
+    assert!(shared.count() > 3);
 }

@@ -34,14 +34,15 @@ pub struct Audited {
     pub directory: tempfile::TempDir,
 }
 
-impl Audited {
-    /// A ledger without entries, followed from its beginning.
-    pub async fn new() -> Self {
-        Self::with(&[("max_prepared_transactions", "4"), ("ignore_checksum_failure", "on")], 0).await
-    }
+/// A server with an archive, on which no trail has begun.
+pub struct Unaudited {
+    pub server: Cluster,
+    archive: WalArchive,
+    directory: tempfile::TempDir,
+}
 
-    /// With these settings, and so many transfers before the trail begins.
-    pub async fn with(settings: &[(&str, &str)], before: u32) -> Self {
+impl Unaudited {
+    pub async fn new(settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("chmod");
         let archive = WalArchive::create(&directory.path().join("archive")).expect("an archive");
@@ -50,13 +51,33 @@ impl Audited {
             spec = spec.with_setting(*name, *value);
         }
         let server = Cluster::create(spec).await.expect("a server");
-        let session = server.endpoint().connect().await.expect("a session");
-        create_schema(&session).await.expect("the ledger");
-        post(&session, before, 1).await;
+        Self { server, archive, directory }
+    }
+
+    /// Begins the trail of the ledger that is there.
+    pub async fn begin(self) -> Audited {
+        let Self { server, archive, directory } = self;
         let key = key::create(&directory.path().join("auditor.key")).expect("a key");
         let path = directory.path().join("heads.jsonl");
+        let session = server.endpoint().connect().await.expect("a session");
         let auditor = Auditor::begin(&server.endpoint(), key.clone(), &path, EAGER).await.expect("a trail");
-        Self { server, archive, session, auditor, key, directory }
+        Audited { server, archive, session, auditor, key, directory }
+    }
+}
+
+impl Audited {
+    /// A ledger without entries, followed from its beginning.
+    pub async fn new() -> Self {
+        Self::with(&[("max_prepared_transactions", "4"), ("ignore_checksum_failure", "on")], 0).await
+    }
+
+    /// With these settings, and so many transfers before the trail begins.
+    pub async fn with(settings: &[(&str, &str)], before: u32) -> Self {
+        let unaudited = Unaudited::new(settings).await;
+        let session = unaudited.server.endpoint().connect().await.expect("a session");
+        create_schema(&session).await.expect("the ledger");
+        post(&session, before, 1).await;
+        unaudited.begin().await
     }
 
     /// Three transactions of four entries each in a segment of their own, three times; everything signed.

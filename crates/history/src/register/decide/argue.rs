@@ -20,9 +20,9 @@ pub(super) fn argue(polygraph: &Polygraph, most: usize) -> Option<Argument> {
         .collect();
     edges.extend(polygraph.spans().map(|(tail, head)| (tail, head, Step { reason: None, assumed: None })));
     let mut closure = Closure::new(polygraph.nodes());
-    edges.iter().for_each(|&(tail, head, _)| {
+    for &(tail, head, _) in &edges {
         closure.add(tail, head);
-    });
+    }
     let open = (0..polygraph.choices.len()).collect();
     let mut cases = most;
     Case { polygraph, edges, closure, open }.argue(&mut cases).map(|(argument, _)| argument)

@@ -134,7 +134,7 @@ pub fn decide(history: &History, model: Model, limits: DecisionLimits) -> Option
 
 pub(super) fn of_facts(history: &History, facts: &Facts, model: Model, limits: DecisionLimits) -> Option<Decision> {
     let shape = Shape::of(model)?;
-    if !facts.faults.is_empty() {
+    if facts.faults.iter().any(|fault| model.forbids(fault.anomaly)) {
         return None;
     }
     let polygraph = match Polygraph::new(history, facts, shape, model.scope(), limits) {
@@ -163,15 +163,12 @@ pub(super) fn of_facts(history: &History, facts: &Facts, model: Model, limits: D
 impl Refutation {
     /// The refutation as a finding: the anomaly is one that every case has, or a milder one, so that nothing is claimed too much.
     pub(super) fn finding(&self, model: Model) -> Finding {
-        let mildest = self.argument.as_ref().and_then(|argument| argument.mildest());
-        let (anomaly, cycle) = match mildest {
-            Some((anomaly, cycle)) if model.forbids(anomaly) => (anomaly, cycle.to_vec()),
-            _ => (undistinguished(model), Vec::new()),
-        };
-        // A cycle that takes assumptions is not the whole proof; then the transactions are those of the argument.
-        let transactions = match &self.argument {
-            Some(Argument::Cycle(edges)) => edges.iter().map(|edge| edge.from).collect(),
-            _ => self.transactions.clone(),
+        let mildest = self.argument.as_ref().map(Argument::mildest).filter(|anomaly| model.forbids(*anomaly));
+        let anomaly = mildest.unwrap_or_else(|| undistinguished(model));
+        // A cycle within one case stands on an assumption, so it is not what was found.
+        let (transactions, cycle) = match &self.argument {
+            Some(Argument::Cycle(edges)) => (edges.iter().map(|edge| edge.from).collect(), edges.clone()),
+            _ => (self.transactions.clone(), Vec::new()),
         };
         Finding { anomaly, transactions, cycle, observation: None }
     }
@@ -188,14 +185,12 @@ fn undistinguished(model: Model) -> Anomaly {
 }
 
 impl Argument {
-    /// The cycle of the mildest anomaly among the cases.
+    /// The mildest anomaly among the cases: whichever order was the real one, it was this or worse.
     #[must_use]
-    pub fn mildest(&self) -> Option<(Anomaly, &[Edge])> {
+    pub fn mildest(&self) -> Anomaly {
         match self {
-            Self::Cycle(edges) => Some((class(edges), edges)),
-            Self::Cases { if_first, if_second, .. } => {
-                [if_first.mildest()?, if_second.mildest()?].into_iter().max_by_key(|(anomaly, _)| *anomaly)
-            }
+            Self::Cycle(edges) => class(edges),
+            Self::Cases { if_first, if_second, .. } => if_first.mildest().max(if_second.mildest()),
         }
     }
 

@@ -114,7 +114,9 @@ impl OrderedGraph {
     }
 
     fn forget(&mut self, nodes: &[usize]) {
-        nodes.iter().for_each(|node| self.met[*node] = None);
+        for node in nodes {
+            self.met[*node] = None;
+        }
     }
 }
 

@@ -98,7 +98,7 @@ impl Polygraph {
         limits: DecisionLimits,
     ) -> Result<Self, Undecided> {
         let mut takes_part = vec![false; history.len()];
-        let readers = facts.reads.iter().map(|read| read.reader);
+        let readers = facts.reads.iter().chain(&facts.later_reads).map(|read| read.reader);
         readers.chain(facts.writes.iter().map(|write| write.writer)).for_each(|id| takes_part[id.0 as usize] = true);
         let members: Vec<TransactionId> =
             history.transactions().map(|transaction| transaction.id).filter(|id| takes_part[id.0 as usize]).collect();
@@ -111,7 +111,8 @@ impl Polygraph {
         for write in &facts.writes {
             writes.entry(write.key).or_default().push((places[&write.writer], write.value));
         }
-        let reads = facts.reads.iter().map(|read| MemberRead {
+        // Where reads contradict themselves nothing but read committed can hold, and there each of them counts.
+        let reads = facts.reads.iter().chain(&facts.later_reads).map(|read| MemberRead {
             reader: places[&read.reader],
             key: read.key,
             writer: read.writer.map(|writer| places[&writer]),
@@ -260,7 +261,7 @@ impl Polygraph {
     pub fn points(&self, nodes: &[usize]) -> Vec<Point> {
         let point = |node: &usize| match self.shape {
             Shape::Committed | Shape::Serial => Point::Whole(self.members[*node]),
-            Shape::Snapshot if node % 2 == 0 => Point::Begin(self.members[node / 2]),
+            Shape::Snapshot if node.is_multiple_of(2) => Point::Begin(self.members[node / 2]),
             Shape::Snapshot => Point::Commit(self.members[node / 2]),
         };
         nodes.iter().map(point).collect()

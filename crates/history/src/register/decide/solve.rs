@@ -124,9 +124,9 @@ fn search(mut closure: Closure, graph: OrderedGraph, open: &[Pair], conflicts: &
     let model = solver.get_model().to_vec();
     for (pair, value) in open.iter().zip(model) {
         let chosen = if value == lbool::TRUE { &pair.if_second } else { &pair.if_first };
-        chosen.iter().for_each(|&(tail, head)| {
+        for &(tail, head) in chosen {
             closure.add(tail, head);
-        });
+        }
     }
     Answer::Order(closure.order())
 }

@@ -4,6 +4,7 @@ use pgstrata_history::linearizable::{SearchLimits, check_linearizable};
 use pgstrata_history::projection::project;
 use pgstrata_history::register::decide::{Decision, DecisionLimits};
 use pgstrata_history::register::{RegisterOptions, check_rw_register};
+use pgstrata_history::shrink::{ShrinkLimits, shrink};
 use pgstrata_history::workload::bank::{BankOptions, BankViolation, check_bank};
 use pgstrata_history::workload::counter::check_counter;
 use pgstrata_history::workload::set::{SetViolation, check_set};
@@ -14,7 +15,7 @@ use pgstrata_units::{Language, Text};
 use serde_json::{Value, json};
 
 use super::words;
-use crate::cli::check::{CheckArgs, CheckKind};
+use crate::cli::check::{CheckArgs, CheckKind, KeyOrder};
 
 /// What came out.
 pub enum Answer {
@@ -38,8 +39,8 @@ pub struct Judged {
     pub json: Value,
     /// The history that shows the first finding by itself.
     pub witness: Option<Workload>,
-    /// The first finding that has a cycle.
-    pub cycle: Option<Finding>,
+    /// The finding to draw: one with a cycle, if there is one.
+    pub finding: Option<Finding>,
 }
 
 /// Findings that are printed; JSON has them all.
@@ -78,11 +79,11 @@ pub fn judge(workload: &Workload, args: &CheckArgs, language: Language) -> Resul
                     Language::English => {
                         format!("{count} acknowledged elements were never read after: nothing is known of them")
                     }
-                    Language::Chinese => format!("有 {count} 个已确认的元素之后再没有被读过,无从判断"),
+                    Language::Chinese => format!("有 {count} 个已确认的元素之后再没有被读过，无从判断"),
                 });
             }
             let witness = report.violations.first().map(|first| Workload::Set(set_witness(records, first)));
-            let promise = Text { en: "no element lost, none invented", zh: "元素不丢失,也不凭空出现" }.get(language);
+            let promise = Text { en: "no element lost, none invented", zh: "元素不丢失，也不凭空出现" }.get(language);
             let mut judged = simple(promise, lines, json!(report), witness, language);
             if !violated {
                 judged.answer = Answer::Holds;
@@ -106,15 +107,15 @@ fn simple(promise: &str, mut lines: Vec<String>, json: Value, witness: Option<Wo
     if lines.len() > VIOLATIONS_SHOWN {
         let more = lines.len() - VIOLATIONS_SHOWN;
         lines.truncate(VIOLATIONS_SHOWN);
-        lines.push(more_of(more, language));
+        lines.push(more_of(more as u64, language));
     }
-    Judged { answer, promise: promise.to_owned(), lines, json, witness, cycle: None }
+    Judged { answer, promise: promise.to_owned(), lines, json, witness, finding: None }
 }
 
-fn more_of(more: usize, language: Language) -> String {
+fn more_of(more: u64, language: Language) -> String {
     match language {
         Language::English => format!("… and {more} more; --json has them all"),
-        Language::Chinese => format!("……另有 {more} 条;--json 给出全部"),
+        Language::Chinese => format!("……另有 {more} 条；--json 给出全部"),
     }
 }
 
@@ -124,14 +125,22 @@ fn lists(history: &History, args: &CheckArgs, language: Language) -> Judged {
     let mut lines = findings(&verdict, history, language);
     lines.extend(weaker(&verdict, language));
     let json = json!({ "verdict": verdict, "keys": key_names(history) });
-    let (witness, cycle) = (witness(history, &verdict).map(Workload::ListAppend), cycle(&verdict));
-    Judged { answer, promise: args.model.to_string(), lines, json, witness, cycle }
+    let check = |history: &History| check_list_append(history, args.model, &Options::default());
+    let witness = witness(history, &verdict, args, check).map(Workload::ListAppend);
+    let finding = drawn(&verdict);
+    Judged { answer, promise: args.model.to_string(), lines, json, witness, finding }
 }
 
 fn registers(history: &History, args: &CheckArgs, language: Language) -> Judged {
     let transactions = if args.inferred { 0 } else { args.decide_most };
     let decision = DecisionLimits { transactions, ..DecisionLimits::default() };
-    let checked = check_rw_register(history, args.model, RegisterOptions { decision, ..RegisterOptions::default() });
+    let options = RegisterOptions {
+        decision,
+        sequential_keys: args.keys == Some(KeyOrder::Sequential),
+        linearizable_keys: args.keys == Some(KeyOrder::Linearizable),
+        ..RegisterOptions::default()
+    };
+    let checked = check_rw_register(history, args.model, options);
     let verdict = &checked.verdict;
     let mut lines = Vec::new();
     let answer = match &checked.decision {
@@ -144,7 +153,7 @@ fn registers(history: &History, args: &CheckArgs, language: Language) -> Judged 
             let order = words::order(order, ORDER_SHOWN);
             lines.push(match language {
                 Language::English => format!("this order explains every read: {order}"),
-                Language::Chinese => format!("如下顺序可以解释所有读:{order}"),
+                Language::Chinese => format!("如下顺序可以解释所有读：{order}"),
             });
             Answer::Holds
         }
@@ -156,8 +165,10 @@ fn registers(history: &History, args: &CheckArgs, language: Language) -> Judged 
     }
     lines.extend(weaker(verdict, language));
     let json = json!({ "verdict": verdict, "decision": checked.decision, "keys": key_names(history) });
-    let (witness, cycle) = (witness(history, verdict).map(Workload::RwRegister), cycle(verdict));
-    Judged { answer, promise: args.model.to_string(), lines, json, witness, cycle }
+    let check = |history: &History| check_rw_register(history, args.model, options).verdict;
+    let witness = witness(history, verdict, args, check).map(Workload::RwRegister);
+    let finding = drawn(verdict);
+    Judged { answer, promise: args.model.to_string(), lines, json, witness, finding }
 }
 
 fn refuted(
@@ -172,8 +183,8 @@ fn refuted(
             format!("no order explains these {count} transactions, and none of them can be left out: {who}")
         }
         (Language::English, false) => format!("no order explains these {count} transactions: {who}"),
-        (Language::Chinese, true) => format!("没有任何顺序能解释这 {count} 个事务,且缺一不可:{who}"),
-        (Language::Chinese, false) => format!("没有任何顺序能解释这 {count} 个事务:{who}"),
+        (Language::Chinese, true) => format!("没有任何顺序能解释这 {count} 个事务，且缺一不可：{who}"),
+        (Language::Chinese, false) => format!("没有任何顺序能解释这 {count} 个事务：{who}"),
     }];
     lines.extend(transactions(history, &refutation.transactions, language));
     if let Some(argument) = &refutation.argument {
@@ -183,7 +194,7 @@ fn refuted(
         words.truncate(ARGUMENT_LINES_SHOWN);
         lines.append(&mut words);
         if more > 0 {
-            lines.push(format!("  {}", more_of(more, language)));
+            lines.push(format!("  {}", more_of(more as u64, language)));
         }
     }
     lines
@@ -193,30 +204,22 @@ fn transactions(history: &History, ids: &[TransactionId], language: Language) ->
     let line = |id: &TransactionId| format!("    {}", words::transaction(history, history.transaction(*id), language));
     let mut lines: Vec<String> = ids.iter().take(VIOLATIONS_SHOWN).map(line).collect();
     if ids.len() > VIOLATIONS_SHOWN {
-        lines.push(format!("    {}", more_of(ids.len() - VIOLATIONS_SHOWN, language)));
+        lines.push(format!("    {}", more_of((ids.len() - VIOLATIONS_SHOWN) as u64, language)));
     }
     lines
 }
 
 fn findings(verdict: &Verdict, history: &History, language: Language) -> Vec<String> {
     let mut lines = Vec::new();
-    let shown = relevant(verdict).take(FINDINGS_SHOWN);
-    for finding in shown {
-        let count = verdict.counts.get(&finding.anomaly).copied().unwrap_or(1);
-        let meaning = finding.anomaly.meaning().get(language);
-        lines.push(match language {
-            Language::English => format!("{}: {meaning} (found {count} times)", finding.anomaly),
-            Language::Chinese => format!("{}:{meaning}(共 {count} 处)", finding.anomaly),
-        });
+    for finding in relevant(verdict).take(FINDINGS_SHOWN) {
+        let explanation = finding.explain(history);
+        lines.push(explanation.summary.get(language).to_owned());
         lines.extend(transactions(history, &finding.transactions, language));
-        if finding.cycle.is_empty() {
-            lines.extend(words::observation(finding, history, language).map(|line| format!("  {line}")));
-        } else {
-            lines.extend(finding.cycle.iter().map(|edge| format!("  {}", words::edge(edge, history, language))));
-            lines.push(format!("  {}", words::around(&finding.cycle, language)));
-        }
+        lines.extend(explanation.steps.iter().map(|step| format!("  {}", step.get(language))));
     }
-    let more = relevant(verdict).count().saturating_sub(FINDINGS_SHOWN);
+    let found: u64 =
+        verdict.counts.iter().filter(|(anomaly, _)| verdict.model.forbids(**anomaly)).map(|(_, count)| count).sum();
+    let more = found.saturating_sub(FINDINGS_SHOWN as u64);
     if more > 0 {
         lines.push(more_of(more, language));
     }
@@ -233,18 +236,32 @@ fn weaker(verdict: &Verdict, language: Language) -> Option<String> {
     let violated = violated.join(", ");
     (!violated.is_empty()).then(|| match language {
         Language::English => format!("weakest models that are broken: {violated}"),
-        Language::Chinese => format!("被破坏的最弱模型:{violated}"),
+        Language::Chinese => format!("被破坏的最弱模型：{violated}"),
     })
 }
 
-fn witness(history: &History, verdict: &Verdict) -> Option<History> {
-    relevant(verdict)
-        .min_by_key(|finding| finding.transactions.len())
-        .map(|finding| project(history, &finding.transactions))
+/// The smallest history that shows the finding of fewest transactions; it is only looked for if it is wanted.
+fn witness(
+    history: &History,
+    verdict: &Verdict,
+    args: &CheckArgs,
+    check: impl Fn(&History) -> Verdict,
+) -> Option<History> {
+    args.witness.as_ref()?;
+    let finding = relevant(verdict).min_by_key(|finding| finding.transactions.len())?;
+    // Of the transactions of the finding alone, which are few, single operations may go as well.
+    let small = project(history, &finding.transactions);
+    let verdict = check(&small);
+    match relevant(&verdict).min_by_key(|finding| finding.transactions.len()) {
+        Some(finding) => shrink(&small, finding, ShrinkLimits::default(), check).map(|shrunk| shrunk.history),
+        // What the others did is part of the fault.
+        None => shrink(history, finding, ShrinkLimits::default(), check).map(|shrunk| shrunk.history),
+    }
 }
 
-fn cycle(verdict: &Verdict) -> Option<Finding> {
-    relevant(verdict).filter(|finding| !finding.cycle.is_empty()).min_by_key(|finding| finding.cycle.len()).cloned()
+/// The finding that is drawn.
+fn drawn(verdict: &Verdict) -> Option<Finding> {
+    relevant(verdict).min_by_key(|finding| (finding.cycle.is_empty(), finding.transactions.len())).cloned()
 }
 
 fn key_names(history: &History) -> Vec<&str> {
@@ -263,7 +280,7 @@ fn linearizable(history: &History, language: Language) -> Result<Judged, LabErro
             Language::English => {
                 format!("key {key}: no order explains these operations, as was to be seen at {end} ns")
             }
-            Language::Chinese => format!("键 {key}:没有任何顺序能解释这些操作,到 {end} ns 即可看出"),
+            Language::Chinese => format!("键 {key}：没有任何顺序能解释这些操作，到 {end} ns 即可看出"),
         });
         lines.extend(transactions(history, &violation.operations, language));
     }
@@ -275,14 +292,14 @@ fn linearizable(history: &History, language: Language) -> Result<Judged, LabErro
                 Language::English => {
                     format!("values of key {key} were written more than once, and the search hit its bound")
                 }
-                Language::Chinese => format!("键 {key} 的值被重复写入,搜索达到上限"),
+                Language::Chinese => format!("键 {key} 的值被重复写入，搜索达到上限"),
             })
         }
         (true, None) => Answer::Holds,
     };
     let witness = found.violations.first().map(|first| Workload::RwRegister(project(history, &first.operations)));
     let json = json!({ "verdict": found, "keys": key_names(history) });
-    Ok(Judged { answer, promise: "linearizable".to_owned(), lines, json, witness, cycle: None })
+    Ok(Judged { answer, promise: "linearizable".to_owned(), lines, json, witness, finding: None })
 }
 
 /// The read that tells the total, and the one at fault.

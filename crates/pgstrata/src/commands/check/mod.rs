@@ -7,9 +7,9 @@ mod words;
 use std::io::Write as _;
 use std::path::Path;
 
-use pgstrata_history::binary;
 use pgstrata_history::formats::{Format, export};
 use pgstrata_history::workload::Workload;
+use pgstrata_history::{binary, picture};
 use pgstrata_lab::error::LabError;
 use pgstrata_units::{Language, Text};
 use serde_json::json;
@@ -25,6 +25,7 @@ pub fn check(args: &CheckArgs, terminal: Terminal) -> anyhow::Result<Ended> {
     if let (Some(path), Some(witness)) = (&args.witness, &judged.witness) {
         write_witness(path, witness)?;
     }
+    draw(args, &loaded.workload, &judged, terminal.language)?;
     if args.json {
         print_json(args, &loaded, &judged)?;
     } else {
@@ -37,11 +38,26 @@ pub fn check(args: &CheckArgs, terminal: Terminal) -> anyhow::Result<Ended> {
     }
 }
 
+/// Writes the pictures that are wanted.
+fn draw(args: &CheckArgs, workload: &Workload, judged: &Judged, language: Language) -> Result<(), LabError> {
+    let (Workload::ListAppend(history) | Workload::RwRegister(history), Some(finding)) = (workload, &judged.finding)
+    else {
+        return Ok(());
+    };
+    if let Some(path) = &args.dot {
+        write(path, picture::dot(finding, history).as_bytes())?;
+    }
+    if let Some(path) = &args.svg {
+        write(path, picture::svg(finding, history, language).as_bytes())?;
+    }
+    Ok(())
+}
+
 fn undecided(why: &str, terminal: Terminal) -> anyhow::Error {
     let what = terminal.say(Text { en: "undecided", zh: "未能判定" });
     let hint = terminal.say(Text {
         en: "raise --decide-most, or take --inferred and be content with what is certain",
-        zh: "调大 --decide-most,或用 --inferred 只看确定的推断",
+        zh: "调大 --decide-most，或用 --inferred 只看确定的推断",
     });
     anyhow::anyhow!("{what}: {why}\n{} {hint}", terminal.hint_word())
 }
@@ -53,7 +69,7 @@ fn print(args: &CheckArgs, loaded: &file::Loaded, judged: &Judged, terminal: Ter
         "{}",
         match terminal.language {
             Language::English => format!("{name}: {kind} history ({format}), {count} operations or transactions"),
-            Language::Chinese => format!("{name}:{kind} 历史({format}),{count} 个操作或事务"),
+            Language::Chinese => format!("{name}：{kind} 历史({format})，{count} 个操作或事务"),
         }
     );
     let verdict = match judged.answer {
@@ -61,7 +77,8 @@ fn print(args: &CheckArgs, loaded: &file::Loaded, judged: &Judged, terminal: Ter
         Answer::Violated => Text { en: "VIOLATED", zh: "被违反" },
         Answer::Undecided(_) => Text { en: "undecided", zh: "未能判定" },
     };
-    println!("{}: {}", judged.promise, terminal.say(verdict));
+    let colon = terminal.say(Text { en: ": ", zh: "：" });
+    println!("{}{colon}{}", judged.promise, terminal.say(verdict));
     if !judged.lines.is_empty() {
         println!();
     }
@@ -93,22 +110,19 @@ fn print_json(args: &CheckArgs, loaded: &file::Loaded, judged: &Judged) -> anyho
 /// Writes the small history in the format that the file's name asks for: `.json`, `.jsonl`, `.txt`, `.pgshist`, EDN otherwise.
 fn write_witness(path: &Path, witness: &Workload) -> Result<(), LabError> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let bytes = match (extension, witness) {
-        ("pgshist", Workload::ListAppend(history) | Workload::RwRegister(history)) => binary::write(history),
-        _ => {
-            let format = match extension {
-                "json" | "jsonl" => Format::Json,
-                "txt" => Format::Text,
-                _ => Format::Edn,
-            };
-            let mut text = String::new();
-            export(witness, format, &mut text).map_err(|error| {
-                LabError::usage(format!("cannot write {}: {error}", path.display()), "name a file that ends in .edn")
-            })?;
-            text.into_bytes()
-        }
+    if let ("pgshist", Workload::ListAppend(history) | Workload::RwRegister(history)) = (extension, witness) {
+        return write(path, &binary::write(history));
+    }
+    let format = match extension {
+        "json" | "jsonl" => Format::Json,
+        "txt" => Format::Text,
+        _ => Format::Edn,
     };
-    write(path, &bytes)
+    let mut text = String::new();
+    export(witness, format, &mut text).map_err(|error| {
+        LabError::usage(format!("cannot write {}: {error}", path.display()), "name a file that ends in .edn")
+    })?;
+    write(path, text.as_bytes())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), LabError> {

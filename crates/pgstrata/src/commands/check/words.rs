@@ -5,7 +5,7 @@ use pgstrata_history::workload::bank::BankViolation;
 use pgstrata_history::workload::counter::CounterViolation;
 use pgstrata_history::workload::set::SetViolation;
 use pgstrata_history::{
-    Dependency, Edge, Finding, History, Key, Operation, Read, Status, Transaction, TransactionId, Value,
+    Anomaly, Edge, Finding, History, Key, Operation, Read, Scope, Status, Transaction, TransactionId, Value,
 };
 use pgstrata_units::Language;
 
@@ -37,8 +37,8 @@ pub fn transaction(history: &History, transaction: &Transaction, language: Langu
     let process = transaction.process;
     let status = match transaction.status {
         Status::Committed => String::new(),
-        Status::Aborted => say!(language, ", aborted", ",已中止"),
-        Status::Unknown => say!(language, ", outcome unknown", ",结果未知"),
+        Status::Aborted => say!(language, ", aborted", "，已中止"),
+        Status::Unknown => say!(language, ", outcome unknown", "，结果未知"),
     };
     let who = say!(language, "process {process}{status}", "进程 {process}{status}");
     format!("{} ({who}): {}", transaction.id, operations.join("  "))
@@ -64,92 +64,13 @@ fn elements(list: &[Value]) -> String {
     format!("[{}{}]", if from > 0 { "… " } else { "" }, shown.join(" "))
 }
 
-/// Why one transaction of a cycle comes before the next.
-pub fn edge(edge: &Edge, history: &History, language: Language) -> String {
-    let Edge { from, to, dependency, key, from_value, to_value } = *edge;
-    let key = key.map_or("?", |key| history.key_name(key));
-    let is_list = history
-        .operations(history.transaction(to))
-        .any(|operation| matches!(operation, Operation::Append { .. } | Operation::ReadList { .. }));
-    let value = |value: Option<Value>| value.map_or_else(|| "nil".to_owned(), |value| value.to_string());
-    let (first, second) = (value(from_value), value(to_value));
-    let short = dependency.short();
-    let why = match (dependency, from_value, is_list) {
-        (Dependency::WriteWrite, _, true) => {
-            say!(
-                language,
-                "{from} appended {first} to {key}, and {to} appended {second} after it",
-                "{from} 向 {key} 追加了 {first},{to} 随后追加了 {second}"
-            )
-        }
-        (Dependency::WriteWrite, _, false) => {
-            say!(
-                language,
-                "{from} wrote {key} = {first}, which {to} replaced by {second}",
-                "{from} 写入 {key} = {first},{to} 把它改为 {second}"
-            )
-        }
-        (Dependency::WriteRead, _, _) => {
-            say!(
-                language,
-                "{to} saw {key} = {second}, which {from} wrote",
-                "{to} 看到了 {from} 写入的 {key} = {second}"
-            )
-        }
-        (Dependency::ReadWrite | Dependency::PredicateReadWrite, None, _) => {
-            say!(
-                language,
-                "{from} saw {key} before anybody wrote it, and {to} wrote {second}",
-                "{from} 读 {key} 时还没有人写过它,而 {to} 写入了 {second}"
-            )
-        }
-        (Dependency::ReadWrite | Dependency::PredicateReadWrite, Some(_), true) => {
-            say!(
-                language,
-                "{from} saw {key} up to {first}, and {to} appended {second} next",
-                "{from} 读到的 {key} 止于 {first},{to} 接着追加了 {second}"
-            )
-        }
-        (Dependency::ReadWrite | Dependency::PredicateReadWrite, Some(_), false) => {
-            say!(
-                language,
-                "{from} saw {key} = {first}, which {to} replaced by {second}",
-                "{from} 看到 {key} = {first},而 {to} 把它改为 {second}"
-            )
-        }
-        (Dependency::Process, _, _) => {
-            let process = history.transaction(from).process;
-            say!(language, "process {process} did {from} and then {to}", "进程 {process} 先做 {from},后做 {to}")
-        }
-        (Dependency::RealTime, _, _) => {
-            let (end, begin) = (history.transaction(from).completed_ns, history.transaction(to).invoked_ns);
-            say!(
-                language,
-                "{from} had ended (at {end} ns) when {to} began (at {begin} ns)",
-                "{from} 结束({end} ns)之后 {to} 才开始({begin} ns)"
-            )
-        }
-    };
-    say!(language, "{why}, so {from} comes before {to} ({short})", "{why},所以 {from} 在 {to} 之前 ({short})")
-}
-
-/// A finding without a cycle.
-pub fn observation(finding: &Finding, history: &History, language: Language) -> Option<String> {
-    let seen = finding.observation.as_ref()?;
-    let key = history.key_name(seen.key);
-    let who = names(&finding.transactions);
-    Some(match (seen.value, seen.seen.is_empty(), seen.against.is_empty()) {
-        (_, false, false) => {
-            let (saw, against) = (elements(&seen.seen), elements(&seen.against));
-            say!(language, "{who}: key {key}, {saw} against {against}", "{who}:键 {key},{saw} 与 {against} 矛盾")
-        }
-        (Some(value), _, _) => say!(language, "{who}: key {key}, value {value}", "{who}:键 {key},值 {value}"),
-        (None, false, true) => {
-            let saw = elements(&seen.seen);
-            say!(language, "{who}: key {key}, {saw}", "{who}:键 {key},{saw}")
-        }
-        (None, true, _) => say!(language, "{who}: key {key}", "{who}:键 {key}"),
-    })
+/// Why each transaction of a cycle comes before the next.
+pub fn steps(edges: &[Edge], history: &History, language: Language) -> Vec<String> {
+    let transactions = edges.iter().map(|edge| edge.from).collect();
+    // Which anomaly it is does not matter for the steps.
+    let anomaly = Anomaly::G0(Scope::Plain);
+    let finding = Finding { anomaly, transactions, cycle: edges.to_vec(), observation: None };
+    finding.explain(history).steps.iter().map(|step| step.get(language).to_owned()).collect()
 }
 
 /// `T1, T4`.
@@ -163,31 +84,21 @@ pub fn argument(argument: &Argument, history: &History, language: Language, inde
     let margin = "  ".repeat(indent);
     match argument {
         Argument::Cycle(edges) => {
-            lines.extend(edges.iter().map(|one| format!("{margin}{}", edge(one, history, language))));
-            lines.push(format!("{margin}{}", around(edges, language)));
+            lines.extend(steps(edges, history, language).into_iter().map(|step| format!("{margin}{step}")));
         }
         Argument::Cases { key, first, second, if_first, if_second } => {
             let key = history.key_name(*key);
             for (earlier, later, case) in [(first, second, if_first), (second, first, if_second)] {
-                let head =
-                    say!(language, "If {earlier} wrote {key} before {later}:", "假如 {earlier} 先于 {later} 写 {key}:");
+                let head = say!(
+                    language,
+                    "If {earlier} wrote key {key} before {later} did:",
+                    "假如 {earlier} 先于 {later} 写键 {key}："
+                );
                 lines.push(format!("{margin}{head}"));
                 self::argument(case, history, language, indent + 1, lines);
             }
         }
     }
-}
-
-/// What a cycle comes to.
-pub fn around(edges: &[Edge], language: Language) -> String {
-    let way: Vec<String> = edges.iter().map(|edge| edge.from.to_string()).collect();
-    let first = way.first().cloned().unwrap_or_default();
-    let way = way.join(" → ");
-    say!(
-        language,
-        "{way} → {first}: each comes before the next, and the last before the first.",
-        "{way} → {first}:每一个都在下一个之前,最后一个又在第一个之前。"
-    )
 }
 
 /// An order that explains a history, shortened.
@@ -205,12 +116,12 @@ pub fn order(order: &[Point], shown: usize) -> String {
 pub fn undecided(why: Undecided, language: Language) -> String {
     match why {
         Undecided::Transactions(count) => {
-            say!(language, "{count} transactions are more than are decided", "{count} 个事务,超出判定上限")
+            say!(language, "{count} transactions are more than are decided", "{count} 个事务，超出判定上限")
         }
         Undecided::Edges(count) => say!(
             language,
             "{count} possible dependencies are more than are looked at",
-            "{count} 条可能的依赖,超出检查上限"
+            "{count} 条可能的依赖，超出检查上限"
         ),
         Undecided::Conflicts(count) => {
             say!(language, "the search ended after {count} contradictions", "搜索在 {count} 次矛盾之后停止")
@@ -225,7 +136,7 @@ pub fn bank(violation: &BankViolation, language: Language) -> String {
             say!(
                 language,
                 "operation {index} saw a total of {found} instead of {expected}",
-                "操作 {index} 看到的总额是 {found},应为 {expected}"
+                "操作 {index} 看到的总额是 {found}，应为 {expected}"
             )
         }
         BankViolation::WrongAccounts { index, unexpected, missing } => {
@@ -233,7 +144,7 @@ pub fn bank(violation: &BankViolation, language: Language) -> String {
             say!(
                 language,
                 "operation {index} saw other accounts: too many [{unexpected}], missing [{missing}]",
-                "操作 {index} 看到的账户不对:多出 [{unexpected}],缺少 [{missing}]"
+                "操作 {index} 看到的账户不对：多出 [{unexpected}]，缺少 [{missing}]"
             )
         }
         BankViolation::NullBalance { index, accounts } => {
@@ -251,7 +162,7 @@ pub fn bank(violation: &BankViolation, language: Language) -> String {
             say!(
                 language,
                 "operation {index} saw overdrawn accounts: {balances}",
-                "操作 {index} 看到账户透支:{balances}"
+                "操作 {index} 看到账户透支：{balances}"
             )
         }
     }
@@ -264,14 +175,14 @@ pub fn set(violation: &SetViolation, language: Language) -> String {
             say!(
                 language,
                 "element {element} (added by operation {added}) is lost: operation {missing_from} and all later reads miss it",
-                "元素 {element}(操作 {added} 添加)丢失:操作 {missing_from} 及之后的读都没有它"
+                "元素 {element}（操作 {added} 添加）丢失：操作 {missing_from} 及之后的读都没有它"
             )
         }
         SetViolation::Stale { element, added, missing_from } => {
             say!(
                 language,
                 "element {element} (added by operation {added}) was missing from operation {missing_from} and seen again later",
-                "元素 {element}(操作 {added} 添加)在操作 {missing_from} 中缺失,之后又出现"
+                "元素 {element}（操作 {added} 添加）在操作 {missing_from} 中缺失，之后又出现"
             )
         }
         SetViolation::Unexpected { element, read } => {
@@ -297,6 +208,6 @@ pub fn counter(violation: &CounterViolation, language: Language) -> String {
     say!(
         language,
         "operation {index} saw {found}, which must be between {lowest} and {highest}",
-        "操作 {index} 看到 {found},应在 {lowest} 与 {highest} 之间"
+        "操作 {index} 看到 {found}，应在 {lowest} 与 {highest} 之间"
     )
 }

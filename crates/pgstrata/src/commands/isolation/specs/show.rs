@@ -32,6 +32,11 @@ pub fn report(report: &SuiteReport, version: Option<&str>, terminal: Terminal) {
 fn differences(file: &FileReport, terminal: Terminal) {
     if let Comparison::Differing { from, diff } = &file.comparison {
         println!("{}: {} {from}", file.name, terminal.say(Text { en: "differs from", zh: "不同于" }));
+        if let Some(release) = &file.repaired_in {
+            let text =
+                Text { en: "the server is older than the repair in", zh: "服务器早于含有修复的版本" };
+            println!("  {} {release}", terminal.say(text));
+        }
         for line in diff.lines().take(DIFF_LINES_MAX) {
             println!("  {line}");
         }
@@ -91,6 +96,13 @@ fn sum(report: &SuiteReport, terminal: Terminal) {
     line(Text { en: "permutations", zh: "个排列" }, totals.permutations);
     line(Text { en: "files with the expected output", zh: "个文件的输出与预期一致" }, totals.matched);
     line(Text { en: "files with another output", zh: "个文件的输出与预期不同" }, totals.differing);
+    if totals.unrepaired > 0 {
+        let text = Text {
+            en: "files with another output because the server is older than a repair",
+            zh: "个文件的输出不同,因为服务器早于某个修复",
+        };
+        line(text, totals.unrepaired);
+    }
     if totals.unknown > 0 {
         line(Text { en: "files without an expected output", zh: "个文件没有预期输出" }, totals.unknown);
     }
