@@ -56,6 +56,7 @@ const SECTIONS: Section[] = [
       ['/concepts/durability', 'Durability', '持久性'],
       ['/concepts/audit-trail', 'The audit trail', '审计链'],
       ['/concepts/exact-graph', 'The exact dependency graph', '精确依赖图'],
+      ['/concepts/serializable-bugs', 'Two bugs of the serializable level', '可串行化级别的两个缺陷'],
     ],
   },
   {
@@ -63,6 +64,7 @@ const SECTIONS: Section[] = [
     zh: '指南',
     entries: [
       ['/guide/your-server', 'Your own server', '接入自己的服务器'],
+      ['/guide/scenarios', 'Scenarios', '场景'],
       ['/guide/continuous-integration', 'Continuous integration', '持续集成'],
       ['/guide/isolation-specifications', 'PostgreSQL\'s isolation specifications', 'PostgreSQL 的隔离规格文件'],
       ['/guide/writing-a-study', 'Writing a study', '编写一个研究'],

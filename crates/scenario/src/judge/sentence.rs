@@ -1,10 +1,11 @@
-//! A dependency in a sentence.
+//! A dependency in a sentence, and what is complained of in Chinese.
 
-use pgstrata_history::Dependency;
+use pgstrata_history::{Anomaly, Dependency};
 
+use super::Complaint;
 use super::dependencies::{Proof, Reason};
-use crate::language::{Action, Scenario, Step};
-use crate::play::{Answer, Played};
+use crate::language::{Action, Scenario, Step, What};
+use crate::play::{Answer, Played, Why};
 
 /// How much of a statement a sentence shows, in characters.
 const STATEMENT_MAX: usize = 90;
@@ -97,5 +98,32 @@ fn chinese(answer: &Answer) -> String {
         (None, Some(_), _) => format!("返回 {}", answer.what()),
         (None, None, Some(count)) => format!("改动 {count} 行"),
         (None, None, None) => "成功".to_owned(),
+    }
+}
+
+impl Complaint {
+    /// The complaint in Chinese; in English it is what it displays.
+    #[must_use]
+    pub fn chinese(&self) -> String {
+        let name = |anomaly: &Option<Anomaly>| anomaly.map_or_else(|| "无".to_owned(), |anomaly| anomaly.to_string());
+        match self {
+            Self::Stopped(Why::StillBlocked { session, line }) => {
+                format!("会话 {session} 在执行第 {line} 行的步骤时仍在等待另一个会话")
+            }
+            Self::Stopped(Why::NeverReached { line, function }) => {
+                format!("第 {line} 行的语句结束时没有调用过 {function}")
+            }
+            Self::Stopped(Why::NoAnswer { line, limit_ms }) => {
+                format!("第 {line} 行的语句在 {limit_ms} 毫秒内没有应答")
+            }
+            Self::Step { line, expected, found } => format!("第 {line} 行:预期 {expected},实际 {found}"),
+            Self::Ends { expected, found } => format!("预期:{expected};实际:{found}"),
+            Self::Anomaly { expected, found } => format!("预期异常:{},发现:{}", name(expected), name(found)),
+            Self::Unexplained => "结果不等价于事务的任何依次执行,且没有单个应答能说明原因".to_owned(),
+            Self::BrokenPromise { anomaly, level } => format!("{level} 不应出现 {anomaly}"),
+            Self::Invariant { name, rows } => {
+                format!("不变式“{name}”被以下行违反:{}", What::Rows(rows.clone()))
+            }
+        }
     }
 }

@@ -151,3 +151,15 @@ fn a_mistake_is_shown_at_its_place_and_with_what_could_stand_there() {
     assert!(Scenario::parse_file("T1: select 1\n").is_err());
     assert!(Scenario::parse_file("scenario \"a\"\n").is_err(), "no steps");
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_in_a_row_is_read_as_it_was_written(texts in proptest::collection::vec("[^\\p{C}]{0,12}", 1..4)) {
+        let row: Vec<Cell> = texts.into_iter().map(Cell::Text).collect();
+        let text = format!("scenario \"a\"\nT1: select 1\n  -> {}\n", What::Rows(vec![row.clone(), row.clone()]));
+        let scenario = parsed(&text);
+        let step = scenario.steps().next().expect("a step");
+        proptest::prop_assert_eq!(&step.outcomes[0].what, &What::Rows(vec![row.clone(), row]));
+        proptest::prop_assert_eq!(scenario.to_string(), text);
+    }
+}

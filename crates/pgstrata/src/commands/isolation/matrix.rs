@@ -40,7 +40,7 @@ fn print_table(matrix: &Matrix, terminal: Terminal) {
     let head: Vec<String> = Isolation::ALL.iter().map(|level| format!("{:<16}", level.sql())).collect();
     println!("{:<9} {}", "", head.join("  "));
     for row in &matrix.rows {
-        let cells: Vec<String> = row.cells.iter().map(|cell| format!("{:<16}", word(cell, terminal))).collect();
+        let cells: Vec<String> = row.cells.iter().map(|cell| padded(word(cell, terminal))).collect();
         println!("{:<9} {}", row.anomaly, cells.join("  ").trim_end());
     }
     println!();
@@ -75,4 +75,11 @@ fn word(cell: &Cell, terminal: Terminal) -> &'static str {
 
 fn at_words(terminal: Terminal) -> &'static str {
     terminal.say(Text { en: "at", zh: "于" })
+}
+
+/// A word in a column; Chinese characters are two columns wide.
+fn padded(word: &str) -> String {
+    const WIDTH: usize = 16;
+    let width: usize = word.chars().map(|character| if character.is_ascii() { 1 } else { 2 }).sum();
+    format!("{word}{}", " ".repeat(WIDTH.saturating_sub(width)))
 }

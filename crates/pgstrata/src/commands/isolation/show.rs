@@ -42,7 +42,10 @@ fn level(scenario: &Scenario, at: &AtLevel, terminal: Terminal) {
         let order = if judged.played.order.is_sorted() { "" } else { " (another order)" };
         println!("  {:<16} {}{order}", at.level.sql(), meaning(&judged.checked, terminal));
         for complaint in &judged.complaints {
-            println!("    ! {complaint}");
+            match terminal.language {
+                Language::English => println!("    ! {complaint}"),
+                Language::Chinese => println!("    ! {}", complaint.chinese()),
+            }
         }
         for sentence in sentences(scenario, judged, terminal.language) {
             println!("      {sentence}");
