@@ -97,14 +97,12 @@ async fn audit_between_the_commits(name: &str) -> Option<i64> {
         tokio::pin!(auditing);
         let ended = tokio::time::timeout(Duration::from_secs(1), &mut auditing).await;
         awaited.let_go(pgstrata_lab::faults::steps::Then::GoOn);
-        match ended {
-            Ok(reply) => Some(reply),
-            // What it says when it is let in is said of whole transfers.
-            Err(_) => {
-                assert_eq!(difference(auditing.await), 0);
-                None
-            }
+        if let Ok(reply) = ended {
+            return Some(reply);
         }
+        // What it says when it is let in is said of whole transfers.
+        assert_eq!(difference(auditing.await), 0);
+        None
     });
     drop((first, second, rig));
     site.close().await.expect("closed");
