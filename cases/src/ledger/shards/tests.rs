@@ -138,6 +138,14 @@ async fn the_commit_barrier_keeps_the_books_through_faults_at_the_steps() {
     assert!(record.counts.ok > 0 && record.faults.len() == 18, "{:?}", record.counts);
 }
 
+/// A lying network: the server has carried a request out, and nobody hears of it. It may be the decision, or a commit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_acknowledgement_that_never_arrives_loses_nothing_and_does_nothing_twice() {
+    let record = run_trial("2pc-barrier", "disconnect-after-send:10", Duration::from_millis(500)).await;
+    assert_eq!(record.violations, []);
+    assert!(record.counts.ok > 0 && record.faults.len() == 10, "{:?}", record.counts);
+}
+
 /// The first operations of an arm's trial that do something of a kind.
 fn operations(arm: &Arm, is_wanted: impl Fn(&Work) -> bool, count: usize) -> Vec<Operation> {
     let workload = ShardedWorkload::new(&scale(), arms::way(arm.name).expect("a two-server arm").audit);
