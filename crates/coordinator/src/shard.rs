@@ -31,7 +31,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const FENCE_PAUSE: Duration = Duration::from_millis(5);
 
 /// How long the sessions of a fenced epoch may take to end; then the fence is tried again later.
-const FENCE_LIMIT: Duration = Duration::from_secs(5);
+const FENCE_LIMIT: Duration = Duration::from_secs(20);
 
 /// What a session may not exceed, as the server is told.
 #[derive(Clone, Debug)]

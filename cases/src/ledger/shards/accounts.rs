@@ -47,7 +47,7 @@ pub(super) fn clearing(currency: Currency) -> i64 {
 
 /// The server of an account. Cash and clearing are on every server, and in no transfer.
 pub(super) fn server_of(account_id: i64) -> usize {
-    if account_id >= FIRST_JOINT || account_id < 0 {
+    if !(0..FIRST_JOINT).contains(&account_id) {
         return usize::from(account_id & 1 != 0);
     }
     usize::from(account_id & 1 == 0)

@@ -108,7 +108,7 @@ impl ShardClient {
             return Ok(decision.reply());
         }
         self.saw.accounts(found.accounts.values());
-        let postings = match self.admit(request, pair, &found) {
+        let postings = match Self::admit_over_both(request, pair, &found) {
             Ok(postings) => postings,
             Err(reason) => {
                 transaction.roll_back().await;
@@ -164,7 +164,7 @@ impl ShardClient {
         Ok(found)
     }
 
-    fn admit(&self, request: &Request, pair: Option<(u64, usize)>, found: &Found) -> Result<Vec<Posting>, i64> {
+    fn admit_over_both(request: &Request, pair: Option<(u64, usize)>, found: &Found) -> Result<Vec<Posting>, i64> {
         let Body::Post { kind, legs } = &request.body else { return Err(Refusal::Unbalanced as i64) };
         if let Some((pair, server)) = pair {
             let held = |server| found.accounts.get(&joint(pair, server)).map_or(0, |account| account.balance);

@@ -123,7 +123,7 @@ async fn open_coordinator(site: &Site, flaw: Option<Flaw>, transactions: usize) 
         barrier: Barrier::Process,
         resolve_period: Duration::from_millis(250),
         // A trial is judged by its books, so nobody asks for the outcome of a key a minute later.
-        retention: Duration::from_secs(2 * 60),
+        retention: Duration::from_mins(2),
         bystander: bystander::of(site),
         flaw,
         ..Settings::default()

@@ -97,14 +97,12 @@ async fn audit_between_the_commits(name: &str) -> Option<i64> {
         tokio::pin!(auditing);
         let ended = tokio::time::timeout(Duration::from_secs(1), &mut auditing).await;
         awaited.let_go(pgstrata_lab::faults::steps::Then::GoOn);
-        match ended {
-            Ok(reply) => Some(reply),
-            // What it says when it is let in is said of whole transfers.
-            Err(_) => {
-                assert_eq!(difference(auditing.await), 0);
-                None
-            }
+        if let Ok(reply) = ended {
+            return Some(reply);
         }
+        // What it says when it is let in is said of whole transfers.
+        assert_eq!(difference(auditing.await), 0);
+        None
     });
     drop((first, second, rig));
     site.close().await.expect("closed");
@@ -138,6 +136,14 @@ async fn the_commit_barrier_keeps_the_books_through_faults_at_the_steps() {
     let record = run_trial("2pc-barrier", AT_EVERY_STEP, Duration::from_millis(500)).await;
     assert_eq!(record.violations, []);
     assert!(record.counts.ok > 0 && record.faults.len() == 18, "{:?}", record.counts);
+}
+
+/// A lying network: the server has carried a request out, and nobody hears of it. It may be the decision, or a commit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_acknowledgement_that_never_arrives_loses_nothing_and_does_nothing_twice() {
+    let record = run_trial("2pc-barrier", "disconnect-after-send:10", Duration::from_millis(500)).await;
+    assert_eq!(record.violations, []);
+    assert!(record.counts.ok > 0 && record.faults.len() == 10, "{:?}", record.counts);
 }
 
 /// The first operations of an arm's trial that do something of a kind.

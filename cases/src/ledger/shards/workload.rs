@@ -2,7 +2,7 @@
 //! joint accounts, whose limit is a rule over both servers.
 
 use pgstrata_lab::history::uniform;
-use pgstrata_lab::study::{Operation, Scale};
+use pgstrata_lab::study::{Operation, Preset, Scale};
 
 use super::accounts::{JOINT_CURRENCY, PAIRS, joint, pot};
 use super::arms::Audit;
@@ -13,7 +13,9 @@ use crate::ledger::workload::{self, Workload};
 const JOINT_SHARE: f64 = 0.25;
 
 /// The share of audits where clients are watched and an audit stands in nobody's way: reading is what gives order away.
+/// A full trial is long, and each audit says what it saw of every account.
 const AUDIT_SHARE_OBSERVED: f64 = 0.15;
+const AUDIT_SHARE_FULL: f64 = 0.02;
 
 /// The share of those that put something back.
 const DEPOSIT_SHARE: f64 = 0.4;
@@ -54,7 +56,11 @@ pub(super) struct ShardedWorkload {
 impl ShardedWorkload {
     /// The operations of a trial of this scale, for an arm that reads both servers in this way.
     pub(super) fn new(scale: &Scale, audit: Audit) -> Self {
-        let more_audits = if scale.observed && audit != Audit::ForShare { AUDIT_SHARE_OBSERVED } else { 0.0 };
+        let more_audits = match (scale.observed, audit, scale.preset) {
+            (false, ..) | (_, Audit::ForShare, _) => 0.0,
+            (true, _, Preset::Full) => AUDIT_SHARE_FULL,
+            (true, _, Preset::Smoke | Preset::Ci) => AUDIT_SHARE_OBSERVED,
+        };
         Self { ledger: Workload::new(scale), more_audits }
     }
 

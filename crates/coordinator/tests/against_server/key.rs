@@ -35,3 +35,41 @@ async fn a_key_that_was_given_up_is_never_committed() {
     assert_eq!(ground.prepared().await, 0);
     coordinator.close().await;
 }
+
+/// The session dies inside the decision, before or after it is written: trying to abort tells which.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decision_whose_answer_is_lost_is_found_out() {
+    let ground = Ground::new().await;
+    let coordinator = ground.open(quiet()).await;
+    let session = ground.session(0).await;
+    session
+        .batch_execute(
+            "create function die() returns trigger language plpgsql as $$
+            begin
+                perform pg_terminate_backend(pg_backend_pid());
+                perform pg_sleep(60);
+                return null;
+            end $$;
+            create trigger dies after insert on pgstrata_coordinator.decision
+            for each row when (new.is_commit) execute function die()",
+        )
+        .await
+        .expect("a trigger");
+    let outcome = transfer(&coordinator, Uuid::now_v7(), 10).await.expect_err("it was not written");
+    assert!(matches!(&outcome, CommitError::Aborted(reason) if reason.is_retryable()), "{outcome:?}");
+    assert!(!happened(&ground, 10).await);
+    session.batch_execute("drop trigger dies on pgstrata_coordinator.decision").await.expect("dropped");
+    coordinator.resolve().await.expect("a look");
+    assert_eq!(ground.prepared().await, 0);
+    // Written, and the connection is cut in the moment after: the commit stands.
+    let key = Uuid::now_v7();
+    let trap = crate::support::Trap::at(
+        pgstrata_coordinator::Step::After(pgstrata_coordinator::Act::Decide),
+        crate::support::Strike::Disconnect,
+    );
+    let settings = pgstrata_coordinator::Settings { bystander: Some(trap as _), ..quiet() };
+    let coordinator = ground.open(settings).await;
+    transfer(&coordinator, key, 10).await.expect("committed all the same");
+    assert!(happened(&ground, 10).await);
+    coordinator.close().await;
+}

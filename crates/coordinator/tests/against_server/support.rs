@@ -62,6 +62,18 @@ impl Ground {
         number(&self.session(0).await, count).await + number(&self.session(1).await, count).await
     }
 
+    /// Resolves until nothing is prepared any more: on a slow machine a server may still be ending the sessions of the dead.
+    pub async fn resolve_all(&self, coordinator: &Coordinator) {
+        let resolving = async {
+            coordinator.resolve().await.expect("a look");
+            while self.prepared().await > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                coordinator.resolve().await.expect("a look");
+            }
+        };
+        tokio::time::timeout(PATIENCE, resolving).await.expect("nothing stays prepared");
+    }
+
     /// kill -9 of a shard's server, and its start.
     pub async fn restart(&self, shard: usize) {
         restart(&mut *self.clusters[shard].lock().await).await;
