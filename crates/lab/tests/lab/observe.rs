@@ -113,8 +113,8 @@ async fn repeatable_read_passed_off_as_serializable_is_convicted_of_write_skew()
     let mut because: Vec<&str> = because.iter().filter_map(|sentence| sentence.as_str()).collect();
     because.sort_unstable();
     let expect = [
-        "T0 < T1, because T0 read clinic.doctor(3) as ∅ and T1 wrote 1, the next version.",
-        "T1 < T0, because T1 read clinic.doctor(1) as ∅ and T0 wrote 1, the next version.",
+        "T0 < T1, because T0 read clinic.doctor(3) as ∅ and T1 wrote 1, a later version.",
+        "T1 < T0, because T1 read clinic.doctor(1) as ∅ and T0 wrote 1, a later version.",
     ];
     assert_eq!(because, expect);
 }

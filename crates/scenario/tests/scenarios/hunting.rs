@@ -27,13 +27,23 @@ async fn hunted(cluster: &Cluster, level: Isolation, seconds: u64, stop_at_first
 async fn write_skew_at_repeatable_read_is_found_and_its_scenario_shows_it_again() {
     let cluster = server().await;
     let hunted = hunted(&cluster, Isolation::RepeatableRead, 6, false).await;
-    assert!(hunted.promise_is_kept(), "snapshots allow it: {hunted:?}");
     assert!(!hunted.list_anomalies.is_empty(), "{:?}", hunted.tally);
-    assert!(!hunted.finds.is_empty(), "{:?}", hunted.tally);
+    assert!(hunted.finds.iter().any(|find| !find.is_forbidden), "{:?}", hunted.tally);
     for find in &hunted.finds {
         assert!(!find.because.is_empty(), "{}", find.scenario);
         let outcome = run(&cluster, &scenario(&find.scenario)).await;
-        assert_eq!(complaints(&outcome), [] as [String; 0], "{}", find.scenario);
+        if find.is_forbidden {
+            // The one thing that every release does: a unique check looks past the snapshot, so an insert follows a
+            // concurrent delete of a row that its transaction still sees. Anything else would be news.
+            assert!(
+                find.scenario.contains("delete from") && find.scenario.contains("insert into"),
+                "{}",
+                find.scenario
+            );
+            assert_eq!(outcome.verdict(), Verdict::Failed, "{}", find.scenario);
+        } else {
+            assert_eq!(complaints(&outcome), [] as [String; 0], "{}", find.scenario);
+        }
     }
 }
 

@@ -1,1 +1,0 @@
-//! SQL as PostgreSQL's own grammar sees it. Pure: it knows no server and no catalog.
