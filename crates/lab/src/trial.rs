@@ -11,7 +11,7 @@ use crate::faults::{FaultKind, FaultPlan, at_step, inject};
 use crate::history::{History, Outcome, OutcomeCounts};
 use crate::invariants::{self, DuringRun, keep_first};
 use crate::load::{ClientHome, Load, LoadOutput, LoadSpec};
-use crate::observe::Watches;
+use crate::observe::{IsolationRecord, Watches};
 use crate::record::{FaultRecord, LoadShape, TIMELINE_SLICE_MS, TrialPurpose, TrialRecord};
 use crate::retry::RetryPolicy;
 use crate::sampler::{mean_lock_waiters, wal_position};
@@ -72,9 +72,33 @@ pub async fn run(
     let measured = measure(study, recorded.as_ref().unwrap_or(site), spec, interrupt).await?;
     let sentinels = probe.end(site).await;
 
-    let card = study.card();
+    let judged = tokio::select! {
+        judged = judge(study, site, spec, &measured, watches) => judged?,
+        () = interrupt.cancelled() => return Err(LabError::Interrupted),
+    };
+    let mut record = describe(spec, measured, judged.violations);
+    record.sentinels = sentinels;
+    record.isolation = judged.isolation;
+    Ok(record)
+}
+
+/// What is found when the load is over.
+struct Judged {
+    violations: Vec<Violation>,
+    isolation: Vec<IsolationRecord>,
+}
+
+/// Asks the invariants, the study and, in a watched trial, the server's log.
+async fn judge(
+    study: &Arc<dyn Study>,
+    site: &Site,
+    spec: &TrialSpec,
+    measured: &Measured,
+    watches: Option<Watches>,
+) -> Result<Judged, LabError> {
+    count_rows(site).await?;
     let mut violations = measured.during.violations.clone();
-    keep_first(&mut violations, invariants::evaluate(site, card.invariants).await?);
+    keep_first(&mut violations, invariants::evaluate(site, study.card().invariants).await?);
     keep_first(&mut violations, study.check(spec.arm, site, &measured.history).await?);
     let mut isolation = Vec::new();
     if let Some(watches) = watches {
@@ -82,11 +106,20 @@ pub async fn run(
         isolation = records;
         keep_first(&mut violations, found);
     }
-    let mut record = describe(spec, measured, violations);
-    record.sentinels = sentinels;
-    record.isolation = isolation;
-    Ok(record)
+    Ok(Judged { violations, isolation })
 }
+
+/// Lets the planner know how large the tables have become: without that, a check joins a million rows as if they were ten.
+async fn count_rows(site: &Site) -> Result<(), LabError> {
+    for server in site.servers.iter().filter(|server| server.cluster.is_some()) {
+        let session = server.control.connect_retry(RECOVERY_LIMIT).await?;
+        session.batch_execute("analyze").await.map_err(pgstrata_pg::Error::from)?;
+    }
+    Ok(())
+}
+
+/// How long to wait for a server that is still recovering from the last fault.
+const RECOVERY_LIMIT: Duration = Duration::from_mins(1);
 
 /// Starts each trial from the same state of the server's background work.
 async fn settle_server(site: &Site) -> Result<(), LabError> {

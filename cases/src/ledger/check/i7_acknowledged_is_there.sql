@@ -6,12 +6,12 @@ select
     t.posted_at
 from acknowledged as k
 left join ledger.transfers as t using (transfer_id)
-left join lateral (
-    select e.number
+left join (
+    select
+        e.transfer_id,
+        (array_agg(e.number order by e.account_id))[1] as number
     from ledger.entries as e
-    where e.transfer_id = k.transfer_id
-    order by e.account_id
-    limit 1
-) as e on true
+    group by e.transfer_id
+) as e using (transfer_id)
 where k.entry is not null
     and (t.transfer_id is null or e.number is distinct from k.entry);

@@ -3,11 +3,10 @@ select
     t.transfer_id,
     t.request_hash,
     (
-        select e.number
+        -- An aggregate, and no limit: with one, the planner may walk the accounts in order until it meets the transfer.
+        select (array_agg(e.number order by e.account_id))[1]
         from ledger.entries as e
         where e.transfer_id = t.transfer_id
-        order by e.account_id
-        limit 1
     ) as entry
 from ledger.transfers as t
 where t.transfer_id = any ($1);
