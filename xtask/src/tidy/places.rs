@@ -32,7 +32,7 @@ pub fn machine_paths(tree: &Tree) -> Vec<Finding> {
     let public: Vec<String> = PUBLIC_FOLDERS.iter().map(|parts| parts.join("/")).collect();
     convict(tree.files(), |line| {
         let folder = folders.iter().find(|folder| {
-            // `target/work/` and `${HOME}/work/` are inside something else.
+            // Behind a name, a dot or a closing brace the folder is inside something else.
             line.match_indices(folder.as_str())
                 .filter(|(at, _)| !line[..*at].ends_with(|c: char| c.is_alphanumeric() || "_-.~}*)>".contains(c)))
                 .any(|(at, _)| !public.iter().any(|public| line[at..].starts_with(public)))
