@@ -159,15 +159,7 @@ impl<'s> WatchedTransaction<'s> {
         statement: &S,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Error> {
-        let rows = self.transaction.query(statement, parameters).await?;
-        if let Some(log) = &mut self.log {
-            let table = log.recorder.table(table);
-            for row in &rows {
-                let xmin = Some(number_of(row)?);
-                log.observed.steps.push(Step::Wrote { row: row_of(table, row)?, xmin, undone: false });
-            }
-        }
-        Ok(rows)
+        self.change(table, statement, parameters, |row| number_of(row).map(Some)).await
     }
 
     /// Deletes rows of a table; the statement returns their `row_key`.
@@ -177,11 +169,26 @@ impl<'s> WatchedTransaction<'s> {
         statement: &S,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Error> {
+        self.change(table, statement, parameters, |_| Ok(None)).await
+    }
+
+    /// Writes rows and notes each of them; `version_of` says what the row's new version is called, where it has one.
+    async fn change<S: ?Sized + ToStatement + Sync>(
+        &mut self,
+        table: &str,
+        statement: &S,
+        parameters: Parameters<'_>,
+        version_of: impl Fn(&Row) -> Result<Option<Xid>, Error> + Send,
+    ) -> Result<Vec<Row>, Error> {
         let rows = self.transaction.query(statement, parameters).await?;
         if let Some(log) = &mut self.log {
             let table = log.recorder.table(table);
             for row in &rows {
-                log.observed.steps.push(Step::Wrote { row: row_of(table, row)?, xmin: None, undone: false });
+                log.observed.steps.push(Step::Wrote {
+                    row: row_of(table, row)?,
+                    xmin: version_of(row)?,
+                    undone: false,
+                });
             }
         }
         Ok(rows)
