@@ -1,0 +1,1 @@
+//! The workbench: an HTTP and WebSocket API over the product's parts, and the page that it serves.

@@ -1,0 +1,1 @@
+//! Module 11: the tools, one folder a system.
