@@ -6,13 +6,19 @@
 //! cannot disagree. Every item says whether it is exact, sampled or inferred ([`Origin`]).
 
 mod change;
+mod conflict;
+mod horizon;
 mod item;
 mod moment;
+mod page;
+mod session;
+mod version;
 
 pub use change::{At, Cause, Change};
-pub use item::{
-    Blocker, Command, Conflict, Fate, Holder, HolderKind, Horizon, Item, Key, Line, LineState, LockMode, Member,
-    Origin, Page, PutItem, RowVersion, SerializableTransaction, Server, Session, SessionSnapshot, Tier, Transaction,
-    TransactionState, Verdict, Viewer, Wait, XmaxKind,
-};
+pub use conflict::{Blocker, Conflict, SerializableTransaction, Wait};
+pub use horizon::{Holder, HolderKind, Horizon, Verdict, Viewer};
+pub use item::{Item, Key, Origin, PutItem, Server, Tier};
 pub use moment::Moment;
+pub use page::{Line, LineState, Page};
+pub use session::{Session, SessionSnapshot, Transaction, TransactionState};
+pub use version::{Command, Fate, LockMode, Member, RowVersion, XmaxKind};
