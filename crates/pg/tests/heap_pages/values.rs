@@ -32,7 +32,7 @@ async fn values_are_printed_as_their_types_print_them() {
         let session = session(&server).await;
         // Long texts are compressed with LZ4 at first, where the server was built with it.
         let has_lz4 = session.batch_execute("set default_toast_compression = lz4").await.is_ok();
-        session.batch_execute(&include_str!("values.sql").replace("$ROWS", ROWS)).await.expect("rows");
+        session.batch_execute(&include_str!("values.sql").replace("$rows", ROWS)).await.expect("rows");
         session.batch_execute("set default_toast_compression = pglz").await.expect("pglz");
         session.batch_execute(include_str!("values_again.sql")).await.expect("rows");
 

@@ -95,7 +95,7 @@ select
     array[jsonb_build_object('a', number)],
     (number || ' 2 3')::oidvector,
     case number % 3 when 0 then repeat('a long text, ' || number, 200) when 1 then null else repeat('z', 100) end
-from generate_series(1, $ROWS) as number;
+from generate_series(1, $rows) as number;
 
 -- Nulls by lot: each row has some.
 insert into everything (a_bool, an_int, a_text, a_uuid)
