@@ -56,10 +56,9 @@ pub(super) fn of_full(
     let status = knowledge.status(xid);
     if status != Status::Aborted {
         match (belongs(xid, viewer, knowledge), status) {
-            (Belonging::Own, _) => return Standing::Own,
             // A part that may have been rolled back.
             (Belonging::Part, Status::Unknown) => return Standing::UnknownStatus,
-            (Belonging::Part, _) => return Standing::Own,
+            (Belonging::Own | Belonging::Part, _) => return Standing::Own,
             // No part of a transaction is prepared or committed while the whole runs.
             (Belonging::Unknown, Status::Prepared) | (Belonging::Other, _) => {}
             (Belonging::Unknown, Status::Committed) if is_viewer_running(viewer, knowledge) => {}
