@@ -1,1 +1,26 @@
 //! The workbench: an HTTP and WebSocket API over the product's parts, and the page that it serves.
+//!
+//! The wire's types are in `routes`, and make the `OpenAPI` document; the parts behind them know nothing of HTTP. It prints
+//! nothing, and opens no connection to PostgreSQL but through `pgstrata_pg`.
+
+mod body;
+mod browser;
+mod clock;
+mod consoles;
+mod document;
+mod ground;
+pub mod limits;
+pub mod live;
+pub mod problem;
+mod recordings;
+mod records;
+pub mod routes;
+mod runs;
+mod scenes;
+mod words;
+mod workbench;
+
+pub use document::{openapi, openapi_json};
+pub use ground::Ground;
+pub use words::Words;
+pub use workbench::Workbench;
