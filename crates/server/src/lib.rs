@@ -3,13 +3,17 @@
 //! The wire's types are in `routes`, and make the `OpenAPI` document; the parts behind them know nothing of HTTP. It prints
 //! nothing, and opens no connection to PostgreSQL but through `pgstrata_pg`.
 
+mod assets;
+mod base64;
 mod body;
 mod browser;
 mod clock;
 mod consoles;
 mod document;
 mod ground;
+mod guard;
 pub mod limits;
+mod listen;
 pub mod live;
 pub mod problem;
 mod recordings;
@@ -17,10 +21,13 @@ mod records;
 pub mod routes;
 mod runs;
 mod scenes;
+mod serve;
 mod words;
 mod workbench;
 
 pub use document::{openapi, openapi_json};
 pub use ground::Ground;
+pub use guard::{Access, SHORTEST_TOKEN, Token, TokenTooShort};
+pub use serve::serve;
 pub use words::Words;
 pub use workbench::Workbench;

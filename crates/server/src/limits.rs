@@ -12,6 +12,8 @@ pub const HEAD_BYTES: usize = 64 * 1024;
 pub const BODY_BYTES: usize = 256 * 1024;
 /// How long a request may take, its body included, where a route does not say otherwise.
 pub const REQUEST_TIME: Duration = Duration::from_secs(60);
+/// The same for a recording that is sent in.
+pub const IMPORT_TIME: Duration = Duration::from_secs(300);
 /// How long requests under way may take at the end.
 pub const DRAIN_TIME: Duration = Duration::from_secs(5);
 

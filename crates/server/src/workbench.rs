@@ -81,6 +81,9 @@ impl Workbench {
         Err(Problem::new(Code::NotSupported, "not yet"))
     }
 
+    /// Ends what was made.
+    pub async fn close(&self) {}
+
     pub(crate) async fn tables(&self) -> Result<Tables, Problem> {
         Ok(Tables { tables: Vec::new(), is_cut: false })
     }
