@@ -21,10 +21,20 @@ pub const DRAIN_TIME: Duration = Duration::from_secs(5);
 pub const VIEWERS: usize = 64;
 /// Bytes of a message from a viewer.
 pub const VIEWER_MESSAGE_BYTES: usize = 64 * 1024;
-/// Messages that wait for a viewer; a slower one is told `lagged` and gets a moment.
-pub const VIEWER_QUEUE: usize = 256;
+/// Changes that a viewer may be behind; a slower one is told `lagged` and gets a moment.
+pub const VIEWER_BEHIND: usize = 256;
 /// Changes that are kept of a log, for viewers that come back.
 pub const KEPT_CHANGES: usize = 4_096;
+/// Bytes of those, as JSON.
+pub const KEPT_BYTES: usize = 16 << 20;
+/// How often a server is looked at while somebody watches, and nothing happens by our own hand.
+pub const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long after a failed look the next one comes.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Things of our own making (a statement, an answer) that wait to be put into a log.
+pub const CAUSES: usize = 256;
+/// News of runs and consoles that wait for a viewer; one that misses some is told how things stand.
+pub const NEWS: usize = 256;
 /// How often a silent viewer is asked whether it is there.
 pub const PING_EVERY: Duration = Duration::from_secs(20);
 /// How long one message may take to be sent, and an answer to a ping.
@@ -33,8 +43,10 @@ pub const VIEWER_TIME: Duration = Duration::from_secs(20);
 pub const FEEDS: usize = 16;
 /// How long a log is kept on when its last viewer has left: long enough for a page that is loaded anew.
 pub const FEED_LINGER: Duration = Duration::from_secs(10);
-/// Viewers' eyes in one watch.
+/// Sessions with whose eyes one watch judges.
 pub const EYES: usize = 64;
+/// Characters of a table's or a row's name in a watch.
+pub const NAME_CHARACTERS: usize = 1_000;
 
 /// Consoles of all browsers together.
 pub const CONSOLES: usize = 16;

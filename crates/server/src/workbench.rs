@@ -1,22 +1,23 @@
-//! The workbench: what the routes share. It owns the parts and nothing of what they do.
+//! The workbench: what the routes share. It owns the parts and does nothing of what they do.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
+use pgstrata_pg::Install;
 
 use crate::browser::Browser;
-use crate::clock;
 use crate::consoles::Consoles;
 use crate::ground::Ground;
-use crate::live::Hub;
-use crate::problem::{Code, Problem};
+use crate::live::{self, Hub, News, Sources};
+use crate::problem::Problem;
 use crate::recordings::Recordings;
 use crate::records::Records;
-use crate::routes::status::{Limits, ServerStatus, Status};
-use crate::routes::tables::Tables;
+use crate::routes::status::{Limits, Status};
 use crate::runs::Runs;
 use crate::scenes::Scenes;
+use crate::{assets, clock, limits};
 
 /// What the routes share; cheap to clone.
 #[derive(Clone)]
@@ -26,6 +27,7 @@ struct Parts {
     started_us: i64,
     ground: Ground,
     hub: Hub,
+    news: News,
     consoles: Consoles,
     scenes: Scenes,
     recordings: Recordings,
@@ -33,58 +35,99 @@ struct Parts {
     records: Records,
 }
 
+/// What a workbench is made of.
+pub struct Setting {
+    /// The server that is looked at.
+    pub ground: Ground,
+    /// Binaries of the servers that runs of studies start; none if there are none.
+    pub install: Option<Install>,
+    /// Where published records are.
+    pub published: PathBuf,
+    /// Where records of runs that are made here, and recordings, are kept.
+    pub kept: PathBuf,
+}
+
 impl Workbench {
+    /// A workbench; it makes nothing before it is asked to.
+    #[must_use]
+    pub fn new(setting: Setting) -> Self {
+        let sources = crate::observe::Observers::new(setting.ground.clone());
+        Self::with_sources(setting, Box::new(sources))
+    }
+
+    /// The same with other eyes.
+    #[must_use]
+    pub fn with_sources(setting: Setting, sources: Box<dyn Sources>) -> Self {
+        let news = News::default();
+        let records = Records::new(setting.published, setting.kept.join("runs"));
+        let runs = Runs::new(setting.install, records.clone(), news.clone());
+        Self(Arc::new(Parts {
+            started_us: clock::now_us(),
+            ground: setting.ground,
+            hub: Hub::new(sources),
+            news,
+            consoles: Consoles,
+            scenes: Scenes,
+            recordings: Recordings,
+            runs,
+            records,
+        }))
+    }
+
+    pub(crate) fn ground(&self) -> &Ground {
+        &self.0.ground
+    }
+
     pub(crate) fn consoles(&self) -> &Consoles {
         &self.0.consoles
     }
+
     pub(crate) fn scenes(&self) -> &Scenes {
         &self.0.scenes
     }
+
     pub(crate) fn recordings(&self) -> &Recordings {
         &self.0.recordings
     }
-    pub(crate) fn runs(&self) -> &Runs {
+
+    /// The runs.
+    #[must_use]
+    pub fn runs(&self) -> &Runs {
         &self.0.runs
     }
+
     pub(crate) fn records(&self) -> &Records {
         &self.0.records
     }
 
     pub(crate) async fn status(&self) -> Status {
-        let ground = &self.0.ground;
-        let server = ServerStatus {
-            address: ground.address(),
-            database: ground.database(),
-            version: String::new(),
-            is_private: ground.is_private(),
-            is_writable: ground.is_writable(),
-            is_up: true,
-            tiers: Vec::new(),
-            notes: Vec::new(),
-        };
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_us: self.0.started_us,
             now_us: clock::now_us(),
-            server,
+            server: crate::observe::server_status(&self.0.ground).await,
             limits: Limits::of_this_build(),
-            has_book: false,
-            run: None,
+            has_book: assets::has_book(),
+            run: self.0.runs.running(),
         }
     }
 
-    pub(crate) fn live(
-        &self,
-        _: Browser,
-        _: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-    ) -> Result<Response, Problem> {
-        Err(Problem::new(Code::NotSupported, "not yet"))
+    /// Becomes a viewer's WebSocket.
+    pub(crate) fn live(&self, browser: Browser, upgrade: WebSocketUpgrade) -> Result<Response, Problem> {
+        let place = self.0.hub.admit()?;
+        let workbench = self.clone();
+        let upgrade =
+            upgrade.max_message_size(limits::VIEWER_MESSAGE_BYTES).max_frame_size(limits::VIEWER_MESSAGE_BYTES);
+        Ok(upgrade.on_upgrade(move |socket| async move {
+            let parts = &workbench.0;
+            live::accompany(socket, parts.hub.clone(), parts.news.clone(), parts.runs.clone(), browser).await;
+            drop(place);
+        }))
     }
 
-    /// Ends what was made.
-    pub async fn close(&self) {}
-
-    pub(crate) async fn tables(&self) -> Result<Tables, Problem> {
-        Ok(Tables { tables: Vec::new(), is_cut: false })
+    /// Ends what was made: logs, viewers, runs.
+    pub async fn close(&self) {
+        self.0.hub.close();
+        self.0.runs.close().await;
     }
 }

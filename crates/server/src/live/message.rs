@@ -11,15 +11,31 @@ use crate::routes::runs::Run;
 /// What is watched.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct Watch {
-    /// A table, by OID or as `schema.name`; none for sessions and waits alone.
+    /// A table by its name, with its schema or where the role's search path finds it, or by its OID. None: sessions and waits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
-    /// A row, by its key or as `(block,line)`; none for the whole table as far as it is shown.
+    /// One row of it: its key as text (a JSON object by column for a key of several), or the place of a version, `(0,3)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<String>,
-    /// Whose eyes versions are judged with, as the ids of viewers: `new`, `pid:4711`, `all` for every session that holds a snapshot.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub viewers: Vec<String>,
+    /// With whose eyes versions are judged.
+    #[serde(default)]
+    pub viewers: Viewers,
+    /// Versions shown, at most; as many as the observer shows anyway if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_versions: Option<usize>,
+}
+
+/// With whose eyes versions are judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Viewers {
+    /// All sessions that hold a snapshot, and a transaction that begins now.
+    #[default]
+    All,
+    /// These sessions, by process, and a transaction that begins now.
+    Only(Vec<i32>),
+    /// Nobody.
+    None,
 }
 
 /// What the page sends.

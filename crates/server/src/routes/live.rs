@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 
 use crate::browser::Browser;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::workbench::Workbench;
 
 /// Becomes a WebSocket. Its messages, each a JSON text: the page sends `ClientMessage`, and is sent `ServerMessage`.
@@ -15,7 +16,10 @@ use crate::workbench::Workbench;
 pub async fn live(
     State(workbench): State<Workbench>,
     browser: Browser,
-    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|rejection| {
+        Problem::new(Code::BadRequest, rejection.body_text()).hint("this address is a WebSocket's")
+    })?;
     workbench.live(browser, upgrade)
 }

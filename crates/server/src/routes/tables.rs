@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::observe;
 use crate::problem::Problem;
 use crate::workbench::Workbench;
 
@@ -41,5 +42,5 @@ pub struct Table {
 #[utoipa::path(get, path = "/api/tables", tag = "server",
     responses((status = 200, body = Tables), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub async fn tables(State(workbench): State<Workbench>) -> Result<Json<Tables>, Problem> {
-    workbench.tables().await.map(Json)
+    observe::tables(workbench.ground()).await.map(Json)
 }
