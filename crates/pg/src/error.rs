@@ -125,6 +125,14 @@ pub enum Kind {
         /// The package versions of the same major that it has, newest first.
         offered: Vec<String>,
     },
+    /// The extension's library, control file or script is missing.
+    #[error("the extension {name} is not in {} (its library, control file and script)", directory.display())]
+    NoExtension {
+        /// The extension's name.
+        name: String,
+        /// Where it was looked for.
+        directory: PathBuf,
+    },
     /// A fetched file is not the one that was checked when this version of pgstrata was made.
     #[error("the file fetched for {package} does not have the SHA-256 {expected}")]
     HashMismatch {
@@ -315,6 +323,9 @@ impl Error {
             Kind::NoPackage { .. } => {
                 "refresh the list of packages (`apt-get update`); versions that the archive has dropped are kept by \
                  snapshot.debian.org: unpack one with `dpkg -x` and name its bin directory with --pg-bin"
+            }
+            Kind::NoExtension { .. } => {
+                "build it with `./x ext` (in a checkout of pgstrata), or name the directory of an unpacked package with --from"
             }
             Kind::HashMismatch { .. } => {
                 "nothing was installed; try once more without pip's cache (`pip cache purge`), and if it stays so, do not \

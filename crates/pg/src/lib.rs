@@ -15,6 +15,7 @@ mod family;
 mod home;
 pub mod install;
 mod launch;
+pub mod overlay;
 pub mod packages;
 pub mod pgbench;
 mod probe;
