@@ -117,6 +117,14 @@ pub enum Kind {
         /// What is missing, as a lowercase fragment.
         reason: String,
     },
+    /// The server's header files are not here and cannot be fetched.
+    #[error("the header files of PostgreSQL {major} are not to be had: {reason}")]
+    NoHeaders {
+        /// The major version.
+        major: u32,
+        /// What is missing, as a lowercase fragment.
+        reason: String,
+    },
     /// The distribution's archive has no server package of this version.
     #[error("the distribution's archive has no package of PostgreSQL {version} (it has {})", if offered.is_empty() { "none".to_owned() } else { offered.join(", ") })]
     NoPackage {
@@ -319,6 +327,10 @@ impl Error {
             Kind::NoSources { .. } => {
                 "on a machine without Debian's source packages, unpack PostgreSQL's source of the same major version and set \
                  PGSTRATA_ISOLATION_DIR to its directory src/test/isolation"
+            }
+            Kind::NoHeaders { .. } => {
+                "install the development files of this server's major version (Debian/Ubuntu: \
+                 apt-get install postgresql-server-dev-VERSION), so that its `pg_config --includedir-server` names them"
             }
             Kind::NoPackage { .. } => {
                 "refresh the list of packages (`apt-get update`); versions that the archive has dropped are kept by \

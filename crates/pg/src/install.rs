@@ -159,8 +159,14 @@ pub(crate) fn digest(text: &str) -> String {
 
 /// The same of bytes.
 pub(crate) fn digest_of(bytes: &[u8]) -> String {
+    sha256(bytes).chars().take(16).collect()
+}
+
+/// The SHA-256 of bytes: 64 hexadecimal digits.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    Sha256::digest(bytes).iter().take(8).fold(String::new(), |mut hex, byte| {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
