@@ -179,7 +179,7 @@ impl<'a> Row<'a> {
 }
 
 /// The value that begins at or after `at`, and where it ends.
-fn value(data: &[u8], at: usize, layout: ColumnLayout) -> Option<(Value<'_>, usize)> {
+pub(crate) fn value(data: &[u8], at: usize, layout: ColumnLayout) -> Option<(Value<'_>, usize)> {
     match layout {
         ColumnLayout::Fixed { bytes, alignment } => {
             let at = align(at, alignment.bytes());
