@@ -8,7 +8,20 @@ use pgrx::prelude::*;
 
 mod call;
 mod header;
+mod horizon;
+mod live;
 mod rows;
+mod shim;
+mod ssi;
 mod table;
+mod waits;
 
 pg_module_magic!(name, version);
+
+/// What the server calls when it has loaded the library.
+// SAFETY: the name is the one that the server looks for; nothing else has it.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    shim::preload();
+}
