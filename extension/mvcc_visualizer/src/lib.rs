@@ -6,9 +6,25 @@
 
 use pgrx::prelude::*;
 
+mod attempt;
 mod call;
+mod columns;
 mod header;
+mod key;
+mod knowledge;
+mod limits;
+mod page;
 mod rows;
+mod show;
+mod snapshot;
 mod table;
+mod version;
+mod viewer;
 
 pg_module_magic!(name, version);
+
+/// What the server calls when the library is loaded.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    limits::register();
+}
