@@ -1,6 +1,8 @@
 //! Whose eyes versions are judged with: a snapshot that was passed, with or without its transaction, or the caller's own.
 #![expect(unsafe_code, reason = "the caller's snapshot is the server's")]
 
+use std::borrow::Cow;
+
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use pgstrata_tuple::visibility::{Listing, Own, Viewer};
@@ -14,8 +16,11 @@ pub struct Eyes {
     snapshot: Snapshot,
     listing: Listing,
     own: Option<(Xid, u32)>,
-    combos: Vec<(u32, u32)>,
+    combos: Cow<'static, [(u32, u32)]>,
 }
+
+/// Combinations of commands for a viewer that is between commands: whatever commands they stand for, these were before.
+static ALL_BEFORE: [(u32, u32); 1 << 16] = [(0, 0); 1 << 16];
 
 impl Eyes {
     /// Those that the arguments from `index` on say: a snapshot, the viewer's own transaction, the command that looks. Without
@@ -33,10 +38,13 @@ impl Eyes {
             })
         });
         // Without a command, all that the transaction has done so far counts as done before.
-        let command = command.transpose()?.unwrap_or(u32::MAX);
+        let (command, combos) = match command.transpose()? {
+            Some(command) => (command, &[][..]),
+            None => (u32::MAX, &ALL_BEFORE[..]),
+        };
         // SAFETY: reads a flag of shared memory.
         let listing = if unsafe { pg_sys::RecoveryInProgress() } { Listing::Nothing } else { Listing::TopLevel };
-        Ok(Self { snapshot, listing, own: call.xid(index + 1).map(|xid| (xid, command)), combos: Vec::new() })
+        Ok(Self { snapshot, listing, own: call.xid(index + 1).map(|xid| (xid, command)), combos: combos.into() })
     }
 
     /// The caller's own, of the statement that calls.
@@ -86,7 +94,7 @@ unsafe fn of_active(active: &pg_sys::SnapshotData) -> Option<Eyes> {
     // SAFETY: asks the state of the caller's transaction.
     let top = Xid(unsafe { pg_sys::GetTopFullTransactionIdIfAny() }.value);
     let own = (top != Xid::INVALID).then_some((top, active.curcid));
-    let combos = if own.is_some() { combos() } else { Vec::new() };
+    let combos = if own.is_some() { combos().into() } else { Cow::default() };
     Some(Eyes { snapshot: Snapshot::new(xmin, xmax, running)?, listing, own, combos })
 }
 
