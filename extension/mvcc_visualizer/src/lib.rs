@@ -6,7 +6,9 @@
 
 use pgrx::prelude::*;
 
+mod attempt;
 mod call;
+mod columns;
 mod header;
 mod horizon;
 mod live;
@@ -24,4 +26,14 @@ pg_module_magic!(name, version);
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     shim::preload();
+mod key;
+mod knowledge;
+mod limits;
+mod page;
+mod show;
+mod snapshot;
+mod version;
+mod viewer;
+/// What the server calls when the library is loaded.
+    limits::register();
 }
