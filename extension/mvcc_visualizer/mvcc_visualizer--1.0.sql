@@ -231,6 +231,19 @@ language c stable parallel unsafe strict;
 
 revoke all on function mvcc_page_header(regclass, bigint) from public;
 
+-- What a snapshot is made of, and how its transactions stand now.
+create function mvcc_show_snapshot(
+    snapshot pg_snapshot default pg_current_snapshot(),
+    out part text,
+    out xid xid8,
+    out status text
+)
+returns setof record
+as 'MODULE_PATHNAME', 'mvcc_show_snapshot'
+language c stable parallel unsafe strict;
+
+revoke all on function mvcc_show_snapshot(pg_snapshot) from public;
+
 -- What other sessions do. No row's contents are shown, so members of pg_monitor may ask.
 
 create function mvcc_live_snapshots(
@@ -398,11 +411,3 @@ grant execute on function
     mvcc_ssi_conflicts(),
     mvcc_horizon(regclass)
 to pg_monitor;
--- What a snapshot is made of, and how its transactions stand now.
-create function mvcc_show_snapshot(
-    snapshot pg_snapshot default pg_current_snapshot(),
-    out part text,
-    out status text
-as 'MODULE_PATHNAME', 'mvcc_show_snapshot'
-language c stable parallel unsafe strict;
-revoke all on function mvcc_show_snapshot(pg_snapshot) from public;
