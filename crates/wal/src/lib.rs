@@ -24,26 +24,36 @@
 //! Page images are skipped (compressed or not), so tuple data must be in the records: with `wal_level = logical` it
 //! always is, for ordinary tables. Values that were compressed or moved out of line are shown as such, not fetched.
 
+mod assembler;
 mod block;
 mod bytes;
 mod committed;
 mod error;
 mod heap;
+mod heap_record;
+mod image;
+mod infomask;
 mod operation;
 pub mod page;
+mod pglz;
 mod reader;
 mod record;
+pub mod replay;
 mod resource;
 mod segment;
 mod transaction;
 mod tuple;
 mod version;
 
+pub use assembler::{Assembler, StreamError, StreamFault};
 pub use block::{Block, Fork, Image, ImageCompression, RelFile};
 pub use committed::{Change, ChangeKind, Committed, CommittedTransaction, RowImage};
 pub use error::{DecodeError, Fault, ReadError, TupleError};
 pub use heap::{HeapOperation, ItemPointer};
+pub use heap_record::{AllVisible, Freeze, HeapAction, HeapRecord, NewVersion, Prune, PruneReason, Update, XmaxBits};
+pub use image::{HEAP_PAGE_BYTES, ImageError};
 pub use operation::{LogOperation, LogicalMessage, Operation, WalLevel};
+pub use pglz::unpack_pglz;
 pub use reader::{Reader, Step};
 pub use record::{Record, RecordHeader, crc_of};
 pub use resource::ResourceManager;

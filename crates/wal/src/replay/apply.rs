@@ -1,0 +1,161 @@
+//! What each record does to its pages: the rules of `heap_redo` and `heap2_redo`.
+//!
+//! Sources: src/backend/access/heap/heapam.c until 17, heapam_xlog.c since 18. The free space map and the visibility
+//! map are not kept; `PD_ALL_VISIBLE` on the page is.
+
+use super::page::{Misfit, Page, StoredHeader, TUPLE_HEADER_BYTES, write_header};
+use crate::Xid;
+use crate::heap::ItemPointer;
+use crate::heap_record::{AllVisible, NewVersion, Prune, Update, XmaxBits};
+use crate::infomask::is_locked_only;
+use crate::tuple::{Tuple, TupleHeader};
+
+/// `ctid` of a row that moved to another partition (`MovedPartitionsOffsetNumber`).
+const MOVED_PARTITION: ItemPointer = ItemPointer { block: u32::MAX, offset: 0xFFFD };
+/// `XLH_FREEZE_XVAC` and `XLH_INVALID_XVAC`.
+const FREEZE_XVAC: u8 = 0x02;
+const INVALID_XVAC: u8 = 0x04;
+
+/// The part of a tuple that no page image was needed for.
+const NO_TUPLE: Misfit = Misfit("the record leaves the tuple to an image that it does not have");
+
+pub(super) fn insert(page: &mut Page, at: ItemPointer, xid: Xid, tuple: Option<Tuple<'_>>) -> Result<(), Misfit> {
+    let tuple = tuple.ok_or(NO_TUPLE)?;
+    page.add(at.offset, &whole(tuple.header(), &[tuple.bytes()], xid, 0, at))
+}
+
+/// A tuple with its full header in front.
+fn whole(header: TupleHeader, parts: &[&[u8]], xmin: Xid, xmax: Xid, ctid: ItemPointer) -> Vec<u8> {
+    let mut tuple = vec![0; TUPLE_HEADER_BYTES];
+    let TupleHeader { infomask2, infomask, data_offset } = header;
+    write_header(&mut tuple, &StoredHeader { xmin, xmax, command: 0, ctid, infomask, infomask2, data_offset });
+    for part in parts {
+        tuple.extend_from_slice(part);
+    }
+    tuple
+}
+
+pub(super) fn set_visibility(page: &mut Page, visibility: AllVisible) {
+    match visibility {
+        AllVisible::Kept => {}
+        AllVisible::Cleared => page.set_all_visible(false),
+        AllVisible::Set => page.set_all_visible(true),
+    }
+}
+
+/// What is marked deleted, and how.
+pub(super) struct Deletion {
+    pub at: ItemPointer,
+    pub xmax: Xid,
+    pub bits: XmaxBits,
+    pub takes_back: bool,
+    pub moves_partition: bool,
+}
+
+pub(super) fn delete(page: &mut Page, deletion: &Deletion, xid: Xid) -> Result<(), Misfit> {
+    page.change(deletion.at.offset, |header| {
+        set_xmax_bits(header, deletion.bits);
+        header.set_hot_updated(false);
+        if deletion.takes_back {
+            header.xmin = 0;
+        } else {
+            header.xmax = deletion.xmax;
+        }
+        header.forget_command();
+        header.ctid = if deletion.moves_partition { MOVED_PARTITION } else { deletion.at };
+    })?;
+    page.note_prunable(xid);
+    Ok(())
+}
+
+fn set_xmax_bits(header: &mut StoredHeader, bits: XmaxBits) {
+    (header.infomask, header.infomask2) = bits.set(header.infomask, header.infomask2);
+}
+
+/// The old version of an update.
+pub(super) fn replace(page: &mut Page, update: &Update<'_>, xid: Xid) -> Result<(), Misfit> {
+    page.change(update.from.offset, |header| {
+        set_xmax_bits(header, update.old_bits);
+        header.set_hot_updated(update.is_hot);
+        header.xmax = update.old_xmax;
+        header.forget_command();
+        header.ctid = update.to;
+    })?;
+    page.note_prunable(xid);
+    Ok(())
+}
+
+/// The new version of an update; `old` are the bytes of the old one if it is on the same page.
+pub(super) fn renew(page: &mut Page, update: &Update<'_>, old: Option<&[u8]>, xid: Xid) -> Result<(), Misfit> {
+    let new = update.new.ok_or(NO_TUPLE)?;
+    let parts = parts(&new, old)?;
+    page.add(update.to.offset, &whole(new.header, &parts, xid, update.new_xmax, update.to))
+}
+
+/// Null bitmap, prefix, own middle, suffix.
+fn parts<'a>(new: &NewVersion<'a>, old: Option<&'a [u8]>) -> Result<[&'a [u8]; 4], Misfit> {
+    if new.prefix == 0 && new.suffix == 0 {
+        return Ok([new.bytes, &[], &[], &[]]);
+    }
+    let old = old.ok_or(Misfit("parts of an old version on another page"))?;
+    let bitmap = usize::from(new.header.data_offset).checked_sub(TUPLE_HEADER_BYTES);
+    let (bitmap, middle) =
+        bitmap.and_then(|length| new.bytes.split_at_checked(length)).ok_or(Misfit("a header longer than the tuple"))?;
+    let begin = usize::from(*old.get(TUPLE_HEADER_BYTES - 1).ok_or(Misfit("an old version without a header"))?);
+    let prefix =
+        old.get(begin..begin + usize::from(new.prefix)).ok_or(Misfit("a prefix longer than the old version"))?;
+    let suffix = old.len().checked_sub(usize::from(new.suffix)).and_then(|from| old.get(from..));
+    Ok([bitmap, prefix, middle, suffix.ok_or(Misfit("a suffix longer than the old version"))?])
+}
+
+pub(super) fn lock(
+    page: &mut Page,
+    at: ItemPointer,
+    xmax: Xid,
+    bits: XmaxBits,
+    follows_update: bool,
+) -> Result<(), Misfit> {
+    page.change(at.offset, |header| {
+        set_xmax_bits(header, bits);
+        if !follows_update {
+            if is_locked_only(header.infomask) {
+                header.set_hot_updated(false);
+                header.ctid = at;
+            }
+            header.forget_command();
+        }
+        header.xmax = xmax;
+    })
+}
+
+pub(super) fn prune(page: &mut Page, prune: &Prune) -> Result<(), Misfit> {
+    for (from, to) in &prune.redirected {
+        page.redirect(*from, *to)?;
+    }
+    for offset in &prune.dead {
+        page.kill(*offset)?;
+    }
+    for offset in &prune.unused {
+        page.free(*offset)?;
+    }
+    if !(prune.redirected.is_empty() && prune.dead.is_empty() && prune.unused.is_empty()) {
+        if prune.moves_tuples {
+            page.compact()?;
+        } else {
+            page.drop_free_lines();
+        }
+    }
+    for freeze in &prune.frozen {
+        page.change(freeze.offset, |header| {
+            header.xmax = freeze.xmax;
+            if freeze.moved_flags & FREEZE_XVAC != 0 {
+                header.command = 2;
+            }
+            if freeze.moved_flags & INVALID_XVAC != 0 {
+                header.command = 0;
+            }
+            (header.infomask, header.infomask2) = (freeze.infomask, freeze.infomask2);
+        })?;
+    }
+    Ok(())
+}
