@@ -8,8 +8,7 @@ mod read;
 
 use crate::Xid;
 use crate::block::RelFile;
-use crate::heap::ItemPointer;
-use crate::tuple::{Tuple, TupleHeader};
+use pgstrata_tuple::{ItemPointer, Row, RowHeader};
 
 pub use prune::{Freeze, Prune, PruneReason};
 
@@ -30,7 +29,7 @@ pub enum HeapAction<'a> {
         /// Where.
         at: ItemPointer,
         /// Its stored part.
-        tuple: Option<Tuple<'a>>,
+        tuple: Option<Row<'a>>,
         /// What becomes of the page's flag.
         visibility: AllVisible,
         /// Whether it counts only after a [`HeapAction::Confirm`].
@@ -43,7 +42,7 @@ pub enum HeapAction<'a> {
         /// The page.
         block: u32,
         /// Line pointers with stored parts.
-        tuples: Vec<(u16, Option<Tuple<'a>>)>,
+        tuples: Vec<(u16, Option<Row<'a>>)>,
         /// What becomes of the page's flag.
         visibility: AllVisible,
         /// Whether the page is made anew.
@@ -144,7 +143,7 @@ pub struct NewVersion<'a> {
     /// Bytes to take from their end.
     pub suffix: u16,
     /// Its header.
-    pub header: TupleHeader,
+    pub header: RowHeader,
     /// Null bitmap and padding, then the columns between prefix and suffix.
     pub bytes: &'a [u8],
 }

@@ -4,10 +4,9 @@ use super::{AllVisible, HeapAction, HeapRecord, NewVersion, Prune, Update, XmaxB
 use crate::block::{Block, RelFile};
 use crate::bytes::{Bytes, align};
 use crate::error::DecodeError;
-use crate::heap::ItemPointer;
 use crate::record::Record;
 use crate::resource::ResourceManager;
-use crate::tuple::{Tuple, TupleHeader};
+use pgstrata_tuple::{ItemPointer, Row, RowHeader};
 
 const OPERATION_MASK: u8 = 0x70;
 /// The page is made anew (`XLOG_HEAP_INIT_PAGE`).
@@ -112,18 +111,18 @@ const fn after_insert(flags: u8) -> AllVisible {
     if flags & INSERT_ALL_FROZEN_SET != 0 { AllVisible::Set } else { cleared(flags & ALL_VISIBLE_CLEARED) }
 }
 
-fn header(bytes: &mut Bytes<'_>) -> Option<TupleHeader> {
-    Some(TupleHeader { infomask2: bytes.u16()?, infomask: bytes.u16()?, data_offset: bytes.u8()? })
+fn header(bytes: &mut Bytes<'_>) -> Option<RowHeader> {
+    Some(RowHeader { infomask2: bytes.u16()?, infomask: bytes.u16()?, data_offset: bytes.u8()? })
 }
 
 /// The tuple in a block's data, `Some(None)` if there is no data.
-fn tuple_of<'a>(record: &'a Record, block: &Block) -> Option<Option<Tuple<'a>>> {
+fn tuple_of<'a>(record: &'a Record, block: &Block) -> Option<Option<Row<'a>>> {
     let mut bytes = Bytes::new(record.block_data(block));
     if bytes.rest().is_empty() {
         return Some(None);
     }
     let header = header(&mut bytes)?;
-    Some(Some(Tuple::new(header, bytes.rest())))
+    Some(Some(Row::new(header, bytes.rest())))
 }
 
 fn multi_insert<'a>(record: &'a Record, block: &Block) -> Option<HeapAction<'a>> {
@@ -148,7 +147,7 @@ fn multi_insert<'a>(record: &'a Record, block: &Block) -> Option<HeapAction<'a>>
         let length = usize::from(bytes.u16()?);
         let header = header(&mut bytes)?;
         at += 7 + length;
-        tuples.push((offset, Some(Tuple::new(header, bytes.take(length)?))));
+        tuples.push((offset, Some(Row::new(header, bytes.take(length)?))));
     }
     Some(HeapAction::MultiInsert { block: block.number, tuples, visibility: after_insert(flags), makes_page })
 }

@@ -3,12 +3,12 @@
 //! Sources: src/backend/access/heap/heapam.c until 17, heapam_xlog.c since 18. The free space map and the visibility
 //! map are not kept; `PD_ALL_VISIBLE` on the page is.
 
-use super::page::{Misfit, Page, StoredHeader, TUPLE_HEADER_BYTES, write_header};
+use pgstrata_tuple::{ItemPointer, Row, RowHeader, TupleHeader};
+
+use super::page::{Misfit, Page};
 use crate::Xid;
-use crate::heap::ItemPointer;
 use crate::heap_record::{AllVisible, NewVersion, Prune, Update, XmaxBits};
-use crate::infomask::is_locked_only;
-use crate::tuple::{Tuple, TupleHeader};
+use crate::infomask::{COMBO_COMMAND, HEAP_HOT_UPDATED, is_locked_only};
 
 /// `ctid` of a row that moved to another partition (`MovedPartitionsOffsetNumber`).
 const MOVED_PARTITION: ItemPointer = ItemPointer { block: u32::MAX, offset: 0xFFFD };
@@ -19,16 +19,15 @@ const INVALID_XVAC: u8 = 0x04;
 /// The part of a tuple that no page image was needed for.
 const NO_TUPLE: Misfit = Misfit("the record leaves the tuple to an image that it does not have");
 
-pub(super) fn insert(page: &mut Page, at: ItemPointer, xid: Xid, tuple: Option<Tuple<'_>>) -> Result<(), Misfit> {
+pub(super) fn insert(page: &mut Page, at: ItemPointer, xid: Xid, tuple: Option<Row<'_>>) -> Result<(), Misfit> {
     let tuple = tuple.ok_or(NO_TUPLE)?;
     page.add(at.offset, &whole(tuple.header(), &[tuple.bytes()], xid, 0, at))
 }
 
 /// A tuple with its full header in front.
-fn whole(header: TupleHeader, parts: &[&[u8]], xmin: Xid, xmax: Xid, ctid: ItemPointer) -> Vec<u8> {
-    let mut tuple = vec![0; TUPLE_HEADER_BYTES];
-    let TupleHeader { infomask2, infomask, data_offset } = header;
-    write_header(&mut tuple, &StoredHeader { xmin, xmax, command: 0, ctid, infomask, infomask2, data_offset });
+fn whole(header: RowHeader, parts: &[&[u8]], xmin: Xid, xmax: Xid, ctid: ItemPointer) -> Vec<u8> {
+    let RowHeader { infomask2, infomask, data_offset: hoff } = header;
+    let mut tuple = TupleHeader { xmin, xmax, command: 0, ctid, infomask, infomask2, hoff }.to_bytes().to_vec();
     for part in parts {
         tuple.extend_from_slice(part);
     }
@@ -55,30 +54,41 @@ pub(super) struct Deletion {
 pub(super) fn delete(page: &mut Page, deletion: &Deletion, xid: Xid) -> Result<(), Misfit> {
     page.change(deletion.at.offset, |header| {
         set_xmax_bits(header, deletion.bits);
-        header.set_hot_updated(false);
+        set_hot_updated(header, false);
         if deletion.takes_back {
             header.xmin = 0;
         } else {
             header.xmax = deletion.xmax;
         }
-        header.forget_command();
+        forget_command(header);
         header.ctid = if deletion.moves_partition { MOVED_PARTITION } else { deletion.at };
     })?;
     page.note_prunable(xid);
     Ok(())
 }
 
-fn set_xmax_bits(header: &mut StoredHeader, bits: XmaxBits) {
+fn set_xmax_bits(header: &mut TupleHeader, bits: XmaxBits) {
     (header.infomask, header.infomask2) = bits.set(header.infomask, header.infomask2);
+}
+
+/// Sets or clears the bit for a HOT successor.
+fn set_hot_updated(header: &mut TupleHeader, is: bool) {
+    header.infomask2 = if is { header.infomask2 | HEAP_HOT_UPDATED } else { header.infomask2 & !HEAP_HOT_UPDATED };
+}
+
+/// The log tells no commands: replay writes the first (`FirstCommandId`).
+fn forget_command(header: &mut TupleHeader) {
+    header.command = 0;
+    header.infomask &= !COMBO_COMMAND;
 }
 
 /// The old version of an update.
 pub(super) fn replace(page: &mut Page, update: &Update<'_>, xid: Xid) -> Result<(), Misfit> {
     page.change(update.from.offset, |header| {
         set_xmax_bits(header, update.old_bits);
-        header.set_hot_updated(update.is_hot);
+        set_hot_updated(header, update.is_hot);
         header.xmax = update.old_xmax;
-        header.forget_command();
+        forget_command(header);
         header.ctid = update.to;
     })?;
     page.note_prunable(xid);
@@ -98,10 +108,10 @@ fn parts<'a>(new: &NewVersion<'a>, old: Option<&'a [u8]>) -> Result<[&'a [u8]; 4
         return Ok([new.bytes, &[], &[], &[]]);
     }
     let old = old.ok_or(Misfit("parts of an old version on another page"))?;
-    let bitmap = usize::from(new.header.data_offset).checked_sub(TUPLE_HEADER_BYTES);
+    let bitmap = usize::from(new.header.data_offset).checked_sub(TupleHeader::BYTES);
     let (bitmap, middle) =
         bitmap.and_then(|length| new.bytes.split_at_checked(length)).ok_or(Misfit("a header longer than the tuple"))?;
-    let begin = usize::from(*old.get(TUPLE_HEADER_BYTES - 1).ok_or(Misfit("an old version without a header"))?);
+    let begin = usize::from(*old.get(TupleHeader::BYTES - 1).ok_or(Misfit("an old version without a header"))?);
     let prefix =
         old.get(begin..begin + usize::from(new.prefix)).ok_or(Misfit("a prefix longer than the old version"))?;
     let suffix = old.len().checked_sub(usize::from(new.suffix)).and_then(|from| old.get(from..));
@@ -119,10 +129,10 @@ pub(super) fn lock(
         set_xmax_bits(header, bits);
         if !follows_update {
             if is_locked_only(header.infomask) {
-                header.set_hot_updated(false);
+                set_hot_updated(header, false);
                 header.ctid = at;
             }
-            header.forget_command();
+            forget_command(header);
         }
         header.xmax = xmax;
     })

@@ -17,7 +17,9 @@
 //!
 //! The page's position is compared, and so is `PD_ALL_VISIBLE`.
 
-use super::page::{LineKind, Page, StoredHeader};
+use pgstrata_tuple::TupleHeader;
+
+use super::page::{LineKind, Page};
 use crate::infomask::{COMBO_COMMAND, XMAX_COMMITTED, XMAX_INVALID, XMIN_FROZEN};
 
 /// Line pointer numbers from here are not such (`SpecTokenOffsetNumber` in src/include/storage/itemptr.h).
@@ -48,7 +50,7 @@ impl Page {
     }
 }
 
-fn mask(header: &mut StoredHeader, offset: u16) {
+fn mask(header: &mut TupleHeader, offset: u16) {
     header.command = 0;
     header.infomask &= !(COMBO_COMMAND | XMAX_COMMITTED | XMAX_INVALID);
     if header.infomask & XMIN_FROZEN != XMIN_FROZEN {

@@ -21,7 +21,7 @@ use crate::image::ImageError;
 use crate::record::Record;
 use crate::resource::ResourceManager;
 
-pub use page::{Line, LineKind, Misfit, Page, StoredHeader};
+pub use page::{Line, LineKind, Misfit, Page};
 
 /// Which page of which files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,7 +183,7 @@ impl Pages {
                 on(*block, *makes_page, &mut |page| {
                     apply::set_visibility(page, *visibility);
                     tuples.iter().try_for_each(|(offset, tuple)| {
-                        let at = crate::ItemPointer { block: *block, offset: *offset };
+                        let at = pgstrata_tuple::ItemPointer { block: *block, offset: *offset };
                         apply::insert(page, at, xid, *tuple)
                     })
                 });

@@ -4,20 +4,17 @@
 //! `PageAddItemExtended`, `PageRepairFragmentation`, `PageTruncateLinePointerArray`). A page that is not one is an
 //! error here, never a panic: its bytes come from a log.
 
+use pgstrata_tuple::TupleHeader;
 use pgstrata_units::Lsn;
 
 use crate::Xid;
 use crate::bytes::align;
-use crate::heap::ItemPointer;
 use crate::image::HEAP_PAGE_BYTES;
-use crate::infomask::{COMBO_COMMAND, HEAP_HOT_UPDATED};
 
 /// Bytes of a page's header, before the first line pointer.
 pub(super) const PAGE_HEADER_BYTES: usize = 24;
 /// Bytes of a line pointer.
 const LINE_BYTES: usize = 4;
-/// Bytes of a tuple's header before its null bitmap (`SizeofHeapTupleHeader`).
-pub(super) const TUPLE_HEADER_BYTES: usize = 23;
 /// `pd_pagesize_version`: the size and layout version 4.
 const SIZE_AND_VERSION: u16 = 8192 | 4;
 
@@ -29,13 +26,7 @@ const PRUNE_XID: usize = 20;
 /// `PD_ALL_VISIBLE`.
 const ALL_VISIBLE: u16 = 0x0004;
 
-/// Positions of fields within a tuple.
-const XMIN: usize = 0;
-const XMAX: usize = 4;
-const COMMAND: usize = 8;
-const CTID: usize = 12;
-const INFOMASK2: usize = 18;
-const INFOMASK: usize = 20;
+/// Where a tuple says how long its header is (`t_hoff`).
 const DATA_OFFSET: usize = 22;
 
 /// What a record asks of a page that does not fit it: the base was not this page, or a page is damaged.
@@ -88,25 +79,6 @@ impl Line {
     pub(super) const fn has_storage(self) -> bool {
         self.bytes != 0
     }
-}
-
-/// The fields of a tuple's header that the log and visibility are about, as they are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct StoredHeader {
-    /// Who made it, the lower 32 bits.
-    pub xmin: Xid,
-    /// Who ended or locked it: a transaction or a multixact.
-    pub xmax: Xid,
-    /// The command; 0 after replay, which the log does not tell.
-    pub command: u32,
-    /// Where the next version is, or itself.
-    pub ctid: ItemPointer,
-    /// The first mask.
-    pub infomask: u16,
-    /// The second mask, with the number of columns.
-    pub infomask2: u16,
-    /// Where the columns begin, bytes.
-    pub data_offset: u8,
 }
 
 /// A page of a table: always [`HEAP_PAGE_BYTES`] long.
@@ -206,26 +178,13 @@ impl Page {
     pub fn tuple(&self, offset: u16) -> Option<&[u8]> {
         let line = self.line(offset).filter(|line| line.kind == LineKind::Normal)?;
         let at = usize::from(line.at);
-        self.bytes.get(at..at + usize::from(line.bytes)).filter(|tuple| tuple.len() >= TUPLE_HEADER_BYTES)
+        self.bytes.get(at..at + usize::from(line.bytes)).filter(|tuple| tuple.len() >= TupleHeader::BYTES)
     }
 
     /// The header of a tuple.
     #[must_use]
-    pub fn header(&self, offset: u16) -> Option<StoredHeader> {
-        let tuple = self.tuple(offset)?;
-        let get16 = |at: usize| u16::from_le_bytes([tuple[at], tuple[at + 1]]);
-        let get32 = |at: usize| u32::from(get16(at)) | u32::from(get16(at + 2)) << 16;
-        // A block number is stored as two halves, the upper one first.
-        let block = u32::from(get16(CTID)) << 16 | u32::from(get16(CTID + 2));
-        Some(StoredHeader {
-            xmin: get32(XMIN),
-            xmax: get32(XMAX),
-            command: get32(COMMAND),
-            ctid: ItemPointer { block, offset: get16(CTID + 4) },
-            infomask: get16(INFOMASK),
-            infomask2: get16(INFOMASK2),
-            data_offset: tuple[DATA_OFFSET],
-        })
+    pub fn header(&self, offset: u16) -> Option<TupleHeader> {
+        TupleHeader::parse(self.tuple(offset)?)
     }
 
     /// Where the tuple of a normal line pointer begins.
@@ -235,12 +194,11 @@ impl Page {
     }
 
     /// Changes a tuple's header.
-    pub(super) fn change(&mut self, offset: u16, change: impl FnOnce(&mut StoredHeader)) -> Result<(), Misfit> {
+    pub(super) fn change(&mut self, offset: u16, change: impl FnOnce(&mut TupleHeader)) -> Result<(), Misfit> {
         let at = self.tuple_at(offset)?;
         let mut header = self.header(offset).ok_or(Misfit("no tuple at the line pointer"))?;
         change(&mut header);
-        let tuple = &mut self.bytes[at..at + TUPLE_HEADER_BYTES];
-        write_header(tuple, &header);
+        self.bytes[at..at + TupleHeader::BYTES].copy_from_slice(&header.to_bytes());
         Ok(())
     }
 
@@ -360,35 +318,9 @@ const fn line_at(offset: u16) -> usize {
     PAGE_HEADER_BYTES + (offset as usize - 1) * LINE_BYTES
 }
 
-/// Writes the fields to the first bytes of a tuple.
-pub(super) fn write_header(tuple: &mut [u8], header: &StoredHeader) {
-    let mut set = |at: usize, bytes: &[u8]| tuple[at..at + bytes.len()].copy_from_slice(bytes);
-    set(XMIN, &header.xmin.to_le_bytes());
-    set(XMAX, &header.xmax.to_le_bytes());
-    set(COMMAND, &header.command.to_le_bytes());
-    set(CTID, &((header.ctid.block >> 16) as u16).to_le_bytes());
-    set(CTID + 2, &((header.ctid.block & 0xFFFF) as u16).to_le_bytes());
-    set(CTID + 4, &header.ctid.offset.to_le_bytes());
-    set(INFOMASK2, &header.infomask2.to_le_bytes());
-    set(INFOMASK, &header.infomask.to_le_bytes());
-    set(DATA_OFFSET, &[header.data_offset]);
-}
-
-impl StoredHeader {
-    /// Sets or clears the bit for a HOT successor.
-    pub(super) fn set_hot_updated(&mut self, is: bool) {
-        self.infomask2 = if is { self.infomask2 | HEAP_HOT_UPDATED } else { self.infomask2 & !HEAP_HOT_UPDATED };
-    }
-
-    /// The log tells no commands: replay writes the first (`FirstCommandId`).
-    pub(super) fn forget_command(&mut self) {
-        self.command = 0;
-        self.infomask &= !COMBO_COMMAND;
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use pgstrata_tuple::ItemPointer;
     use proptest::prelude::*;
 
     use super::*;
@@ -429,8 +361,7 @@ mod tests {
         let mut page = Page::empty();
         page.add(1, &tuple(0, 24)).expect("room");
         let ctid = ItemPointer { block: 0x0012_3456, offset: 9 };
-        let expected =
-            StoredHeader { xmin: 7, xmax: 8, command: 9, ctid, infomask: 0x0A00, infomask2: 3, data_offset: 24 };
+        let expected = TupleHeader { xmin: 7, xmax: 8, command: 9, ctid, infomask: 0x0A00, infomask2: 3, hoff: 24 };
         page.change(1, |header| *header = expected).expect("there");
         assert_eq!(page.header(1), Some(expected));
     }
