@@ -1,4 +1,4 @@
-//! The bits of a tuple's two masks that replay changes: src/include/access/htup_details.h.
+//! The bits of a tuple's two masks that replay changes: `src/include/access/htup_details.h`.
 
 pub(crate) const KEY_SHARE_LOCK: u16 = 0x0010;
 pub(crate) const COMBO_COMMAND: u16 = 0x0020;

@@ -1,6 +1,6 @@
 //! PostgreSQL's own compression, the unpacking half: for page images, and for values compressed in place.
 //!
-//! Format: the comment at the head of src/common/pg_lzcompress.c. A control byte announces eight items, lowest bit
+//! Format: the comment at the head of `src/common/pg_lzcompress.c`. A control byte announces eight items, lowest bit
 //! first: 0 is a byte as it is; 1 is two or three bytes that repeat what was unpacked before.
 
 /// The shortest repetition; shorter ones are stored as they are.

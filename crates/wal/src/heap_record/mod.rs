@@ -1,7 +1,7 @@
 //! Records of the heap in full: every field that replay and the history of a version need.
 //!
 //! [`crate::HeapOperation`] says what happened to rows, for readers who follow committed changes; a [`HeapRecord`] says
-//! what happens on pages. Layouts: src/include/access/heapam_xlog.h of PostgreSQL 14 to 18.
+//! what happens on pages. Layouts: `src/include/access/heapam_xlog.h` of PostgreSQL 14 to 18.
 
 mod prune;
 mod read;

@@ -48,9 +48,10 @@ fn heap(record: &Record, code: u8) -> Option<HeapRecord<'_>> {
     let action = match code {
         0x00 => {
             let (offset, flags) = (main.u16()?, main.u8()?);
+            let data = record.block_data(block);
             HeapAction::Insert {
                 at: at(offset),
-                tuple: tuple_of(record, block)?,
+                tuple: if data.is_empty() { None } else { Some(row(data)?) },
                 visibility: after_insert(flags),
                 is_speculative: flags & INSERT_IS_SPECULATIVE != 0,
                 makes_page,
@@ -115,14 +116,11 @@ fn header(bytes: &mut Bytes<'_>) -> Option<RowHeader> {
     Some(RowHeader { infomask2: bytes.u16()?, infomask: bytes.u16()?, data_offset: bytes.u8()? })
 }
 
-/// The tuple in a block's data, `Some(None)` if there is no data.
-fn tuple_of<'a>(record: &'a Record, block: &Block) -> Option<Option<Row<'a>>> {
-    let mut bytes = Bytes::new(record.block_data(block));
-    if bytes.rest().is_empty() {
-        return Some(None);
-    }
+/// `xl_heap_header` and the tuple behind it.
+fn row(data: &[u8]) -> Option<Row<'_>> {
+    let mut bytes = Bytes::new(data);
     let header = header(&mut bytes)?;
-    Some(Some(Row::new(header, bytes.rest())))
+    Some(Row::new(header, bytes.rest()))
 }
 
 fn multi_insert<'a>(record: &'a Record, block: &Block) -> Option<HeapAction<'a>> {

@@ -1,6 +1,6 @@
 //! What each record does to its pages: the rules of `heap_redo` and `heap2_redo`.
 //!
-//! Sources: src/backend/access/heap/heapam.c until 17, heapam_xlog.c since 18. The free space map and the visibility
+//! Sources: src/backend/access/heap/heapam.c until 17, `heapam_xlog.c` since 18. The free space map and the visibility
 //! map are not kept; `PD_ALL_VISIBLE` on the page is.
 
 use pgstrata_tuple::{ItemPointer, Row, RowHeader, TupleHeader};

@@ -1,6 +1,6 @@
 //! What may differ between a page that was replayed and the server's own: what the server changes without logging it.
 //!
-//! PostgreSQL's own list is `heap_mask` in src/backend/access/heap/heapam_xlog.c (until 17 heapam.c) and bufmask.c; ours
+//! PostgreSQL's own list is `heap_mask` in `src/backend/access/heap/heapam_xlog.c` (until 17 heapam.c) and bufmask.c; ours
 //! is shorter, so that more is compared: `heap_mask` gives up all transaction bits of a tuple that is not frozen, we only
 //! those that are hints.
 //!
@@ -10,9 +10,9 @@
 //! | `pd_prune_xid` | a hint | bufmask.c, `mask_page_hint_bits` |
 //! | flags "full" and "has free line pointers" | hints | the same |
 //! | room between the line pointers and the tuples | never read | bufmask.c, `mask_unused_space` |
-//! | `XMIN_COMMITTED`, `XMIN_INVALID` (unless both: frozen), `XMAX_COMMITTED`, `XMAX_INVALID` | hints | heapam_visibility.c, `SetHintBits` |
-//! | the command and `COMBOCID` | the log does not have them | heapam_xlog.c, `FirstCommandId` |
-//! | `ctid` of a speculative insert | a token of the session | heapam_xlog.c, `heap_mask` |
+//! | `XMIN_COMMITTED`, `XMIN_INVALID` (unless both: frozen), `XMAX_COMMITTED`, `XMAX_INVALID` | hints | `heapam_visibility.c`, `SetHintBits` |
+//! | the command and `COMBOCID` | the log does not have them | `heapam_xlog.c`, `FirstCommandId` |
+//! | `ctid` of a speculative insert | a token of the session | `heapam_xlog.c`, `heap_mask` |
 //! | bytes that pad a tuple to 8 | never written | the same |
 //!
 //! The page's position is compared, and so is `PD_ALL_VISIBLE`.

@@ -141,6 +141,8 @@ impl Pages {
             self.carry_out(record, heap.relation, &heap.action, &mut touched);
         } else if record.header.manager == ResourceManager::STORAGE {
             self.cut(record, &mut touched);
+        } else if record.header.manager == ResourceManager::LOG {
+            self.note_hints(record, &mut touched);
         }
         Ok(touched)
     }
@@ -230,6 +232,17 @@ impl Pages {
         touched.push(Touched { page: id, outcome });
     }
 
+    /// `FPI_FOR_HINT` without an image, which `full_page_writes = off` makes: only hints changed, and the position. The server's
+    /// recovery does nothing then; the page that it was written for has the position.
+    fn note_hints(&mut self, record: &Record, touched: &mut Vec<Touched>) {
+        for block in record.blocks.iter().filter(|block| block.fork == Fork::Main && block.image.is_none()) {
+            let id = PageId { relation: block.relation, block: block.number };
+            if self.kept.contains_key(&id) {
+                touched.push(Touched { page: id, outcome: self.change(id, record.end, false, &mut |_| Ok(())) });
+            }
+        }
+    }
+
     fn change(
         &mut self,
         id: PageId,
@@ -311,7 +324,7 @@ const fn both(old: AllVisible, new: AllVisible) -> AllVisible {
     if matches!(old, AllVisible::Cleared) { old } else { new }
 }
 
-/// `xl_smgr_truncate` in src/include/catalog/storage_xlog.h, if it cuts the main file.
+/// `xl_smgr_truncate` in `src/include/catalog/storage_xlog.h`, if it cuts the main file.
 pub(crate) fn storage_truncation(record: &Record) -> Option<(RelFile, u32)> {
     const TRUNCATE: u8 = 0x20;
     const CUTS_MAIN: u32 = 1;
