@@ -31,6 +31,7 @@ mod committed;
 mod error;
 mod heap;
 mod heap_record;
+pub mod history;
 mod image;
 mod infomask;
 mod names;

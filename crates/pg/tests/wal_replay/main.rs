@@ -3,6 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod history;
 mod pages;
 mod stream;
 mod support;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pgstrata_pg::replication::{Fed, FeedOptions, WalFeed};
 use pgstrata_pg::{Cluster, ClusterSpec, Install, Profile, Session, install};
 use pgstrata_units::Lsn;
+use pgstrata_wal::history::Seed;
 use pgstrata_wal::{Record, RelFile};
 
 /// How long anything may take; far more than it needs on a loaded machine.
@@ -90,4 +91,11 @@ pub async fn files(session: &Session, table: &str) -> RelFile {
     let row = session.query_one(include_str!("files.sql"), &[&table]).await.expect("a table");
     let number = |column: &str| row.get::<_, u32>(column);
     RelFile { tablespace: number("tablespace"), database: number("database"), file: number("file") }
+}
+
+/// What a history begins with: who runs, and a position no later.
+pub async fn seed(session: &Session) -> Seed {
+    let row = session.query_one(include_str!("seed.sql"), &[]).await.expect("a snapshot");
+    let (lsn, snapshot): (String, String) = (row.get("lsn"), row.get("snapshot"));
+    Seed { lsn: lsn.parse().expect("a position"), snapshot: snapshot.parse().expect("a snapshot") }
 }

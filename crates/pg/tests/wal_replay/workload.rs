@@ -139,25 +139,27 @@ impl Workload {
         let length = self.random.random_range(1..300);
         match self.random.random_range(0..20) {
             0 | 1 => {
-                format!("insert into account values ({id}, {number}, repeat('x', {length})) on conflict do nothing")
+                format!(
+                    "insert into account (id, amount, note) values ({id}, {number}, repeat('x', {length})) on conflict do nothing"
+                )
             }
             2 => format!(
-                "insert into account values ({id}, {number}, 'up') on conflict (id) do update set amount = {number}"
+                "insert into account (id, amount, note) values ({id}, {number}, 'up') on conflict (id) do update set was = account.ctid, amount = {number}"
             ),
-            3 => format!("insert into account values ({id}, {number}, 'plain')"),
-            4..8 => format!("update account set amount = amount + 1 where id = {id}"),
+            3 => format!("insert into account (id, amount, note) values ({id}, {number}, 'plain')"),
+            4..8 => format!("update account set was = ctid, amount = amount + 1 where id = {id}"),
             8 => format!(
-                "update account set note = note || repeat('y', {length}) where id = {id} and length(note) < 900"
+                "update account set was = ctid, note = note || repeat('y', {length}) where id = {id} and length(note) < 900"
             ),
             9 => format!(
-                "update account set note = 'n{number}' || repeat(md5('{number}'), {length} / 10) where id = {id}"
+                "update account set was = ctid, note = 'n{number}' || repeat(md5('{number}'), {length} / 10) where id = {id}"
             ),
-            10 => format!("update account set id = {other} where id = {id}"),
+            10 => format!("update account set was = ctid, id = {other} where id = {id}"),
             11 => format!("delete from account where id = {id}"),
             12..16 => format!("select from account where id = {id} {lock}"),
             16 => format!("update parted set part = 3 - part where id = {}", id % 20),
-            17 => "copy account from stdin".to_owned(),
-            18 => format!("update account set amount = {number} where id between {id} and {id} + 5"),
+            17 => "copy account (id, amount, note) from stdin".to_owned(),
+            18 => format!("update account set was = ctid, amount = {number} where id between {id} and {id} + 5"),
             _ => format!("select sum(amount) from account where id < {id}"),
         }
     }

@@ -7,7 +7,7 @@ use pgstrata_tuple::{ItemPointer, Row, RowHeader, TupleHeader};
 
 use super::page::{Misfit, Page};
 use crate::Xid;
-use crate::heap_record::{AllVisible, NewVersion, Prune, Update, XmaxBits};
+use crate::heap_record::{AllVisible, Freeze, NewVersion, Prune, Update, XmaxBits};
 use crate::infomask::{COMBO_COMMAND, HEAP_HOT_UPDATED, is_locked_only};
 
 /// `ctid` of a row that moved to another partition (`MovedPartitionsOffsetNumber`).
@@ -26,12 +26,17 @@ pub(super) fn insert(page: &mut Page, at: ItemPointer, xid: Xid, tuple: Option<R
 
 /// A tuple with its full header in front.
 fn whole(header: RowHeader, parts: &[&[u8]], xmin: Xid, xmax: Xid, ctid: ItemPointer) -> Vec<u8> {
-    let RowHeader { infomask2, infomask, data_offset: hoff } = header;
-    let mut tuple = TupleHeader { xmin, xmax, command: 0, ctid, infomask, infomask2, hoff }.to_bytes().to_vec();
+    let mut tuple = fresh(header, xmin, xmax, ctid).to_bytes().to_vec();
     for part in parts {
         tuple.extend_from_slice(part);
     }
     tuple
+}
+
+/// The full header of a tuple that comes.
+pub(crate) const fn fresh(header: RowHeader, xmin: Xid, xmax: Xid, ctid: ItemPointer) -> TupleHeader {
+    let RowHeader { infomask2, infomask, data_offset: hoff } = header;
+    TupleHeader { xmin, xmax, command: 0, ctid, infomask, infomask2, hoff }
 }
 
 pub(super) fn set_visibility(page: &mut Page, visibility: AllVisible) {
@@ -43,7 +48,7 @@ pub(super) fn set_visibility(page: &mut Page, visibility: AllVisible) {
 }
 
 /// What is marked deleted, and how.
-pub(super) struct Deletion {
+pub(crate) struct Deletion {
     pub at: ItemPointer,
     pub xmax: Xid,
     pub bits: XmaxBits,
@@ -52,19 +57,21 @@ pub(super) struct Deletion {
 }
 
 pub(super) fn delete(page: &mut Page, deletion: &Deletion, xid: Xid) -> Result<(), Misfit> {
-    page.change(deletion.at.offset, |header| {
-        set_xmax_bits(header, deletion.bits);
-        set_hot_updated(header, false);
-        if deletion.takes_back {
-            header.xmin = 0;
-        } else {
-            header.xmax = deletion.xmax;
-        }
-        forget_command(header);
-        header.ctid = if deletion.moves_partition { MOVED_PARTITION } else { deletion.at };
-    })?;
+    page.change(deletion.at.offset, |header| mark_deleted(header, deletion))?;
     page.note_prunable(xid);
     Ok(())
+}
+
+pub(crate) fn mark_deleted(header: &mut TupleHeader, deletion: &Deletion) {
+    set_xmax_bits(header, deletion.bits);
+    set_hot_updated(header, false);
+    if deletion.takes_back {
+        header.xmin = 0;
+    } else {
+        header.xmax = deletion.xmax;
+    }
+    forget_command(header);
+    header.ctid = if deletion.moves_partition { MOVED_PARTITION } else { deletion.at };
 }
 
 fn set_xmax_bits(header: &mut TupleHeader, bits: XmaxBits) {
@@ -84,15 +91,17 @@ fn forget_command(header: &mut TupleHeader) {
 
 /// The old version of an update.
 pub(super) fn replace(page: &mut Page, update: &Update<'_>, xid: Xid) -> Result<(), Misfit> {
-    page.change(update.from.offset, |header| {
-        set_xmax_bits(header, update.old_bits);
-        set_hot_updated(header, update.is_hot);
-        header.xmax = update.old_xmax;
-        forget_command(header);
-        header.ctid = update.to;
-    })?;
+    page.change(update.from.offset, |header| mark_replaced(header, update))?;
     page.note_prunable(xid);
     Ok(())
+}
+
+pub(crate) fn mark_replaced(header: &mut TupleHeader, update: &Update<'_>) {
+    set_xmax_bits(header, update.old_bits);
+    set_hot_updated(header, update.is_hot);
+    header.xmax = update.old_xmax;
+    forget_command(header);
+    header.ctid = update.to;
 }
 
 /// The new version of an update; `old` are the bytes of the old one if it is on the same page.
@@ -118,24 +127,28 @@ fn parts<'a>(new: &NewVersion<'a>, old: Option<&'a [u8]>) -> Result<[&'a [u8]; 4
     Ok([bitmap, prefix, middle, suffix.ok_or(Misfit("a suffix longer than the old version"))?])
 }
 
-pub(super) fn lock(
-    page: &mut Page,
-    at: ItemPointer,
-    xmax: Xid,
-    bits: XmaxBits,
-    follows_update: bool,
-) -> Result<(), Misfit> {
-    page.change(at.offset, |header| {
-        set_xmax_bits(header, bits);
-        if !follows_update {
-            if is_locked_only(header.infomask) {
-                set_hot_updated(header, false);
-                header.ctid = at;
-            }
-            forget_command(header);
+/// How a tuple is locked.
+pub(crate) struct Locking {
+    pub at: ItemPointer,
+    pub xmax: Xid,
+    pub bits: XmaxBits,
+    pub follows_update: bool,
+}
+
+pub(super) fn lock(page: &mut Page, locking: &Locking) -> Result<(), Misfit> {
+    page.change(locking.at.offset, |header| mark_locked(header, locking))
+}
+
+pub(crate) fn mark_locked(header: &mut TupleHeader, locking: &Locking) {
+    set_xmax_bits(header, locking.bits);
+    if !locking.follows_update {
+        if is_locked_only(header.infomask) {
+            set_hot_updated(header, false);
+            header.ctid = locking.at;
         }
-        header.xmax = xmax;
-    })
+        forget_command(header);
+    }
+    header.xmax = locking.xmax;
 }
 
 pub(super) fn prune(page: &mut Page, prune: &Prune) -> Result<(), Misfit> {
@@ -156,16 +169,18 @@ pub(super) fn prune(page: &mut Page, prune: &Prune) -> Result<(), Misfit> {
         }
     }
     for freeze in &prune.frozen {
-        page.change(freeze.offset, |header| {
-            header.xmax = freeze.xmax;
-            if freeze.moved_flags & FREEZE_XVAC != 0 {
-                header.command = 2;
-            }
-            if freeze.moved_flags & INVALID_XVAC != 0 {
-                header.command = 0;
-            }
-            (header.infomask, header.infomask2) = (freeze.infomask, freeze.infomask2);
-        })?;
+        page.change(freeze.offset, |header| mark_frozen(header, *freeze))?;
     }
     Ok(())
+}
+
+pub(crate) fn mark_frozen(header: &mut TupleHeader, freeze: Freeze) {
+    header.xmax = freeze.xmax;
+    if freeze.moved_flags & FREEZE_XVAC != 0 {
+        header.command = 2;
+    }
+    if freeze.moved_flags & INVALID_XVAC != 0 {
+        header.command = 0;
+    }
+    (header.infomask, header.infomask2) = (freeze.infomask, freeze.infomask2);
 }

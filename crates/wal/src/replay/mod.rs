@@ -5,7 +5,7 @@
 //! and is known again from its next image. Nothing here guesses: a record whose page is not known, whose image cannot be
 //! unpacked or that does not fit says so in its [`Outcome`].
 
-mod apply;
+pub(crate) mod apply;
 mod mask;
 mod page;
 
@@ -203,7 +203,8 @@ impl Pages {
                 on(at.block, false, &mut |page| page.change(at.offset, |header| header.ctid = *at));
             }
             HeapAction::Lock { at, xmax, bits, follows_update } => {
-                on(at.block, false, &mut |page| apply::lock(page, *at, *xmax, *bits, *follows_update));
+                let locking = apply::Locking { at: *at, xmax: *xmax, bits: *bits, follows_update: *follows_update };
+                on(at.block, false, &mut |page| apply::lock(page, &locking));
             }
             HeapAction::Inplace { at, columns } => {
                 on(at.block, false, &mut |page| page.overwrite(at.offset, columns));
