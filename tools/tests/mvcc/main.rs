@@ -1,0 +1,6 @@
+//! The MVCC debugger against real servers.
+
+mod limits;
+mod pages;
+mod seats;
+mod sql_tier;
