@@ -13,7 +13,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit};
 use uuid::Uuid;
 
 use crate::core::{Active, Core, at_home};
-use crate::error::{AbortReason, CommitError, Standing, is_busy, is_gone, is_lost};
+use crate::error::{AbortReason, CommitError, is_busy, is_gone, is_lost};
 use crate::figures::count;
 use crate::gid::TransactionId;
 use crate::settings::{Barrier, Flaw};
@@ -486,17 +486,6 @@ pub(crate) async fn commit_prepared(
                 tracing::warn!(%transaction, shard, %error, "a commit was refused, and is tried again");
             }
             tokio::time::sleep(FINISH_PAUSE).await;
-        }
-    }
-}
-
-impl CommitError {
-    /// What stands under the key, when that is the reason.
-    #[must_use]
-    pub fn standing(&self) -> Option<Standing> {
-        match self {
-            Self::Aborted(AbortReason::KeyDecided(standing)) => Some(*standing),
-            _ => None,
         }
     }
 }
