@@ -369,7 +369,7 @@ pub enum BenchCommand {
 /// `pgstrata __reference`.
 #[derive(Debug, Args)]
 pub struct ReferenceArgs {
-    /// `cli`, `table`, or the name of a chart.
+    /// `cli`, `openapi`, `table`, or the name of a chart.
     pub what: String,
     /// For a table or a chart: of which study.
     pub name: Option<String>,

@@ -10,11 +10,11 @@ use pgstrata_units::Lsn;
 use crate::Xid;
 use crate::block::RelFile;
 use crate::error::DecodeError;
-use crate::heap::{HeapOperation, ItemPointer};
+use crate::heap::HeapOperation;
 use crate::operation::Operation;
 use crate::record::Record;
 use crate::transaction::{Completion, TransactionOperation};
-use crate::tuple::{Tuple, TupleHeader};
+use crate::{ItemPointer, Tuple, TupleHeader};
 
 /// A row of its own bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

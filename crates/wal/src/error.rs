@@ -159,25 +159,3 @@ pub struct DecodeError {
     /// What was being read.
     pub what: &'static str,
 }
-
-/// A tuple that does not fit the columns it was read with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TupleError {
-    /// The data ends within a column.
-    #[error("the tuple ends within column {column} (counted from 0)")]
-    TooShort {
-        /// Index of the column.
-        column: usize,
-    },
-    /// More columns are stored than are described.
-    #[error("the tuple stores {stored} columns, {described} are described")]
-    MoreColumns {
-        /// In the tuple.
-        stored: usize,
-        /// In the list.
-        described: usize,
-    },
-    /// A header that no tuple has.
-    #[error("the tuple's header is not one of a tuple")]
-    Header,
-}

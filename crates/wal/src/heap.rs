@@ -2,27 +2,11 @@
 //!
 //! Layouts: `src/include/access/heapam_xlog.h`, read as src/backend/replication/logical/decode.c does.
 
-use crate::Xid;
 use crate::block::RelFile;
 use crate::bytes::{Bytes, align};
 use crate::record::Record;
 use crate::resource::ResourceManager;
-use crate::tuple::{Tuple, TupleHeader};
-
-/// Where a row version is: page and line pointer. `ctid` in SQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ItemPointer {
-    /// The page's number.
-    pub block: u32,
-    /// The line pointer's number, from 1.
-    pub offset: u16,
-}
-
-impl std::fmt::Display for ItemPointer {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "({},{})", self.block, self.offset)
-    }
-}
+use crate::{ItemPointer, Tuple, TupleHeader, Xid};
 
 /// One record of the heap. Tuples are missing where the record left them to a page image, which needs
 /// `wal_level = replica` or less, or a table that logical decoding does not cover.

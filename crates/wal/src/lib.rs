@@ -36,21 +36,24 @@ mod record;
 mod resource;
 mod segment;
 mod transaction;
-mod tuple;
 mod version;
 
 pub use block::{Block, Fork, Image, ImageCompression, RelFile};
 pub use committed::{Change, ChangeKind, Committed, CommittedTransaction, RowImage};
-pub use error::{DecodeError, Fault, ReadError, TupleError};
-pub use heap::{HeapOperation, ItemPointer};
+pub use error::{DecodeError, Fault, ReadError};
+pub use heap::HeapOperation;
 pub use operation::{LogOperation, LogicalMessage, Operation, WalLevel};
 pub use reader::{Reader, Step};
 pub use record::{Record, RecordHeader, crc_of};
 pub use resource::ResourceManager;
 pub use segment::{BadSegmentName, SegmentName, SegmentSize, Timeline};
 pub use transaction::{Completion, Preparation, TransactionOperation};
-pub use tuple::{Alignment, ColumnLayout, Tuple, TupleHeader, Value, Varlena};
 pub use version::WalVersion;
+
+/// Rows and places in the heap are those of `pgstrata-tuple`; a record holds of a tuple's header what a row needs.
+pub use pgstrata_tuple::{
+    Alignment, ColumnLayout, ItemPointer, Row as Tuple, RowHeader as TupleHeader, TupleError, Value, Varlena,
+};
 
 /// A transaction's number, 32 bits as records hold it.
 pub type Xid = u32;

@@ -9,7 +9,8 @@ use super::metadata::{Metadata, Package};
 const LAYERS: &[&[&str]] = &[
     &["pgstrata-units"],
     &["pgstrata-stats"],
-    &["pgstrata-tuple", "pgstrata-wal", "pgstrata-history", "pgstrata-sqltext", "pgstrata-timeline"],
+    &["pgstrata-tuple"],
+    &["pgstrata-wal", "pgstrata-history", "pgstrata-sqltext", "pgstrata-timeline"],
     &["pgstrata-pg"],
     &["pgstrata-lab", "pgstrata-sequencer", "pgstrata-coordinator", "pgstrata-scenario"],
     &["pgstrata-cases", "pgstrata-research", "pgstrata-tools"],

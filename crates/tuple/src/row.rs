@@ -1,20 +1,21 @@
-//! Rows as the heap stores them, taken apart into columns by their layouts.
+//! Rows as heap pages and log records store them, taken apart into columns by their layouts. What the bytes of a column
+//! mean is the business of [`crate::value`].
 //!
 //! Layout rules: src/include/access/tupmacs.h and src/include/varatt.h (before 16 in src/include/postgres.h). A value
 //! that was compressed or moved out of line is shown as such; nothing here fetches it.
 
-use crate::bytes::{Bytes, align};
+use crate::bytes::{align, u32_at};
 use crate::error::TupleError;
 
-/// Bytes of a tuple's header before its null bitmap (`SizeofHeapTupleHeader`).
+/// Bytes of a tuple's header before its null bitmap (`SizeofHeapRowHeader`).
 const FIXED_HEADER_BYTES: usize = 23;
 const HAS_NULLS: u16 = 0x0001;
 /// The bits of `infomask2` that count columns.
 const COLUMNS_MASK: u16 = 0x07FF;
 
-/// The parts of a tuple's header that the log stores.
+/// The parts of a tuple's header that its columns are found by; all that the log stores of it (`xl_heap_header`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TupleHeader {
+pub struct RowHeader {
     /// Number of columns and flags.
     pub infomask2: u16,
     /// Flags.
@@ -25,8 +26,8 @@ pub struct TupleHeader {
 
 /// A row: its header and what follows it, from the null bitmap on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tuple<'a> {
-    header: TupleHeader,
+pub struct Row<'a> {
+    header: RowHeader,
     bytes: &'a [u8],
 }
 
@@ -122,16 +123,16 @@ pub enum Varlena<'a> {
     External(&'a [u8]),
 }
 
-impl<'a> Tuple<'a> {
-    /// A tuple of its header and the bytes behind it, which begin with the null bitmap.
+impl<'a> Row<'a> {
+    /// A row of its header and the bytes behind it, which begin with the null bitmap.
     #[must_use]
-    pub const fn new(header: TupleHeader, bytes: &'a [u8]) -> Self {
+    pub const fn new(header: RowHeader, bytes: &'a [u8]) -> Self {
         Self { header, bytes }
     }
 
     /// Its header.
     #[must_use]
-    pub const fn header(&self) -> TupleHeader {
+    pub const fn header(&self) -> RowHeader {
         self.header
     }
 
@@ -210,7 +211,7 @@ fn varlena(data: &[u8]) -> Option<(Varlena<'_>, usize)> {
         let length = usize::from(first >> 1);
         return Some((Varlena::Plain(data.get(1..length)?), length));
     }
-    let length = usize::try_from(Bytes::new(data).u32()? >> 2).ok()?;
+    let length = usize::try_from(u32_at(data, 0)? >> 2).ok()?;
     let value = data.get(4..length)?;
     Some((if first & 0x02 == 0 { Varlena::Plain(value) } else { Varlena::Compressed(value) }, length))
 }
@@ -226,16 +227,16 @@ mod tests {
     const UUID: ColumnLayout = ColumnLayout::Fixed { bytes: 16, alignment: Alignment::Char };
     const TEXT: ColumnLayout = ColumnLayout::Varlena { alignment: Alignment::Int };
 
-    fn tuple(columns: u16, nulls: Option<u8>, data: &[u8]) -> (TupleHeader, Vec<u8>) {
+    fn tuple(columns: u16, nulls: Option<u8>, data: &[u8]) -> (RowHeader, Vec<u8>) {
         let infomask = if nulls.is_some() { HAS_NULLS } else { 0 };
         let mut bytes = vec![nulls.unwrap_or(0)];
         bytes.extend(data);
-        (TupleHeader { infomask2: columns, infomask, data_offset: 24 }, bytes)
+        (RowHeader { infomask2: columns, infomask, data_offset: 24 }, bytes)
     }
 
     fn check(columns: u16, nulls: Option<u8>, data: &[u8], layouts: &[ColumnLayout], expected: &[Value<'_>]) {
         let (header, bytes) = tuple(columns, nulls, data);
-        assert_eq!(Tuple::new(header, &bytes).values(layouts).expect("a tuple"), expected);
+        assert_eq!(Row::new(header, &bytes).values(layouts).expect("a tuple"), expected);
     }
 
     #[test]
@@ -265,20 +266,20 @@ mod tests {
     fn a_tuple_that_does_not_fit_is_an_error() {
         let check = |columns, data: &[u8], expected| {
             let (header, bytes) = tuple(columns, None, data);
-            assert_eq!(Tuple::new(header, &bytes).values(&[INT]), Err(expected));
+            assert_eq!(Row::new(header, &bytes).values(&[INT]), Err(expected));
         };
         check(2, &[0; 8], TupleError::MoreColumns { stored: 2, described: 1 });
         check(1, &[0; 3], TupleError::TooShort { column: 0 });
-        let header = TupleHeader { infomask2: 1, infomask: 0, data_offset: 3 };
-        assert_eq!(Tuple::new(header, &[]).values(&[INT]), Err(TupleError::Header));
+        let header = RowHeader { infomask2: 1, infomask: 0, data_offset: 3 };
+        assert_eq!(Row::new(header, &[]).values(&[INT]), Err(TupleError::Header));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_the_reading_panic(infomask2: u16, infomask: u16, data_offset: u8, bytes: Vec<u8>) {
-            let header = TupleHeader { infomask2, infomask, data_offset };
+            let header = RowHeader { infomask2, infomask, data_offset };
             let layouts = [INT, TEXT, UUID, ColumnLayout::CString, BIGINT];
-            let _ = Tuple::new(header, &bytes).values(&layouts);
+            let _ = Row::new(header, &bytes).values(&layouts);
         }
     }
 }
