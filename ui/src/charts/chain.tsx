@@ -89,10 +89,9 @@ export function extentOf(layout: ChainLayout): { width: number; height: number }
 export function summary(node: Node): { text: string; changed: boolean }[] {
   const values = Object.entries(node.version.values ?? {});
   const before = node.before?.values;
-  const say = ([name, value]: [string, unknown]) => `${name} ${valueText(value)}`;
   const isChanged = ([name, value]: [string, unknown]) => before !== undefined && JSON.stringify(before[name]) !== JSON.stringify(value);
   return values
-    .map((entry) => ({ text: say(entry), changed: isChanged(entry) }))
+    .map((entry) => ({ text: `${entry[0]} ${valueText(entry[1])}`, changed: isChanged(entry) }))
     .toSorted((a, b) => Number(b.changed) - Number(a.changed));
 }
 
@@ -173,7 +172,9 @@ function Box({ node, at: { x, y }, first, sight, redirect, label, theme, texts, 
   const { line, fill } = sightColours(sight, theme);
   const isGone = version.fate === 'removed';
   const isLost = version.fate === 'aborted';
-  let badgeAt = x + 12;
+  const list = badges(node, texts, theme);
+  const badgeAt = list.map((_, index) => x + 12 + list.slice(0, index).reduce((sum, each) => sum + badgeWidth(each.text) + 4, 0));
+  const valuesAt = x + 12 + list.reduce((sum, each) => sum + badgeWidth(each.text) + 4, 0);
   return (
     <Pick itemKey={node.key} label={label} first={first} picked={picked} onPick={onPick}>
       <rect
@@ -200,18 +201,10 @@ function Box({ node, at: { x, y }, first, sight, redirect, label, theme, texts, 
       <OriginMark origin={version.origin} x={x + BOX.width - 28} y={y + 13} colour={theme.muted} />
       <SightMark sight={sight} x={x + BOX.width - 13} y={y + 13} theme={theme} />
       <Makers x={x + 12} y={y + 33} version={version} texts={texts} theme={theme} />
-      {badges(node, texts, theme).length === 0 ? (
-        <Values node={node} x={x + 12} y={y + 53} width={BOX.width - 20} theme={theme} />
-      ) : (
-        <>
-          {badges(node, texts, theme).map((badge) => {
-            const at = badgeAt;
-            badgeAt += badgeWidth(badge.text) + 4;
-            return <Badge key={badge.text} x={at} y={y + 43} {...badge} />;
-          })}
-          <Values node={node} x={badgeAt + 3} y={y + 53} width={x + BOX.width - badgeAt - 10} theme={theme} />
-        </>
-      )}
+      {list.map((badge, index) => (
+        <Badge key={badge.text} x={badgeAt[index]!} y={y + 43} {...badge} />
+      ))}
+      <Values node={node} x={list.length === 0 ? x + 12 : valuesAt + 3} y={y + 53} width={x + BOX.width - valuesAt - 10} theme={theme} />
     </Pick>
   );
 }

@@ -233,10 +233,10 @@ function ConsoleView({ console, moment, live, onClose, onProblem }: ConsoleProps
     setRecalled(0);
   };
   const recall = (step: number) => {
-    const texts_ = entries.map((each) => each.statement.sql);
-    const next = Math.min(Math.max(recalled + step, 0), texts_.length);
+    const sent = entries.map((each) => each.statement.sql);
+    const next = Math.min(Math.max(recalled + step, 0), sent.length);
     setRecalled(next);
-    setSql(next === 0 ? '' : (texts_.at(-next) ?? ''));
+    setSql(next === 0 ? '' : (sent.at(-next) ?? ''));
   };
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     const isOneLine = !sql.includes('\n');

@@ -95,9 +95,10 @@ export function Empty({ children }: { children: ReactNode }) {
   return <p className="empty">{children}</p>;
 }
 
+const two = (value: number) => String(value).padStart(2, '0');
+
 /** A moment's time of day with milliseconds. */
 export function clock(unix_us: number): string {
   const date = new Date(unix_us / 1000);
-  const two = (value: number) => String(value).padStart(2, '0');
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
