@@ -26,6 +26,7 @@ mod serve;
 mod words;
 mod workbench;
 
+pub use assets::has_page;
 pub use document::{openapi, openapi_json};
 pub use ground::Ground;
 pub use guard::{Access, SHORTEST_TOKEN, Token, TokenTooShort};

@@ -179,7 +179,7 @@ impl<'a> Row<'a> {
 }
 
 /// The value that begins at or after `at`, and where it ends.
-fn value(data: &[u8], at: usize, layout: ColumnLayout) -> Option<(Value<'_>, usize)> {
+pub(crate) fn value(data: &[u8], at: usize, layout: ColumnLayout) -> Option<(Value<'_>, usize)> {
     match layout {
         ColumnLayout::Fixed { bytes, alignment } => {
             let at = align(at, alignment.bytes());
@@ -200,7 +200,7 @@ fn value(data: &[u8], at: usize, layout: ColumnLayout) -> Option<(Value<'_>, usi
 }
 
 /// A value of variable length, and how many bytes it takes. The first byte says which of four forms it has.
-fn varlena(data: &[u8]) -> Option<(Varlena<'_>, usize)> {
+pub(crate) fn varlena(data: &[u8]) -> Option<(Varlena<'_>, usize)> {
     /// One byte of header, one of tag, and `varatt_external`.
     const EXTERNAL_BYTES: usize = 18;
     let first = *data.first()?;
