@@ -1,1 +1,3 @@
 //! Module 11: the tools, one folder a system.
+
+pub mod proof;

@@ -6,6 +6,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgstrata_units::{Snapshot, Xid};
 
+use crate::knowledge::take_text;
 use crate::rows::Rows;
 
 /// Why a function gives no rows; what the caller is told.
@@ -90,6 +91,16 @@ impl Call {
     pub fn bytes(&self, index: usize) -> Option<Vec<u8>> {
         // SAFETY: the SQL side declares it as bytea.
         self.datum(index).and_then(|datum| unsafe { Vec::<u8>::from_datum(datum, false) })
+    }
+
+    /// An argument of type `jsonb`, as its text.
+    pub fn json(&self, index: usize) -> Option<String> {
+        let datum = self.datum(index)?;
+        // SAFETY: the SQL side declares it as jsonb, which the function prints into a C string of the server's memory.
+        unsafe {
+            let text = pgrx::direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(datum)])?;
+            Some(take_text(text.cast_mut_ptr()))
+        }
     }
 
     /// An argument of type `xid8`.

@@ -12,6 +12,8 @@ use pgrx::prelude::*;
 use pgstrata_tuple::{Knowledge, LockMode, Member, Status};
 use pgstrata_units::Xid;
 
+use crate::table::next_xid;
+
 /// What the server knows at one moment. Answers are remembered, so that one call tells one story.
 pub struct Server {
     /// The next id to be given out: the reference that epochs are found from.
@@ -32,9 +34,7 @@ impl Server {
     /// What it knows now, for a viewer whose snapshot counts all below `floor` as ended.
     pub fn now(floor: Xid) -> Self {
         // SAFETY: these read shared memory under the server's own locks.
-        let (next, oldest) = unsafe {
-            (Xid(pg_sys::ReadNextFullTransactionId().value), pg_sys::GetOldestTransactionIdConsideredRunning())
-        };
+        let (next, oldest) = unsafe { (next_xid(), pg_sys::GetOldestTransactionIdConsideredRunning()) };
         let (mut first, mut end) = (0.into(), 0.into());
         // SAFETY: the out parameters are ours.
         unsafe { pg_sys::ReadMultiXactIdRange(&raw mut first, &raw mut end) };
@@ -47,11 +47,6 @@ impl Server {
             tops: RefCell::default(),
             prepared: OnceCell::new(),
         }
-    }
-
-    /// The next id to be given out.
-    pub fn next(&self) -> Xid {
-        self.next
     }
 
     fn ask_status(&self, xid: Xid) -> Status {
@@ -81,8 +76,10 @@ impl Server {
     }
 
     fn ask_prepared(&self) -> Vec<Xid> {
-        // SAFETY: a setting that does not change while the server runs.
-        if unsafe { pg_sys::max_prepared_xacts } == 0 {
+        // SAFETY: the setting is one of the server's own; its text lives until it is set again.
+        let most =
+            unsafe { CStr::from_ptr(pg_sys::GetConfigOption(c"max_prepared_transactions".as_ptr(), false, false)) };
+        if most == c"0" {
             return Vec::new();
         }
         let short = Spi::connect(|client| -> Result<Vec<u32>, pgrx::spi::Error> {
@@ -152,7 +149,7 @@ impl Knowledge for Server {
             pg_sys::pfree(array.cast());
             members
         };
-        members.iter().map(|member| self.member(member)).collect()
+        members.into_iter().map(|member| self.member(member)).collect()
     }
 
     fn full(&self, short: u32) -> Option<Xid> {
@@ -161,7 +158,7 @@ impl Knowledge for Server {
 }
 
 impl Server {
-    fn member(&self, member: &pg_sys::MultiXactMember) -> Option<Member> {
+    fn member(&self, member: pg_sys::MultiXactMember) -> Option<Member> {
         use pg_sys::MultiXactStatus as Of;
         let (mode, is_change) = match member.status {
             Of::MultiXactStatusForKeyShare => (LockMode::KeyShare, false),

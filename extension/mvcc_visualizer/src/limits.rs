@@ -1,8 +1,8 @@
 //! How much one call may show: settings with bounds, so that a row with a hundred thousand versions is refused clearly
 //! instead of filling the server's memory.
 
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::prelude::*;
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 use crate::call::Refusal;
 

@@ -6,6 +6,7 @@ use std::ffi::CString;
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use pgstrata_tuple::ItemPointer;
 
 /// One value of a row.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub enum Cell {
     Snapshot(String),
     /// `jsonb`, from its text.
     Json(String),
+    /// `tid`.
+    Tid(ItemPointer),
     /// `timestamptz`, in microseconds since 2000, as the server counts.
     Timestamp(i64),
 }
@@ -116,6 +119,11 @@ impl Cell {
                 unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.as_ptr().into())]) }
                     .unwrap_or_else(pg_sys::Datum::null)
             }),
+            Self::Tid(place) => {
+                let mut tid = pg_sys::ItemPointerData::default();
+                pgrx::itemptr::item_pointer_set_all(&mut tid, place.block, place.offset);
+                tid.into_datum()
+            }
             Self::Timestamp(value) => Some(pg_sys::Datum::from(value)),
         };
         datum.map_or((pg_sys::Datum::null(), true), |datum| (datum, false))

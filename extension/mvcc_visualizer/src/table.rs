@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use pgstrata_units::Xid;
 
 use crate::call::Refusal;
 
@@ -53,12 +54,6 @@ impl Table {
         self.relation.as_ptr()
     }
 
-    /// Its OID.
-    pub fn oid(&self) -> pg_sys::Oid {
-        // SAFETY: the relation is open as long as `self` lives.
-        unsafe { self.relation.as_ref().rd_id }
-    }
-
     /// Its row of `pg_class`.
     fn class(&self) -> &pg_sys::FormData_pg_class {
         // SAFETY: the relation is open as long as `self` lives, and so is its row.
@@ -83,7 +78,7 @@ impl Table {
         }
         let has_heap_kind =
             [pg_sys::RELKIND_RELATION, pg_sys::RELKIND_MATVIEW, pg_sys::RELKIND_TOASTVALUE].contains(&kind);
-        if !has_heap_kind || class.relam != pg_sys::Oid::from(pg_sys::HEAP_TABLE_AM_OID) {
+        if !has_heap_kind || class.relam != pg_sys::HEAP_TABLE_AM_OID {
             return Err(Refusal::new(
                 PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
                 format!("{:?} is not stored as a heap", self.name()),
@@ -173,6 +168,11 @@ impl Drop for Table {
 /// What a reader of a table takes: it conflicts with nothing but exclusive locks.
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock.cast_signed();
 const NO_LOCK: pg_sys::LOCKMODE = pg_sys::NoLock.cast_signed();
+/// The privilege that is asked for. Its type grew in PostgreSQL 16.
+#[cfg(feature = "pg15")]
+const SELECT: pg_sys::AclMode = pg_sys::ACL_SELECT;
+#[cfg(not(feature = "pg15"))]
+const SELECT: pg_sys::AclMode = pg_sys::ACL_SELECT as pg_sys::AclMode;
 /// `BUFFER_LOCK_SHARE`.
 const SHARED: i32 = 1;
 
@@ -188,9 +188,7 @@ fn missing(oid: pg_sys::Oid) -> Refusal {
 fn may_look(oid: pg_sys::Oid) -> Result<(), Refusal> {
     let mut is_missing = false;
     // SAFETY: asks the catalogs; the out parameter is a bool of ours.
-    let allowed = unsafe {
-        pg_sys::pg_class_aclcheck_ext(oid, pg_sys::GetUserId(), pg_sys::ACL_SELECT.into(), &raw mut is_missing)
-    };
+    let allowed = unsafe { pg_sys::pg_class_aclcheck_ext(oid, pg_sys::GetUserId(), SELECT, &raw mut is_missing) };
     if is_missing {
         return Err(missing(oid));
     }
@@ -211,4 +209,16 @@ fn may_look(oid: pg_sys::Oid) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+/// Whether the caller is a superuser.
+pub fn is_superuser() -> bool {
+    // SAFETY: asks the catalogs.
+    unsafe { pg_sys::superuser() }
+}
+
+/// The next transaction id to be given out.
+pub fn next_xid() -> Xid {
+    // SAFETY: reads shared memory under the server's own lock.
+    Xid(unsafe { pg_sys::ReadNextFullTransactionId() }.value)
 }
