@@ -7,8 +7,10 @@
 
 mod change;
 mod conflict;
+pub mod file;
 mod horizon;
 mod item;
+mod log;
 mod moment;
 mod page;
 mod session;
@@ -18,6 +20,7 @@ pub use change::{At, Cause, Change};
 pub use conflict::{Blocker, Conflict, SerializableTransaction, Wait};
 pub use horizon::{Holder, HolderKind, Horizon, Verdict, Viewer};
 pub use item::{Item, Key, Origin, PutItem, Server, Tier};
+pub use log::{Log, LogLimits, Resume};
 pub use moment::Moment;
 pub use page::{Line, LineState, Page};
 pub use session::{Session, SessionSnapshot, Transaction, TransactionState};

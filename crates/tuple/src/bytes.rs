@@ -12,6 +12,18 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     array(bytes, at).map(u32::from_le_bytes)
 }
 
+pub(crate) fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
+    array(bytes, at).map(i32::from_le_bytes)
+}
+
+pub(crate) fn i64_at(bytes: &[u8], at: usize) -> Option<i64> {
+    array(bytes, at).map(i64::from_le_bytes)
+}
+
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    array(bytes, at).map(u64::from_le_bytes)
+}
+
 /// The next multiple of `alignment`, a power of two.
 pub(crate) const fn align(position: usize, alignment: usize) -> usize {
     (position + alignment - 1) & !(alignment - 1)

@@ -200,7 +200,7 @@ pub(crate) fn value(data: &[u8], at: usize, layout: ColumnLayout) -> Option<(Val
 }
 
 /// A value of variable length, and how many bytes it takes. The first byte says which of four forms it has.
-fn varlena(data: &[u8]) -> Option<(Varlena<'_>, usize)> {
+pub(crate) fn varlena(data: &[u8]) -> Option<(Varlena<'_>, usize)> {
     /// One byte of header, one of tag, and `varatt_external`.
     const EXTERNAL_BYTES: usize = 18;
     let first = *data.first()?;

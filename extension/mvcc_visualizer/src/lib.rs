@@ -10,16 +10,21 @@ mod attempt;
 mod call;
 mod columns;
 mod header;
+mod horizon;
 mod key;
 mod knowledge;
 mod limits;
+mod live;
 mod page;
 mod rows;
+mod shim;
 mod show;
 mod snapshot;
+mod ssi;
 mod table;
 mod version;
 mod viewer;
+mod waits;
 
 pg_module_magic!(name, version);
 
@@ -27,4 +32,6 @@ pg_module_magic!(name, version);
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     limits::register();
+    // Reserves the prefix of our settings, so it comes after all of them.
+    shim::preload();
 }

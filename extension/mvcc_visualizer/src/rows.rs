@@ -29,6 +29,10 @@ pub enum Cell {
     Texts(Vec<&'static str>),
     /// `integer[]`.
     Ints(Vec<i32>),
+    /// `xid8[]`.
+    Xids(Vec<u64>),
+    /// `pg_snapshot`, from its text.
+    Snapshot(String),
     /// `jsonb`, from its text.
     Json(String),
     /// `tid`.
@@ -104,6 +108,12 @@ impl Cell {
             Self::Text(value) => value.as_ref().into_datum(),
             Self::Texts(values) => values.into_datum(),
             Self::Ints(values) => values.into_datum(),
+            Self::Xids(values) => Some(xids(&values)),
+            Self::Snapshot(text) => CString::new(text).ok().map(|text| {
+                // SAFETY: the input function reads a C string and returns a datum in the current context.
+                unsafe { pgrx::direct_function_call_as_datum(pg_sys::pg_snapshot_in, &[Some(text.as_ptr().into())]) }
+                    .unwrap_or_else(pg_sys::Datum::null)
+            }),
             Self::Json(text) => CString::new(text).ok().map(|text| {
                 // SAFETY: the input function reads a C string and returns a datum in the current context.
                 unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.as_ptr().into())]) }
@@ -118,6 +128,16 @@ impl Cell {
         };
         datum.map_or((pg_sys::Datum::null(), true), |datum| (datum, false))
     }
+}
+
+/// An array of `xid8`, which pgrx has no type for.
+fn xids(values: &[u64]) -> pg_sys::Datum {
+    let mut datums: Vec<pg_sys::Datum> = values.iter().copied().map(pg_sys::Datum::from).collect();
+    let count = i32::try_from(datums.len()).unwrap_or(0);
+    // SAFETY: as many datums as are passed, eight bytes each, by value and aligned to eight, as pg_type says of the type.
+    let array =
+        unsafe { pg_sys::construct_array(datums.as_mut_ptr(), count, pg_sys::XID8OID, 8, true, b'd'.cast_signed()) };
+    pg_sys::Datum::from(array)
 }
 
 /// The rows that a call returns.

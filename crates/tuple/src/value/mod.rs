@@ -3,6 +3,15 @@
 //!
 //! What it cannot print it shows as what it is: a value out of line as a pointer, an unknown type as bytes.
 
+mod array;
+mod builtin;
+mod datetime;
+mod decompress;
+mod jsonb;
+mod numeric;
+
+use self::decompress::{Method, decompress};
+use crate::bytes::u32_at;
 use crate::error::TupleError;
 use crate::row::{ColumnLayout, Row, Value, Varlena};
 
@@ -39,11 +48,11 @@ pub enum Printed {
         /// Its bytes there.
         stored_bytes: u32,
     },
-    /// Compressed in place by a method that is not read here.
+    /// Compressed in place, and not read: damaged, of an unknown method, or of more than a megabyte.
     Compressed {
         /// Its bytes once decompressed.
         raw_bytes: u32,
-        /// The method: `lz4`, or a number.
+        /// The method: `pglz`, `lz4` or `unknown`.
         method: &'static str,
     },
     /// A type that is not known here, or bytes that are no value of theirs: all bytes, in hexadecimal.
@@ -69,13 +78,42 @@ pub fn print_row(row: &Row<'_>, columns: &[Column]) -> Result<Vec<(String, Print
 /// One value as the type with this OID prints it.
 #[must_use]
 pub fn print(type_oid: u32, value: Value<'_>) -> Printed {
-    let bytes = match value {
-        Value::Null | Value::NotStored => return Printed::Null,
-        Value::Fixed(bytes) | Value::Varlena(Varlena::Plain(bytes)) => bytes,
-        Value::Varlena(Varlena::Compressed(bytes) | Varlena::External(bytes)) => return Printed::Bytes(hex(bytes)),
-    };
-    let _ = type_oid;
-    Printed::Bytes(hex(bytes))
+    match value {
+        Value::Null | Value::NotStored => Printed::Null,
+        Value::Fixed(bytes) | Value::Varlena(Varlena::Plain(bytes)) => plain(type_oid, bytes),
+        Value::Varlena(Varlena::Compressed(bytes)) => compressed(type_oid, bytes),
+        Value::Varlena(Varlena::External(bytes)) => external(bytes).unwrap_or_else(|| Printed::Bytes(hex(bytes))),
+    }
+}
+
+fn plain(type_oid: u32, bytes: &[u8]) -> Printed {
+    builtin::text(type_oid, bytes).map_or_else(|| Printed::Bytes(hex(bytes)), Printed::Text)
+}
+
+fn compressed(type_oid: u32, bytes: &[u8]) -> Printed {
+    match decompress(bytes) {
+        Some((_, _, Some(value))) => plain(type_oid, &value),
+        Some((raw_bytes, method, None)) => {
+            let method = match method {
+                Some(Method::Pglz) => "pglz",
+                Some(Method::Lz4) => "lz4",
+                None => "unknown",
+            };
+            Printed::Compressed { raw_bytes, method }
+        }
+        None => Printed::Bytes(hex(bytes)),
+    }
+}
+
+/// `varatt_external`: the value's whole length with its 4 bytes of header, its stored length, and where it is.
+fn external(bytes: &[u8]) -> Option<Printed> {
+    const LENGTH_BYTES: u32 = 4;
+    Some(Printed::Toast {
+        raw_bytes: u32_at(bytes, 0)?.saturating_sub(LENGTH_BYTES),
+        stored_bytes: u32_at(bytes, 4)? & 0x3FFF_FFFF,
+        value_id: u32_at(bytes, 8)?,
+        table: u32_at(bytes, 12)?,
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,0 +1,25 @@
+//! System 11-02, the MVCC debugger: what happens inside a server, as a log that can be followed, kept and played.
+//!
+//! An [`Observer`] looks at a server and says what there is, as often as [`Pace`] says; [`pgstrata_timeline::Log`] finds what changed;
+//! a [`Recorder`] keeps it in a file, a [`Recording`] reads that. The debugger reads and never writes; the pages
+//! and charts that show the log are elsewhere.
+
+mod connection;
+mod error;
+pub mod note;
+mod observer;
+mod pace;
+mod recording;
+mod sample;
+mod tables;
+mod tiers;
+mod watch;
+
+pub use connection::APPLICATION_NAME;
+pub use error::MvccError;
+pub use observer::{Observer, Options, Sample};
+pub use pace::Pace;
+pub use recording::{Difference, EXPORT_MOST_BYTES, Recorder, RecorderLimits, Recording, Summary, write_html};
+pub use tables::TableInfo;
+pub use tiers::TierState;
+pub use watch::{Limits, Viewers, Watch};

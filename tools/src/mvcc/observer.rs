@@ -1,0 +1,466 @@
+//! Looks at a server again and again, and says what there is: one whole picture a look.
+//!
+//! It reads and never writes, hides its own session, and waits for nothing for long. A server that is gone, restarted or hangs is a
+//! picture too. What changed between two looks is found by the log ([`pgstrata_timeline::Log`]), how often to look is decided
+//! by [`super::Pace`].
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use pgstrata_pg::{Endpoint, Error};
+use pgstrata_timeline::{At, Cause, Fate, Item, Key, Origin, PutItem, RowVersion, Server, Tier};
+use pgstrata_units::{Lsn, Snapshot, Xid};
+
+use super::connection::{Connection, Trouble};
+use super::error::MvccError;
+use super::sample::knowledge::Known;
+use super::sample::sessions;
+use super::sample::snapshots::Sight;
+use super::sample::versions::{Found, Opened};
+use super::sample::{Picture, horizon, now_us, pages, seen, serializable, snapshots, table, verdicts, waits};
+use super::tables::{TableInfo, tables};
+use super::tiers::{Rights, TierState};
+use super::watch::{Limits, Watch};
+
+const SERVER: &str = include_str!("sql/server.sql");
+const SNAPSHOT: &str = include_str!("sql/snapshot.sql");
+
+/// The pause before another attempt to connect, after the first one that failed at once.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long it is said that the server was restarted.
+const RESTARTED_FOR: Duration = Duration::from_secs(30);
+
+/// How often rights and extensions are asked for anew: somebody may create one.
+const RIGHTS_FOR: Duration = Duration::from_secs(5);
+
+/// How an observer attaches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How much is shown at most.
+    pub limits: Limits,
+    /// The best tier to use; better ones are left alone. `None`: whatever there is.
+    pub best: Option<Tier>,
+}
+
+/// What one look saw.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Everything there is.
+    pub items: Vec<PutItem>,
+    /// When.
+    pub at: At,
+    /// [`Cause::Sample`], or that the connection was lost, or is back.
+    pub cause: Cause,
+    /// How long it took, for whoever decides when to look again.
+    pub took: Duration,
+}
+
+/// Looks at one server.
+#[derive(Debug)]
+pub struct Observer {
+    endpoint: Endpoint,
+    options: Options,
+    watch: Watch,
+    link: Link,
+    /// What was seen last, which is shown on while the server is out of sight.
+    last: Vec<PutItem>,
+    sessions: snapshots::Tracker,
+    waits: waits::Tracker,
+    table: table::Tracker,
+    pages: pages::Cache,
+    known: Known,
+    removed: BTreeMap<Key, RowVersion>,
+    on_disk: BTreeMap<Key, RowVersion>,
+}
+
+/// The connection to the server, or why there is none.
+#[derive(Debug)]
+struct Link {
+    connection: Option<Connection>,
+    rights: Option<Rights>,
+    rights_asked: Option<Instant>,
+    /// When the server was started, microseconds since 1970 by its clock.
+    started_us: Option<i64>,
+    restarted: Option<Instant>,
+    /// Since when there is no connection, and whether that was told.
+    lost: Option<(String, bool)>,
+    tried: Option<Instant>,
+}
+
+/// The server at the beginning of a look.
+struct Now {
+    snapshot: Snapshot,
+    lsn: Option<Lsn>,
+    started_us: i64,
+    now_us: i64,
+    next: Xid,
+}
+
+impl Observer {
+    /// Attaches to a server and finds out how much of it can be seen.
+    ///
+    /// # Errors
+    /// [`MvccError::Server`] if no session can be opened, [`MvccError::Refused`] if it may not read the catalogs.
+    pub async fn attach(endpoint: &Endpoint, options: Options) -> Result<Self, MvccError> {
+        let mut connection = Connection::open(endpoint).await?;
+        let rights = Rights::ask(&mut connection).await.map_err(|trouble| trouble.error("say what it can do"))?;
+        let link = Link {
+            connection: Some(connection),
+            rights: Some(rights),
+            rights_asked: Some(Instant::now()),
+            started_us: None,
+            restarted: None,
+            lost: None,
+            tried: None,
+        };
+        Ok(Self {
+            endpoint: endpoint.clone(),
+            options,
+            watch: Watch::default(),
+            link,
+            last: Vec::new(),
+            sessions: snapshots::Tracker::default(),
+            waits: waits::Tracker::default(),
+            table: table::Tracker::default(),
+            pages: pages::Cache::default(),
+            known: Known::default(),
+            removed: BTreeMap::new(),
+            on_disk: BTreeMap::new(),
+        })
+    }
+
+    /// How much of the server can be seen, and how to see more.
+    #[must_use]
+    pub fn tiers(&self) -> Vec<TierState> {
+        self.link.rights.as_ref().map(Rights::tiers).unwrap_or_default()
+    }
+
+    /// The best tier that is used, the log apart.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        let tiers = [Tier::Preloaded, Tier::Extension, Tier::Pageinspect];
+        let has = |tier: &Tier| {
+            self.options.best.is_none_or(|best| *tier <= best)
+                && self.link.rights.as_ref().is_some_and(|rights| rights.has(*tier))
+        };
+        tiers.into_iter().find(has).unwrap_or(Tier::Sql)
+    }
+
+    /// The server's version and database.
+    #[must_use]
+    pub fn server(&self) -> (String, String) {
+        self.link.rights.as_ref().map(|rights| (rights.version.clone(), rights.database.clone())).unwrap_or_default()
+    }
+
+    /// The tables that can be watched, the biggest first.
+    pub async fn tables(&mut self) -> Result<Vec<TableInfo>, MvccError> {
+        let Some(connection) = &mut self.link.connection else {
+            let reason = self.link.lost.as_ref().map(|(reason, _)| reason.clone()).unwrap_or_default();
+            return Err(MvccError::Lost { reason });
+        };
+        tables(connection).await.map_err(|trouble| trouble.error("list the tables"))
+    }
+
+    /// What is watched.
+    #[must_use]
+    pub fn watched(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Watches something else from the next look on.
+    pub fn watch(&mut self, watch: Watch) {
+        if watch.table != self.watch.table {
+            self.table.reset();
+        }
+        if watch.table != self.watch.table || watch.row != self.watch.row {
+            self.pages.reset();
+            self.removed.clear();
+            self.on_disk.clear();
+        }
+        self.watch = watch;
+    }
+
+    /// Looks once. It always comes back with a picture, within a few seconds at worst.
+    pub async fn sample(&mut self) -> Sample {
+        let began = Instant::now();
+        let cause = match self.connect().await {
+            Ok(cause) => cause,
+            Err(reason) => return self.out_of_sight(reason, began),
+        };
+        let Some(mut connection) = self.link.connection.take() else {
+            return self.out_of_sight("there is no connection".to_owned(), began);
+        };
+        match self.look(&mut connection).await {
+            Ok((items, lsn, restarted)) => {
+                self.link.connection = Some(connection);
+                self.link.lost = None;
+                self.last.clone_from(&items);
+                let cause = if restarted {
+                    Cause::Connection { is_up: true, reason: "the server was restarted".to_owned() }
+                } else {
+                    cause
+                };
+                Sample { items, at: At { unix_us: now_us(), lsn }, cause, took: began.elapsed() }
+            }
+            Err(Trouble::Refused { message, .. }) => {
+                // Not even the server itself could be asked: it is shutting down, or the role was stripped.
+                self.out_of_sight(message, began)
+            }
+            Err(Trouble::Lost(reason)) => self.out_of_sight(reason, began),
+        }
+    }
+
+    /// Says goodbye to the server.
+    pub async fn close(mut self) {
+        if let Some(connection) = self.link.connection.take() {
+            connection.close().await;
+        }
+    }
+
+    /// Connects if need be; the cause of the coming sample.
+    async fn connect(&mut self) -> Result<Cause, String> {
+        if self.link.connection.is_some() {
+            return Ok(Cause::Sample);
+        }
+        if self.link.tried.is_some_and(|tried| tried.elapsed() < RECONNECT_PAUSE) {
+            return Err(self.link.lost.as_ref().map(|(reason, _)| reason.clone()).unwrap_or_default());
+        }
+        self.link.tried = Some(Instant::now());
+        let mut connection = Connection::open(&self.endpoint).await.map_err(|error| innermost(&error))?;
+        let rights = Rights::ask(&mut connection).await.map_err(|trouble| match trouble {
+            Trouble::Lost(reason) => reason,
+            Trouble::Refused { message, .. } => message,
+        })?;
+        self.link.rights = Some(rights);
+        self.link.rights_asked = Some(Instant::now());
+        self.link.connection = Some(connection);
+        Ok(Cause::Connection { is_up: true, reason: "connected again".to_owned() })
+    }
+
+    /// The picture while there is no connection: what was seen last, and that it is old.
+    fn out_of_sight(&mut self, reason: String, began: Instant) -> Sample {
+        if let Some(connection) = self.link.connection.take() {
+            drop(connection);
+            self.link.tried = Some(Instant::now());
+        }
+        let is_told = self.link.lost.as_ref().is_some_and(|(_, told)| *told);
+        let told = self.link.lost.as_ref().filter(|_| is_told).map_or(reason, |(first, _)| first.clone());
+        self.link.lost = Some((told.clone(), true));
+        for put in &mut self.last {
+            if let Item::Server(server) = &mut put.item {
+                server.is_up = false;
+                server.notes.retain(|note| !note.starts_with("connection-lost: "));
+                server
+                    .notes
+                    .insert(0, super::note::note("connection-lost", format_args!("shown as it was last seen; {told}")));
+            }
+        }
+        let cause = if is_told { Cause::Sample } else { Cause::Connection { is_up: false, reason: told } };
+        Sample { items: self.last.clone(), at: At { unix_us: now_us(), lsn: None }, cause, took: began.elapsed() }
+    }
+
+    /// Everything there is, where the log is, and whether the server was restarted since the last look.
+    async fn look(&mut self, connection: &mut Connection) -> Result<(Vec<PutItem>, Option<Lsn>, bool), Trouble> {
+        let mut picture = Picture::default();
+        let limits = self.options.limits;
+        self.renew_rights(connection).await?;
+        let now = now(connection).await?;
+        let restarted = self.note_restart(&now, &mut picture);
+        let (mut seen, total) = sessions::sessions(connection, &limits, now.next).await?;
+        if total > seen.len() as u64 {
+            picture.note(
+                "sessions-cut",
+                format_args!("{} of {total} sessions are shown, waiting and working ones first", seen.len()),
+            );
+        }
+        let running = sessions::running(connection, &limits, &seen, now.next, &mut picture).await?;
+        let newest = running.tops.keys().next_back().map_or(now.next, |xid| now.next.max(Xid(xid.0 + 1)));
+        self.known.look(newest, &running);
+        let after = snapshot(connection).await?;
+        let sights = self.sessions.look(&seen, &now.snapshot, &after);
+        let found = waits::waits(connection, &limits, now.now_us, &mut picture).await?;
+        self.waits.look(found, now.now_us, limits.ended_waits_for, &mut picture);
+        let by_locks = serializable::by_locks(connection, &seen, &mut picture).await?;
+        self.look_at_table(connection, &sights, &after, &mut picture).await?;
+        seen.sort_by_key(|seen| seen.session.pid);
+        sessions::put(&mut picture, &seen, &sights, &by_locks);
+        running.put(&mut picture);
+        self.put_server(&now, newest, total, &mut picture);
+        Ok((picture.items, now.lsn, restarted))
+    }
+
+    /// The watched table: its versions, who sees them, what vacuum must leave.
+    async fn look_at_table(
+        &mut self,
+        connection: &mut Connection,
+        sights: &BTreeMap<i32, Sight>,
+        after: &Snapshot,
+        picture: &mut Picture,
+    ) -> Result<(), Trouble> {
+        let limits = self.options.limits;
+        let Some(name) = self.watch.table.clone() else { return Ok(()) };
+        let Some(watched) = self.table.look(connection, &name, &limits, picture).await? else {
+            return Ok(());
+        };
+        let judges = verdicts::judges(&self.watch.viewers, sights, after, &limits, picture);
+        verdicts::put_judges(&judges, picture);
+        let most = self.watch.max_versions.unwrap_or(limits.versions);
+        let mut horizon = horizon::horizon(connection, &limits, self.known.next, picture).await?;
+        horizon.relation = watched.oid;
+        horizon.name.clone_from(&watched.name);
+        if self.tier() >= Tier::Pageinspect {
+            let Self { pages, table, known, watch, .. } = self;
+            let mut opened = pages.look(connection, watch, &watched, table, known, &limits, picture).await?;
+            count_dead(&opened, &mut horizon);
+            if let Some(row) = &self.watch.row {
+                let key = match watched.leaves.first() {
+                    Some(leaf) => self.table.columns(connection, leaf.oid).await?.key,
+                    None => Vec::new(),
+                };
+                pages::keep_row(&mut opened, &super::sample::versions::wanted_row(row, &key));
+            }
+            pages::cut(&mut opened, most, picture);
+            let is_standby = self.link.rights.as_ref().is_some_and(|rights| rights.is_standby);
+            let found: Vec<Found> = opened.iter().flat_map(|page| page.found.iter().cloned()).collect();
+            verdicts::put_verdicts(&judges, &found, &self.known, is_standby, picture);
+            self.put_pages(opened, picture);
+        } else if watched.is_locked {
+            // Reading would wait.
+            picture.items.extend(self.last.iter().filter(|put| matches!(put.item, Item::Version(_))).cloned());
+        } else {
+            let next = self.known.next;
+            seen::put(connection, &self.watch, &watched, &mut self.table, next, most, picture).await?;
+        }
+        picture.put(Origin::Sampled, Item::Horizon(horizon));
+        Ok(())
+    }
+
+    /// Puts pages, line pointers and versions, and those versions that were there and are gone.
+    fn put_pages(&mut self, opened: Vec<Opened>, picture: &mut Picture) {
+        let mut on_disk = BTreeMap::new();
+        for page in opened {
+            picture.put(Origin::Sampled, Item::Page(page.page));
+            for line in page.lines {
+                picture.put(Origin::Sampled, Item::Line(line));
+            }
+            for found in page.found {
+                on_disk.insert(found.version.key(), found.version.clone());
+                picture.put(Origin::Sampled, Item::Version(found.version));
+            }
+        }
+        for (key, version) in std::mem::replace(&mut self.on_disk, on_disk) {
+            if !self.on_disk.contains_key(&key) {
+                self.removed.insert(key, RowVersion { fate: Fate::Removed, ..version });
+            }
+        }
+        let on_disk = &self.on_disk;
+        self.removed.retain(|key, _| !on_disk.contains_key(key));
+        while self.removed.len() > self.options.limits.removed {
+            let oldest = self.removed.iter().min_by_key(|(_, version)| version.xmin).map(|(key, _)| key.clone());
+            let Some(oldest) = oldest else { break };
+            self.removed.remove(&oldest);
+        }
+        for version in self.removed.values() {
+            picture.put(Origin::Inferred, Item::Version(version.clone()));
+        }
+    }
+
+    async fn renew_rights(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
+        if self.link.rights_asked.is_some_and(|asked| asked.elapsed() < RIGHTS_FOR) {
+            return Ok(());
+        }
+        self.link.rights_asked = Some(Instant::now());
+        self.link.rights = Some(Rights::ask(connection).await?);
+        Ok(())
+    }
+
+    fn note_restart(&mut self, now: &Now, picture: &mut Picture) -> bool {
+        let is_restarted = self.link.started_us.is_some_and(|started| started != now.started_us);
+        self.link.started_us = Some(now.started_us);
+        if is_restarted {
+            self.link.restarted = Some(Instant::now());
+            self.sessions.reset();
+            self.waits.reset();
+            self.known.reset();
+        }
+        if self.link.restarted.is_some_and(|when| when.elapsed() < RESTARTED_FOR) {
+            picture.note("server-restarted", "the server was restarted: sessions and waits of before are gone");
+        }
+        is_restarted
+    }
+
+    fn put_server(&self, now: &Now, next: Xid, sessions: u64, picture: &mut Picture) {
+        let Some(rights) = &self.link.rights else { return };
+        let best = self.options.best;
+        let states = rights.tiers();
+        let is_used = |tier: Tier| best.is_none_or(|best| tier <= best);
+        let mut notes = std::mem::take(&mut picture.notes);
+        notes.extend(states.iter().filter_map(|state| state.lack.clone()));
+        if !rights.reads_all_activity {
+            notes.push(super::note::note("activity-denied", "grant pg_monitor to see what sessions of other roles do"));
+        }
+        let server = Server {
+            version: rights.version.clone(),
+            tiers: states
+                .iter()
+                .filter(|state| state.is_there && is_used(state.tier))
+                .map(|state| state.tier)
+                .collect(),
+            is_up: true,
+            notes,
+            lsn: now.lsn,
+            next_xid: next,
+            sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
+        };
+        picture.put(Origin::Sampled, Item::Server(server));
+    }
+}
+
+/// Counts the dead versions that were seen: those that could go, and those that must stay.
+fn count_dead(opened: &[Opened], horizon: &mut pgstrata_timeline::Horizon) {
+    for found in opened.iter().flat_map(|page| &page.found) {
+        let is_dead = matches!(
+            found.fate,
+            pgstrata_tuple::Fate::Aborted | pgstrata_tuple::Fate::Replaced(_) | pgstrata_tuple::Fate::Deleted(_)
+        );
+        match found.fate.is_removable(horizon.xid) {
+            Some(true) => horizon.removable += 1,
+            Some(false) if is_dead => {
+                horizon.kept += 1;
+                horizon.kept_bytes += u64::from(found.version.bytes);
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn now(connection: &mut Connection) -> Result<Now, Trouble> {
+    let row = connection.row(SERVER, &[]).await?;
+    let snapshot = parsed(row.get("snapshot"))?;
+    Ok(Now {
+        lsn: row.get::<_, Option<&str>>("lsn").and_then(|lsn| lsn.parse().ok()),
+        started_us: row.get("started_us"),
+        now_us: row.get("now_us"),
+        next: snapshot.xmax(),
+        snapshot,
+    })
+}
+
+async fn snapshot(connection: &mut Connection) -> Result<Snapshot, Trouble> {
+    parsed(connection.row(SNAPSHOT, &[]).await?.get("snapshot"))
+}
+
+fn parsed(text: &str) -> Result<Snapshot, Trouble> {
+    let unreadable = |_| Trouble::Refused { sqlstate: String::new(), message: format!("unreadable snapshot {text}") };
+    text.parse().map_err(unreadable)
+}
+
+/// The cause at the bottom of an error, which is what the system or the server said.
+fn innermost(error: &Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,231 @@
+//! Pages of the watched table, fetched raw by `pageinspect` when they have changed, and kept.
+//!
+//! Of a table that is bigger than what is shown, the first pages are shown; of a watched row in it, the pages that hold versions of the
+//! row, which are searched for some pages at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pgstrata_tuple::HeapPage;
+
+use super::Picture;
+use super::knowledge::Known;
+use super::table::{Columns, Leaf, Tracker, Watched};
+use super::versions::{self, Opened};
+use crate::mvcc::connection::{Connection, Trouble};
+use crate::mvcc::watch::{Limits, Watch};
+
+const PAGES: &str = include_str!("../sql/pages.sql");
+
+/// Pages of a big table that are searched for versions of the watched row, at most; 32 MiB.
+const SEARCHED_MOST: u32 = 4_096;
+
+/// A page as it was.
+#[derive(Clone, Debug)]
+struct Kept {
+    digest: String,
+    bytes: Vec<u8>,
+}
+
+/// The pages of a table that were fetched, and how far the search for the watched row is.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    /// By table, file and number: a rewritten table has other pages.
+    pages: BTreeMap<(u32, i64, u32), Kept>,
+    /// The next page to search, by table.
+    searched: BTreeMap<u32, u32>,
+}
+
+impl Cache {
+    /// Forgets everything: something else is watched.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The pages that are shown, taken apart.
+    pub async fn look(
+        &mut self,
+        connection: &mut Connection,
+        watch: &Watch,
+        watched: &Watched,
+        tracker: &mut Tracker,
+        known: &mut Known,
+        limits: &Limits,
+        picture: &mut Picture,
+    ) -> Result<Vec<Opened>, Trouble> {
+        self.pages.retain(|(oid, file, _), _| watched.leaves.iter().any(|leaf| leaf.oid == *oid && leaf.file == *file));
+        let mut columns = BTreeMap::new();
+        for leaf in &watched.leaves {
+            let of_leaf = tracker.columns(connection, leaf.oid).await;
+            columns.insert(leaf.oid, picture.or_note("columns-refused", of_leaf)?);
+        }
+        if !watched.is_locked {
+            for leaf in &watched.leaves {
+                self.fetch(connection, watch, leaf, &columns[&leaf.oid], limits, picture).await?;
+            }
+        }
+        self.learn(connection, known, picture).await?;
+        let opened = self.pages.iter().filter_map(|((oid, _, block), kept)| {
+            let leaf = watched.leaves.iter().find(|leaf| leaf.oid == *oid)?;
+            let page = HeapPage::parse(&kept.bytes).ok()?;
+            Some(versions::open(leaf, *block, &page, &columns[oid], known))
+        });
+        Ok(opened.collect())
+    }
+
+    /// Fetches what has changed of one table.
+    async fn fetch(
+        &mut self,
+        connection: &mut Connection,
+        watch: &Watch,
+        leaf: &Leaf,
+        columns: &Columns,
+        limits: &Limits,
+        picture: &mut Picture,
+    ) -> Result<(), Trouble> {
+        let shown = u32::try_from(limits.pages).unwrap_or(u32::MAX);
+        let wanted = match &watch.row {
+            Some(_) if leaf.pages > shown => self.search(leaf, shown, picture),
+            _ => {
+                if leaf.pages > shown {
+                    picture.note(
+                        "pages-cut",
+                        format_args!("the first {shown} of {} pages of {} are shown", leaf.pages, leaf.name),
+                    );
+                }
+                (0..leaf.pages.min(shown)).collect()
+            }
+        };
+        let blocks: Vec<i64> = wanted.iter().map(|block| i64::from(*block)).collect();
+        let digests: Vec<Option<&str>> = wanted
+            .iter()
+            .map(|block| self.pages.get(&(leaf.oid, leaf.file, *block)).map(|kept| kept.digest.as_str()))
+            .collect();
+        let rows = connection.rows(PAGES, &[&leaf.name, &blocks, &digests, &i64::from(leaf.oid)]).await;
+        let is_answered = rows.is_ok();
+        let rows = picture.or_note("pages-refused", rows)?;
+        if !is_answered {
+            return Ok(());
+        }
+        let mut there = BTreeSet::new();
+        for row in rows {
+            let block = u32::try_from(row.get::<_, i64>("block")).unwrap_or(u32::MAX);
+            there.insert(block);
+            if let Some(bytes) = row.get::<_, Option<Vec<u8>>>("bytes") {
+                let kept = Kept { digest: row.get("digest"), bytes };
+                self.pages.insert((leaf.oid, leaf.file, block), kept);
+            }
+        }
+        let row = watch.row.as_ref().filter(|_| leaf.pages > shown);
+        let row = row.map(|row| versions::wanted_row(row, &columns.key));
+        let (oid, file) = (leaf.oid, leaf.file);
+        self.pages.retain(|(of, in_file, block), kept| {
+            if (*of, *in_file) != (oid, file) {
+                return true;
+            }
+            // Truncated away, or searched in vain.
+            wanted.contains(block)
+                && there.contains(block)
+                && row.as_ref().is_none_or(|row| holds(kept, row, leaf, *block, columns))
+        });
+        Ok(())
+    }
+
+    /// Which pages to fetch of a table too big to be shown: those with versions of the row, and the next ones to search.
+    fn search(&mut self, leaf: &Leaf, at_once: u32, picture: &mut Picture) -> BTreeSet<u32> {
+        let mut wanted: BTreeSet<u32> =
+            self.pages.keys().filter(|(oid, ..)| *oid == leaf.oid).map(|(_, _, block)| *block).collect();
+        let end = leaf.pages.min(SEARCHED_MOST);
+        let from = self.searched.entry(leaf.oid).or_insert(0);
+        let until = from.saturating_add(at_once).min(end);
+        wanted.extend(*from..until);
+        // New versions may come into pages that were searched before, so the search goes round.
+        *from = if until >= end { 0 } else { until };
+        if leaf.pages > SEARCHED_MOST {
+            let sentence = format!(
+                "only the first {SEARCHED_MOST} of {} pages of {} are searched for the row",
+                leaf.pages, leaf.name
+            );
+            picture.note("row-search-cut", sentence);
+        } else {
+            picture.note(
+                "row-search",
+                format_args!("{} pages of {} are searched for the row, {at_once} at a time", leaf.pages, leaf.name),
+            );
+        }
+        wanted
+    }
+
+    /// Finds out about the transactions that the pages name.
+    async fn learn(
+        &self,
+        connection: &mut Connection,
+        known: &mut Known,
+        picture: &mut Picture,
+    ) -> Result<(), Trouble> {
+        let (mut xids, mut multixacts) = (BTreeSet::new(), BTreeSet::new());
+        for page in self.pages.values().filter_map(|kept| HeapPage::parse(&kept.bytes).ok()) {
+            versions::names(&page, &*known, &mut xids, &mut multixacts);
+        }
+        let learnt = known.learn_members(connection, &multixacts).await;
+        picture.or_note("multixacts-refused", learnt)?;
+        let members = multixacts.iter().filter_map(|id| pgstrata_tuple::Knowledge::members(&*known, *id));
+        xids.extend(members.flatten().map(|member| member.xid));
+        let learnt = known.learn(connection, &xids).await;
+        picture.or_note("statuses-refused", learnt)
+    }
+}
+
+/// Whether a page holds a version of the row.
+fn holds(kept: &Kept, row: &str, leaf: &Leaf, block: u32, columns: &Columns) -> bool {
+    let Ok(page) = HeapPage::parse(&kept.bytes) else { return false };
+    let opened = versions::open(leaf, block, &page, columns, &Known::default());
+    opened.found.iter().any(|found| found.version.row.as_deref() == Some(row) || found.place.to_string() == row)
+}
+
+/// Keeps the versions of one row: those with its key, or at its place, and those that took their place, whatever their key.
+pub(crate) fn keep_row(opened: &mut [Opened], row: &str) {
+    let mut kept: BTreeSet<(u32, u32, u16)> = BTreeSet::new();
+    let mut next: Vec<(u32, u32, u16)> = Vec::new();
+    for found in opened.iter().flat_map(|page| &page.found) {
+        let is_row = found.version.row.as_deref() == Some(row) || found.place.to_string() == row;
+        if is_row {
+            next.push((found.version.relation, found.place.block, found.place.offset));
+        }
+    }
+    while let Some(place) = next.pop() {
+        if !kept.insert(place) {
+            continue;
+        }
+        for found in opened.iter().flat_map(|page| &page.found).filter(|found| found.version.relation == place.0) {
+            let here = (found.version.relation, found.place.block, found.place.offset);
+            if here == place {
+                next.extend(found.version.next.map(|(block, offset)| (place.0, block, offset)));
+            }
+        }
+    }
+    for page in opened {
+        page.found.retain(|found| kept.contains(&(found.version.relation, found.place.block, found.place.offset)));
+    }
+}
+
+/// Cuts the versions to what is shown, the newest last: of a long chain its end is what happens now.
+pub(crate) fn cut(opened: &mut Vec<Opened>, most: usize, picture: &mut Picture) {
+    let total: usize = opened.iter().map(|page| page.found.len()).sum();
+    if total <= most {
+        return;
+    }
+    let mut makers: Vec<_> = opened.iter().flat_map(|page| &page.found).map(|found| found.version.xmin).collect();
+    makers.sort_unstable();
+    let oldest = makers[total - most];
+    let mut left = most;
+    for page in opened.iter_mut().rev() {
+        page.found.retain(|found| {
+            let stays = found.version.xmin >= oldest && left > 0;
+            left -= usize::from(stays);
+            stays
+        });
+    }
+    opened.retain(|page| !page.found.is_empty());
+    let shown = most - left;
+    picture.note("versions-cut", format_args!("the newest {shown} of {total} versions seen are shown"));
+}

@@ -1,0 +1,7 @@
+//! The MVCC debugger against real servers.
+
+mod limits;
+mod pages;
+mod recordings;
+mod seats;
+mod sql_tier;
