@@ -72,6 +72,7 @@ fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {
             Command::Serve(args) => commands::serve::serve(&args, terminal).await,
             Command::Check(args) => commands::check::check(&args, terminal),
             Command::Ledger(command) => commands::ledger::ledger(command, terminal).await,
+            Command::Mvcc(command) => commands::mvcc::mvcc(command, terminal).await,
             Command::Record(command) => commands::record::record(&command, terminal),
             Command::Isolation(command) => commands::isolation::isolation(command, terminal).await,
             Command::Pg(command) => commands::pg::pg(command, terminal).await,

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod isolation;
 pub mod ledger;
 pub mod list;
+pub mod mvcc;
 pub mod pg;
 pub mod record;
 pub mod reference;
