@@ -1,6 +1,7 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
 pub mod check;
+pub mod ext;
 pub mod isolation;
 pub mod ledger;
 pub mod mvcc;
@@ -78,6 +79,9 @@ pub enum Command {
     /// Find, install, start and stop PostgreSQL servers.
     #[command(subcommand)]
     Pg(PgCommand),
+    /// Install or package the extension that shows row versions, snapshots and waits.
+    #[command(subcommand)]
+    Ext(ext::ExtCommand),
     /// Say what this machine has, what is missing and how to get it.
     Doctor(DoctorArgs),
     /// Measure pgstrata itself.

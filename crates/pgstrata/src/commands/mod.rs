@@ -4,6 +4,7 @@ pub mod bench;
 pub mod bench_check;
 pub mod check;
 pub mod doctor;
+pub mod ext;
 pub mod isolation;
 pub mod ledger;
 pub mod list;

@@ -114,6 +114,7 @@ pub fn source_words(source: InstallSource) -> &'static str {
         InstallSource::PgConfig => "pg_config",
         InstallSource::Distribution => "distribution",
         InstallSource::Managed => "managed",
+        InstallSource::Extended => "extended",
     }
 }
 
