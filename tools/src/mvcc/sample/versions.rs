@@ -116,7 +116,14 @@ fn line(leaf: &Leaf, block: u32, pointer: page::LinePointer, chains: &Chains, ve
     Line { relation: leaf.oid, block, offset: pointer.offset, state, at, bytes, to, root, version }
 }
 
-fn version(leaf: &Leaf, place: ItemPointer, tuple: &Tuple<'_>, columns: &Columns, knowledge: &impl Knowledge) -> Found {
+/// One version by its tuple; parent and row are as far as the tuple itself tells.
+pub(crate) fn version(
+    leaf: &Leaf,
+    place: ItemPointer,
+    tuple: &Tuple<'_>,
+    columns: &Columns,
+    knowledge: &impl Knowledge,
+) -> Found {
     let header = tuple.header;
     let fate = fate(&header, place, knowledge);
     let values = print_row(&tuple.row(), &columns.columns).ok().map(|printed| values(printed, columns));
