@@ -1,5 +1,7 @@
 //! After every statement of random work the folded pages equal the server's own.
 
+use std::fmt::Write as _;
+
 use pgstrata_pg::{Install, Session};
 use pgstrata_wal::RelFile;
 use pgstrata_wal::replay::{Outcome, PAGES_MAX, Page, PageId, Pages};
@@ -22,12 +24,13 @@ fn differences(ours: &Page, own: &Page) -> String {
     let mut told = format!("positions {} and {}, lines {} and {}", ours.lsn(), own.lsn(), ours.lines(), own.lines());
     for offset in 1..=own.lines().max(ours.lines()) {
         if (ours.line(offset), ours.tuple(offset)) != (own.line(offset), own.tuple(offset)) {
-            told += &format!("\n{offset}: {:?} {:x?}", ours.line(offset), ours.header(offset));
-            told += &format!("\n   own {:?} {:x?}", own.line(offset), own.header(offset));
+            let (line, header) = (ours.line(offset), ours.header(offset));
+            let _ = write!(told, "\n{offset}: {line:?} {header:x?}");
+            let _ = write!(told, "\n   own {:?} {:x?}", own.line(offset), own.header(offset));
         }
     }
     for (at, (mine, theirs)) in ours.bytes().iter().zip(own.bytes()).enumerate().filter(|(_, (a, b))| a != b).take(8) {
-        told += &format!("\nbyte {at}: {mine:02x} {theirs:02x}");
+        let _ = write!(told, "\nbyte {at}: {mine:02x} {theirs:02x}");
     }
     told
 }
