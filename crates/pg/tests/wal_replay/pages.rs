@@ -6,7 +6,7 @@ use pgstrata_pg::{Install, Session};
 use pgstrata_wal::RelFile;
 use pgstrata_wal::replay::{Outcome, PAGES_MAX, Page, PageId, Pages};
 
-use crate::support::{Followed, files, installs, server, session};
+use crate::support::{Followed, files, installs, seeds, server, session};
 use crate::workload::Workload;
 
 /// Statements of one run.
@@ -79,21 +79,32 @@ async fn check_run(install: Install, settings: &[(&str, &str)], seed: u64) {
 #[tokio::test]
 async fn folded_pages_are_the_servers_own_after_every_statement() {
     for install in installs() {
-        check_run(install, &[], 1).await;
+        for seed in seeds(1) {
+            check_run(install.clone(), &[], seed).await;
+        }
     }
 }
 
 #[tokio::test]
 async fn folded_pages_are_the_servers_own_with_page_images_packed_by_pglz() {
     for install in installs() {
-        check_run(install, &[("full_page_writes", "on"), ("wal_compression", "pglz")], 2).await;
+        for seed in seeds(2) {
+            check_run(install.clone(), &[("full_page_writes", "on"), ("wal_compression", "pglz")], seed).await;
+        }
     }
 }
 
 #[tokio::test]
 async fn folded_pages_are_the_servers_own_with_page_images_as_they_are_at_level_logical() {
     for install in installs() {
-        check_run(install, &[("full_page_writes", "on"), ("wal_level", "logical"), ("wal_log_hints", "on")], 3).await;
+        for seed in seeds(3) {
+            check_run(
+                install.clone(),
+                &[("full_page_writes", "on"), ("wal_level", "logical"), ("wal_log_hints", "on")],
+                seed,
+            )
+            .await;
+        }
     }
 }
 
