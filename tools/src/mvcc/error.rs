@@ -61,6 +61,9 @@ pub enum MvccError {
     /// A page to put a recording into is none.
     #[error("the page to export has no place for a recording")]
     NoPage,
+    /// What was made cannot be written to where it should go.
+    #[error("it cannot be written")]
+    Write(#[source] std::io::Error),
     /// What was asked for cannot be had from what there is.
     #[error("{0}")]
     Usage(String),
@@ -77,7 +80,7 @@ impl MvccError {
                 "log in as a role with these rights: a superuser for pages, pg_monitor for sessions of others"
                     .to_owned()
             }
-            Self::Refused { .. } | Self::Usage(_) => return None,
+            Self::Refused { .. } | Self::Usage(_) | Self::Write(_) => return None,
             Self::NoTable { .. } => "name it with its schema, like public.account".to_owned(),
             Self::File { source, .. } => source.hint().to_owned(),
             Self::Exists { .. } => "name another file, or remove this one".to_owned(),

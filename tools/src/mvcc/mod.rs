@@ -1,7 +1,7 @@
 //! System 11-02, the MVCC debugger: what happens inside a server, as a log that can be followed, kept and played.
 //!
-//! An [`Observer`] looks at a server and says what there is; [`Live`] looks again and again, finds what changed, and hands it to
-//! whoever follows; a [`Recorder`] keeps it in a file, a [`Recording`] reads that. The debugger reads and never writes; the pages
+//! An [`Observer`] looks at a server and says what there is, as often as [`Pace`] says; [`pgstrata_timeline::Log`] finds what changed;
+//! a [`Recorder`] keeps it in a file, a [`Recording`] reads that. The debugger reads and never writes; the pages
 //! and charts that show the log are elsewhere.
 
 mod connection;
@@ -9,6 +9,8 @@ mod error;
 pub mod exact;
 pub mod note;
 mod observer;
+mod pace;
+mod recording;
 mod sample;
 mod tables;
 mod tiers;
@@ -17,6 +19,8 @@ mod watch;
 pub use connection::APPLICATION_NAME;
 pub use error::MvccError;
 pub use observer::{Observer, Options, Sample};
+pub use pace::Pace;
+pub use recording::{Difference, EXPORT_MOST_BYTES, Recorder, RecorderLimits, Recording, Summary, write_html};
 pub use tables::TableInfo;
 pub use tiers::TierState;
 pub use watch::{Limits, Viewers, Watch};

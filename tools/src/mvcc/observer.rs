@@ -2,7 +2,7 @@
 //!
 //! It reads and never writes, hides its own session, and waits for nothing for long. A server that is gone, restarted or hangs is a
 //! picture too. What changed between two looks is found by the log ([`pgstrata_timeline::Log`]), how often to look is decided
-//! by [`super::Live`].
+//! by [`super::Pace`].
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

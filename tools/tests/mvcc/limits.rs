@@ -18,7 +18,7 @@ async fn a_server_that_goes_and_comes_back_is_shown_so() {
     let mut observer = observer(&server.endpoint()).await;
     observer.watch(watch("t"));
     assert_eq!(versions(&observer.sample().await).len(), 1);
-    server.stop(StopMode::Immediate).await.expect("it stops");
+    server.stop(StopMode::Fast).await.expect("it stops");
     let sample = observer.sample().await;
     assert!(matches!(sample.cause, Cause::Connection { is_up: false, .. }), "{:?}", sample.cause);
     assert!(!servers(&sample)[0].is_up);

@@ -2,5 +2,6 @@
 
 mod limits;
 mod pages;
+mod recordings;
 mod seats;
 mod sql_tier;

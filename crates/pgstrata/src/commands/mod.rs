@@ -4,6 +4,8 @@ pub mod bench;
 pub mod bench_check;
 pub mod check;
 pub mod doctor;
+pub mod ext;
+pub mod flash_sale;
 pub mod isolation;
 pub mod ledger;
 pub mod list;

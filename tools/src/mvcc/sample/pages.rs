@@ -95,7 +95,6 @@ impl Cache {
                 (0..leaf.pages.min(shown)).collect()
             }
         };
-        // One page more than there are: it may have come since the size was asked for.
         let blocks: Vec<i64> = wanted.iter().map(|block| i64::from(*block)).collect();
         let digests: Vec<Option<&str>> = wanted
             .iter()
@@ -120,11 +119,13 @@ impl Cache {
         let row = row.map(|row| versions::wanted_row(row, &columns.key));
         let (oid, file) = (leaf.oid, leaf.file);
         self.pages.retain(|(of, in_file, block), kept| {
-            if (*of, *in_file) != (oid, file) || !wanted.contains(block) {
+            if (*of, *in_file) != (oid, file) {
                 return true;
             }
             // Truncated away, or searched in vain.
-            there.contains(block) && row.as_ref().is_none_or(|row| holds(kept, row, leaf, *block, columns))
+            wanted.contains(block)
+                && there.contains(block)
+                && row.as_ref().is_none_or(|row| holds(kept, row, leaf, *block, columns))
         });
         Ok(())
     }

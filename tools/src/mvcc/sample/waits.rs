@@ -69,7 +69,7 @@ impl Tracker {
         let running: BTreeMap<_, _> = waits.into_iter().map(|wait| ((wait.pid, wait.since_us), wait)).collect();
         for (key, wait) in std::mem::take(&mut self.running) {
             if !running.contains_key(&key) {
-                self.ended.insert(key, Wait { until_us: Some(now_us), ..wait });
+                self.ended.insert(key, Wait { until_us: Some(now_us), is_in_cycle: false, ..wait });
             }
         }
         self.running = running;
