@@ -12,17 +12,13 @@ const LIMIT: Duration = Duration::from_mins(5);
 
 /// Reasons that a load of this size always meets.
 const MET: &[&str] = &[
-    "maker-committed-before",
     "frozen",
-    "maker-aborted",
-    "maker-running",
+    "maker-committed-before",
     "maker-committed-after",
+    "maker-aborted",
+    "ender-committed-after",
     "replaced",
     "deleted",
-    "ender-aborted",
-    "ender-running",
-    "ender-committed-after",
-    "locked-only",
     "own-change",
     "own-replaced",
     "own-deleted",

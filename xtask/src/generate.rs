@@ -32,6 +32,7 @@ struct Generator {
 /// The generators, in the order in which they run.
 const GENERATORS: &[Generator] = &[
     Generator { what: "the command line's reference", make: command_line },
+    Generator { what: "the API's description", make: api },
     Generator { what: "tables from the records", make: tables },
     Generator { what: "charts from the records", make: charts },
 ];
@@ -102,6 +103,12 @@ fn command_line(_: &Tree, product: &Product) -> Result<Vec<Generated>> {
         path: "book/reference/cli.md".to_owned(),
         text: printed(product, &["__reference", "cli", "--lang", "en"])?,
     }])
+}
+
+/// The `OpenAPI` document, which the page's client is made from.
+fn api(_: &Tree, product: &Product) -> Result<Vec<Generated>> {
+    let text = printed(product, &["__reference", "openapi"])?;
+    Ok(vec![Generated { path: "crates/server/openapi.json".to_owned(), text }])
 }
 
 /// The parts of documents that show measured results, in the document's language.
@@ -202,12 +209,13 @@ mod tests {
     const ECHO: &Product = &|arguments| Ok(format!("{}\n\n", arguments.join(" ")));
 
     const FRESH: &str = "__reference cli --lang en\n";
+    const FRESH_API: (&str, &str) = ("crates/server/openapi.json", "__reference openapi\n");
 
     #[test]
     fn a_stale_file_is_convicted_and_a_fresh_one_is_not() {
-        let fresh = Tree::planted(&[("book/reference/cli.md", FRESH)]);
+        let fresh = Tree::planted(&[("book/reference/cli.md", FRESH), FRESH_API]);
         assert_eq!(stale(&fresh, ECHO).expect("made"), []);
-        let old = Tree::planted(&[("book/reference/cli.md", "old\n")]);
+        let old = Tree::planted(&[("book/reference/cli.md", "old\n"), FRESH_API]);
         let wanted = Generated { path: "book/reference/cli.md".to_owned(), text: FRESH.to_owned() };
         assert_eq!(stale(&old, ECHO).expect("made"), [wanted]);
     }

@@ -209,6 +209,9 @@ pub enum Kind {
     /// The changes of the server's log cannot be had, or not be read.
     #[error("no logical decoding")]
     Decoding(#[from] crate::decoding::DecodingError),
+    /// The log cannot be followed as it is written.
+    #[error("no replication")]
+    Replication(#[from] crate::replication::ReplicationError),
     /// Another input/output error.
     #[error("input/output error")]
     Io(#[source] io::Error),
@@ -361,6 +364,7 @@ impl Error {
             }
             Kind::ReadOnly => "pass --allow-write if this database may be changed",
             Kind::Decoding(error) => return error.hint().map(str::to_owned),
+            Kind::Replication(error) => return error.hint().map(str::to_owned),
             Kind::NoProcess { .. } | Kind::Sql(_) | Kind::Io(_) => return None,
         };
         Some(hint.to_owned())

@@ -25,6 +25,7 @@ pub mod process;
 pub mod profile;
 pub mod quote;
 pub mod reclaim;
+pub mod replication;
 mod server_log;
 mod server_process;
 pub mod session;

@@ -2,9 +2,11 @@
 
 pub mod check;
 pub mod ext;
+pub mod flash_sale;
 pub mod isolation;
 pub mod ledger;
 pub mod mvcc;
+pub mod serve;
 pub mod specs;
 
 use std::path::PathBuf;
@@ -32,6 +34,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  pgstrata serve                                     the workbench, in a browser
   pgstrata list                                      what can be run
   pgstrata run flash-sale                            eight ways of selling one hot product, side by side
   pgstrata run flash-sale --arms naive               the broken way, convicted with its witness rows
@@ -58,9 +61,12 @@ pub enum Command {
     /// Run a study against a real PostgreSQL and judge it.
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
-    /// Serve the flash sale over HTTP until Ctrl-C: reserve, pay, look up.
-    #[command(after_help = SERVE_EXAMPLES)]
-    Serve(ServeArgs),
+    /// Open the workbench: see MVCC at work on a real server, play scenes, run cases, in a browser.
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(serve::ServeArgs),
+    /// The flash sale as a service.
+    #[command(subcommand)]
+    FlashSale(flash_sale::FlashSaleCommand),
     /// Judge a recorded history: was it as isolated as promised, and if not, who contradicts whom.
     #[command(after_help = check::EXAMPLES)]
     Check(check::CheckArgs),
@@ -123,36 +129,6 @@ Examples:
 
 Exit status: 0 everything held, 1 an invariant broke or a claim was missed, 2 wrong usage, 3 the environment failed.
 A broken arm that is run among the others is expected to be caught; named with --arms, its violations count.";
-
-const SERVE_EXAMPLES: &str = "\
-Examples:
-  pgstrata serve --stock 100
-  curl -i 127.0.0.1:7433/purchases -H 'Idempotency-Key: 018f6b3e-0000-7000-8000-000000000001' \\
-       -H 'Content-Type: application/json' -d '{\"product_id\":1,\"user_id\":7}'
-  curl 127.0.0.1:7433/purchases/018f6b3e-0000-7000-8000-000000000001
-  pgstrata serve --database-url postgresql://app@db1/shop --allow-write
-
-The front listens on this machine only; what faces the internet (TLS, authentication) belongs before it.";
-
-/// `pgstrata serve`.
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Port on 127.0.0.1.
-    #[arg(long, value_name = "PORT", default_value_t = 7433)]
-    pub port: u16,
-    /// Units of each product; a shop that is there already keeps its own stock.
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(i64).range(0..=1_000_000_000))]
-    pub stock: i64,
-    /// Products, numbered from 1.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=100_000))]
-    pub products: i64,
-    /// How long a reservation can be paid.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10m")]
-    pub hold: Duration,
-    /// The server.
-    #[command(flatten)]
-    pub server: ServerArgs,
-}
 
 /// `pgstrata list`.
 #[derive(Debug, Args)]
@@ -377,7 +353,7 @@ pub enum BenchCommand {
 /// `pgstrata __reference`.
 #[derive(Debug, Args)]
 pub struct ReferenceArgs {
-    /// `cli`, `table`, or the name of a chart.
+    /// `cli`, `openapi`, `table`, or the name of a chart.
     pub what: String,
     /// For a table or a chart: of which study.
     pub name: Option<String>,

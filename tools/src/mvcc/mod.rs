@@ -6,6 +6,7 @@
 
 mod connection;
 mod error;
+pub mod exact;
 pub mod note;
 mod observer;
 mod pace;

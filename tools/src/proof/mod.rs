@@ -67,6 +67,7 @@ async fn load(endpoint: &Endpoint, spec: &ProofSpec) -> Result<Arc<Tally>, Proof
     session.batch_execute(include_str!("sql/schema.sql")).await?;
     session.batch_execute(&format!("create extension {EXTENSION}")).await?;
     session.execute(include_str!("sql/fill.sql"), &[&ROWS]).await?;
+    session.batch_execute("vacuum (freeze) proof").await?;
     let tally = Arc::new(Tally::until(spec.judgements));
     let mut tasks = JoinSet::new();
     for number in 0..WRITERS {

@@ -14,7 +14,7 @@ use super::writer::rng_of;
 use super::{ProofError, ROWS};
 
 /// How often the versions are judged for one snapshot, while the writers go on.
-const ROUNDS: u32 = 3;
+const ROUNDS: u32 = 2;
 /// Rows looked up by their key in a round.
 const LOOKUPS: u32 = 3;
 
@@ -51,7 +51,7 @@ impl Reader {
 
     async fn snapshot(&mut self) -> Result<(), ProofError> {
         let snapshot: String = self.session.query_one(include_str!("sql/snapshot.sql"), &[]).await?.try_get(0)?;
-        let own = if self.rng.random_bool(0.4) { Some(self.write().await?) } else { None };
+        let own = if self.rng.random_bool(0.5) { Some(self.write().await?) } else { None };
         let rows = self.session.query(include_str!("sql/seen.sql"), &[]).await?;
         let seen = places(&rows)?;
         let ids = rows.iter().map(|row| row.try_get(2)).collect::<Result<Vec<i32>, _>>()?;

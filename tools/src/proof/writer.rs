@@ -147,7 +147,7 @@ impl Writer {
                 self.savepoints -= 1;
                 self.session.batch_execute(&format!("release s{}", self.savepoints + 1)).await
             }
-            97..98 => self.overflow().await,
+            97 if self.rng.random_bool(0.6) => self.overflow().await,
             _ => Ok(()),
         }
     }

@@ -5,6 +5,7 @@ pub mod bench_check;
 pub mod check;
 pub mod doctor;
 pub mod ext;
+pub mod flash_sale;
 pub mod isolation;
 pub mod ledger;
 pub mod list;

@@ -37,6 +37,7 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
     let chart = Chart::ALL.into_iter().find(|chart| chart.name() == args.what);
     match (args.what.as_str(), &args.name, chart) {
         ("cli", None, _) => print!("{}", cli_reference()),
+        ("openapi", None, _) => println!("{}", pgstrata_server::openapi_json()),
         ("table", Some(study), _) => match archive::latest(&args.dir, study, "full")? {
             Some(record) => print!("{}", report::markdown_in(&record, language)),
             None => println!("{}", no_record(study, language, "`")),
@@ -46,7 +47,7 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
             let drawn = record.and_then(|record| chart.draw(&record, language, Frame::Standalone));
             print!("{}", drawn.unwrap_or_else(|| empty_chart(study, language)));
         }
-        _ => bail!("the parts are `cli`, `table STUDY`, and `throughput STUDY` like every chart's name"),
+        _ => bail!("the parts are `cli`, `openapi`, `table STUDY`, and `throughput STUDY` like every chart's name"),
     }
     Ok(Ended::Held)
 }

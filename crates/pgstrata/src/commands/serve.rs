@@ -1,50 +1,157 @@
-//! `pgstrata serve`: the flash sale's own front door, on a private or an attached server.
+//! `pgstrata serve`: the workbench, on a private server or an attached one.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 
-use pgstrata_cases::flash_sale::service::{Service, ServiceSettings, http};
-use pgstrata_cases::flash_sale::stock_the_shop;
 use pgstrata_lab::error::LabError;
-use pgstrata_lab::faults::FaultPlan;
-use pgstrata_lab::site::Site;
+use pgstrata_pg::{AttachPolicy, Cluster, ClusterSpec, Dirs, Endpoint, Install, Profile, StopMode};
+use pgstrata_server::routes::runs::{RunPreset, RunRequest};
+use pgstrata_server::{Access, Ground, Setting, Token, Workbench};
 use pgstrata_units::Text;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::Ended;
-use crate::cli::ServeArgs;
+use crate::cli::serve::ServeArgs;
 use crate::interrupt;
 use crate::servers;
 use crate::terminal::Terminal;
 
+/// What the private server gets beside its profile, so that everything the workbench shows can happen on it.
+const SETTINGS: [(&str, &str); 4] = [
+    // Prepared transactions are part of the picture.
+    ("max_prepared_transactions", "16"),
+    ("track_commit_timestamp", "on"),
+    // Recordings read the log.
+    ("wal_level", "logical"),
+    ("max_connections", "200"),
+];
+
 pub async fn serve(args: &ServeArgs, terminal: Terminal) -> anyhow::Result<Ended> {
     let interrupt = interrupt::token()?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
+    let token = args.token.as_deref().map(token_of_user).transpose()?;
     // Before a server is started: a port that is taken is found out at once.
-    let listener = http::listen(address).await.map_err(|source| LabError::Machine {
-        action: format!("listen on {address}"),
-        hint: "choose another port with --port".to_owned(),
-        source,
-    })?;
-    eprintln!("{}", terminal.say(Text { en: "starting PostgreSQL", zh: "正在启动 PostgreSQL" }));
-    let site = servers::open(&args.server, 1, &FaultPlan::default(), &interrupt).await?;
-    let outcome = run(args, &site, listener, &interrupt, terminal).await;
-    servers::close(site).await;
+    let listener = listen(SocketAddr::new(args.listen, args.port)).await?;
+    let access = Access::new(listener.local_addr()?, token, args.name.clone());
+    let install = servers::install(&args.server);
+    let (ground, private) = tokio::select! {
+        ground = ground(args, &install, terminal) => ground?,
+        () = interrupt.cancelled() => return Err(LabError::Interrupted.into()),
+    };
+    let workbench = Workbench::new(Setting {
+        ground,
+        install: install.ok(),
+        published: args.records.clone(),
+        kept: args.keep.clone().unwrap_or_else(|| Dirs::resolve().state.join("workbench")),
+    });
+    let outcome = run(args, listener, workbench, access, &interrupt, terminal).await;
+    if let Some(mut server) = private
+        && let Err(error) = server.stop(StopMode::Fast).await
+    {
+        tracing::warn!(error = %error, "the server did not stop in order");
+    }
     outcome.map(|()| Ended::Held)
+}
+
+fn token_of_user(text: &str) -> Result<Token, LabError> {
+    Token::of_user(text).map_err(|error| {
+        LabError::usage(error.to_string(), "leave --token out to have one drawn, or give a longer one")
+    })
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, LabError> {
+    TcpListener::bind(address).await.map_err(|source| LabError::Machine {
+        action: format!("listen on {address}"),
+        hint: "choose another port with --port, or 0 for any".to_owned(),
+        source,
+    })
+}
+
+/// The server that is looked at, and the private one if it is.
+async fn ground(
+    args: &ServeArgs,
+    install: &Result<Install, pgstrata_pg::Error>,
+    terminal: Terminal,
+) -> anyhow::Result<(Ground, Option<Cluster>)> {
+    if let Some(url) = &args.database_url {
+        let policy = if args.allow_write { AttachPolicy::AllowWrite } else { AttachPolicy::ReadOnly };
+        return Ok((Ground::attached(Endpoint::parse(url)?, policy).await?, None));
+    }
+    eprintln!("{}", terminal.say(Text { en: "starting PostgreSQL", zh: "正在启动 PostgreSQL" }));
+    let install = match install {
+        Ok(install) => install.clone(),
+        // Again, for an error of our own.
+        Err(_) => servers::install(&args.server)?,
+    };
+    let mut spec = ClusterSpec::new(install, Profile::Durable);
+    for (name, value) in SETTINGS {
+        spec = spec.with_setting(name, value);
+    }
+    let server = Cluster::create(spec).await?;
+    Ok((Ground::private(&server.endpoint()), Some(server)))
 }
 
 async fn run(
     args: &ServeArgs,
-    site: &Site,
-    listener: tokio::net::TcpListener,
+    listener: TcpListener,
+    workbench: Workbench,
+    access: Access,
     interrupt: &CancellationToken,
     terminal: Terminal,
 ) -> anyhow::Result<()> {
-    stock_the_shop(site, args.products, args.stock).await?;
-    let endpoints: Vec<_> = site.servers.iter().map(|server| server.endpoint.clone()).collect();
-    let settings = ServiceSettings { hold: args.hold, ..ServiceSettings::default() };
-    let service = Service::start(&endpoints, &settings).await?;
-    let open = terminal.say(Text { en: "open for sale; Ctrl-C ends it:", zh: "已开售,Ctrl-C 结束:" });
-    println!("{open} http://{}", listener.local_addr()?);
-    http::run(listener, service, interrupt.clone().cancelled_owned()).await?;
+    if let Some(study) = &args.run {
+        begin_run(&workbench, study)?;
+    }
+    if !pgstrata_server::has_page() {
+        let missing = Text {
+            en: "this program was built without the page (no Node then); the API works. `./x run` builds it",
+            zh: "这个程序构建时没有 Node，因此不含页面；API 可以使用。`./x run` 会构建页面",
+        };
+        eprintln!("{}", terminal.say(missing));
+    }
+    let address = access.invitation();
+    let open = terminal
+        .say(Text { en: "the workbench is open; Ctrl-C ends it:", zh: "工作台已打开，按 Ctrl-C 结束：" });
+    println!("{open} {address}");
+    if args.open || (!args.no_open && can_show_a_browser(terminal)) {
+        show(&address);
+    }
+    pgstrata_server::serve(listener, workbench, access, interrupt).await;
     Ok(())
+}
+
+fn begin_run(workbench: &Workbench, study: &str) -> anyhow::Result<()> {
+    let request = RunRequest {
+        study: study.to_owned(),
+        arms: Vec::new(),
+        preset: RunPreset::Smoke,
+        clients: None,
+        rate: None,
+        faults: None,
+        duration_ms: None,
+        skew: None,
+        seed: None,
+    };
+    workbench.runs().ask(request).map(drop).map_err(|problem| {
+        LabError::usage(problem.detail, problem.hint.unwrap_or_else(|| "leave --run out".to_owned())).into()
+    })
+}
+
+/// Whether there is somebody before a screen of this machine.
+fn can_show_a_browser(terminal: Terminal) -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let has_screen = cfg!(target_os = "macos") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
+    terminal.interactive && has_screen && !is_set("SSH_CONNECTION")
+}
+
+/// Has the system open an address. Whether it can is no matter: the address is on the terminal too.
+fn show(address: &str) {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let started =
+        Command::new(program).arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    match started {
+        // Waited for by a thread, or it stays as a zombie for as long as the workbench is open.
+        Ok(mut child) => drop(std::thread::spawn(move || child.wait())),
+        Err(error) => tracing::info!(error = %error, program, "no browser was opened"),
+    }
 }

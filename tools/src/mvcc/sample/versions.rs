@@ -116,6 +116,7 @@ fn line(leaf: &Leaf, block: u32, pointer: page::LinePointer, chains: &Chains, ve
     Line { relation: leaf.oid, block, offset: pointer.offset, state, at, bytes, to, root, version }
 }
 
+/// One version by its tuple; parent and row are as far as the tuple itself tells.
 pub(crate) fn version(
     leaf: &Leaf,
     place: ItemPointer,

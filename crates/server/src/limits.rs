@@ -1,0 +1,75 @@
+//! Every bound of the workbench, with its unit. What a user meets is also in `GET /api/status`.
+
+use std::time::Duration;
+
+/// Connections at a time; beyond it the one that has been idle longest goes. A process may open 1,024 files by default.
+pub const CONNECTIONS: usize = 512;
+/// How long a client may take for the head of a request, and an idle connection is kept.
+pub const HEAD_TIME: Duration = Duration::from_secs(15);
+/// Bytes of a request's head.
+pub const HEAD_BYTES: usize = 64 * 1024;
+/// Bytes of a request's body, where a route does not say otherwise.
+pub const BODY_BYTES: usize = 256 * 1024;
+/// How long a request may take, its body included, where a route does not say otherwise.
+pub const REQUEST_TIME: Duration = Duration::from_secs(60);
+/// The same for a recording that is sent in.
+pub const IMPORT_TIME: Duration = Duration::from_secs(300);
+/// How long requests under way may take at the end.
+pub const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+/// Live connections at a time.
+pub const VIEWERS: usize = 64;
+/// Bytes of a message from a viewer.
+pub const VIEWER_MESSAGE_BYTES: usize = 64 * 1024;
+/// Changes that a viewer may be behind; a slower one is told `lagged` and gets a moment.
+pub const VIEWER_BEHIND: usize = 256;
+/// Changes that are kept of a log, for viewers that come back.
+pub const KEPT_CHANGES: usize = 4_096;
+/// Bytes of those, as JSON.
+pub const KEPT_BYTES: usize = 16 << 20;
+/// How often a server is looked at while somebody watches, and nothing happens by our own hand.
+pub const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long after a failed look the next one comes.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Things of our own making (a statement, an answer) that wait to be put into a log.
+pub const CAUSES: usize = 256;
+/// News of runs and consoles that wait for a viewer; one that misses some is told how things stand.
+pub const NEWS: usize = 256;
+/// How often a silent viewer is asked whether it is there.
+pub const PING_EVERY: Duration = Duration::from_secs(20);
+/// How long one message may take to be sent, and an answer to a ping.
+pub const VIEWER_TIME: Duration = Duration::from_secs(20);
+/// Logs that are made at a time, each by a session of its own.
+pub const FEEDS: usize = 16;
+/// How long a log is kept on when its last viewer has left: long enough for a page that is loaded anew.
+pub const FEED_LINGER: Duration = Duration::from_secs(10);
+/// Sessions with whose eyes one watch judges.
+pub const EYES: usize = 64;
+/// Characters of a table's or a row's name in a watch.
+pub const NAME_CHARACTERS: usize = 1_000;
+
+/// Consoles of all browsers together.
+pub const CONSOLES: usize = 16;
+/// Bytes of a console's statement.
+pub const STATEMENT_BYTES: usize = 64 * 1024;
+/// Rows of an answer that are shown.
+pub const ROWS: usize = 500;
+/// How long a request may wait for a statement before it is told that it runs on.
+pub const STATEMENT_WAIT: Duration = Duration::from_secs(25);
+
+/// Tables that are listed.
+pub const TABLES: usize = 5_000;
+
+/// Runs that may wait for their turn.
+pub const QUEUED_RUNS: usize = 4;
+/// Runs that are remembered.
+pub const KEPT_RUNS: usize = 50;
+/// The longest window that a run from the page may have.
+pub const RUN_WINDOW: Duration = Duration::from_secs(600);
+
+/// Recordings that are kept.
+pub const RECORDINGS: usize = 100;
+/// Bytes of a recording that is sent in.
+pub const IMPORT_BYTES: usize = 256 * 1024 * 1024;
+/// Changes in one answer.
+pub const CHANGES: usize = 1_000;

@@ -1,0 +1,228 @@
+//! One log that is being made: a task that looks, the log, and whoever reads it.
+//!
+//! Readers ask the log for what came after the last change they have, so there is no queue for each of them, a slow one
+//! holds up nobody, and one that comes back after a lost connection is like one that was slow.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use pgstrata_timeline::{Cause, Log, LogLimits, Resume};
+use rand::RngExt;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::message::{LiveMoment, Watch};
+use super::source::{Seen, Source};
+use crate::limits;
+use crate::problem::Problem;
+
+/// A log that is being made.
+pub struct Feed {
+    /// Drawn when it began; changes of another log do not go on from this one's.
+    id: String,
+    watch: Watch,
+    log: Mutex<Log>,
+    /// The last change; also how its end is told.
+    last: watch::Sender<Progress>,
+    causes: mpsc::Sender<Cause>,
+    readers: AtomicUsize,
+}
+
+/// How far a log is.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Progress {
+    seq: u64,
+    end: Option<Problem>,
+}
+
+/// What a reader gets next.
+#[derive(Debug)]
+pub enum Next {
+    /// Changes that follow on the last one it has.
+    Changes(Vec<Arc<pgstrata_timeline::Change>>),
+    /// All that there is.
+    Moment {
+        /// The moment.
+        moment: LiveMoment,
+        /// Whether the reader was too slow; else it had nothing yet.
+        is_behind: bool,
+    },
+}
+
+impl Feed {
+    /// Begins a log, and looks until `stop`.
+    pub fn begin(watch: Watch, source: Box<dyn Source>, stop: CancellationToken) -> Arc<Self> {
+        let (causes, wanted) = mpsc::channel(limits::CAUSES);
+        let feed = Arc::new(Self {
+            id: format!("{:016x}", rand::rng().random::<u64>()),
+            watch,
+            log: Mutex::new(Log::new(LogLimits { changes: limits::KEPT_CHANGES, bytes: limits::KEPT_BYTES })),
+            last: watch::Sender::default(),
+            causes,
+            readers: AtomicUsize::new(0),
+        });
+        tokio::spawn(Arc::clone(&feed).look(source, wanted, stop));
+        feed
+    }
+
+    /// The log's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What is watched.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Has the server looked at because of something of our own making. A log that is too busy for it leaves it out.
+    pub fn note(&self, cause: &Cause) {
+        let _ = self.causes.try_send(cause.clone());
+    }
+
+    /// Whether somebody reads.
+    pub fn is_read(&self) -> bool {
+        self.readers.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.last.borrow().end.is_some()
+    }
+
+    /// A reader, to go on after a change that it has already, if it has one of this log.
+    pub fn reader(self: &Arc<Self>, after: Option<u64>) -> Reader {
+        self.readers.fetch_add(1, Ordering::AcqRel);
+        // One that has been away for too long begins anew.
+        let is_kept = |after: &u64| matches!(self.log().since(*after, 1), Resume::Changes(_));
+        let after = after.filter(is_kept);
+        Reader { feed: Arc::clone(self), after, told: self.last.subscribe(), is_returning: after.is_some() }
+    }
+
+    /// What there is now.
+    pub fn moment(&self) -> LiveMoment {
+        let moment = self.log().moment().clone();
+        LiveMoment {
+            log: self.id.clone(),
+            watch: self.watch.clone(),
+            seq: moment.seq,
+            at: moment.at,
+            items: moment.items.into_values().collect(),
+        }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn look(
+        self: Arc<Self>,
+        mut source: Box<dyn Source>,
+        mut wanted: mpsc::Receiver<Cause>,
+        stop: CancellationToken,
+    ) {
+        let mut cause = Cause::Begin;
+        loop {
+            let began = Instant::now();
+            let seen = tokio::select! {
+                seen = source.look(cause) => seen,
+                () = stop.cancelled() => return,
+            };
+            match seen {
+                Ok(seen) => self.keep(seen),
+                Err(problem) => {
+                    self.last.send_modify(|progress| progress.end = Some(problem));
+                    return;
+                }
+            }
+            // A look that takes long is followed by as long a pause: at most half of the time is spent on it.
+            let pause = limits::LOOK_EVERY.max(began.elapsed());
+            cause = tokio::select! {
+                Some(cause) = wanted.recv() => cause,
+                () = tokio::time::sleep(pause) => Cause::Sample,
+                () = stop.cancelled() => return,
+            };
+        }
+    }
+
+    fn keep(&self, seen: Vec<Seen>) {
+        let seq = {
+            let mut log = self.log();
+            for seen in seen {
+                match seen {
+                    Seen::Picture { items, at, cause } => drop(log.push(items, at, cause)),
+                    Seen::Event { put, drop: gone, at, cause } => drop(log.append(put, gone, at, cause)),
+                }
+            }
+            log.moment().seq
+        };
+        self.last.send_if_modified(|progress| std::mem::replace(&mut progress.seq, seq) != seq);
+    }
+}
+
+/// Somebody who reads a log, change by change.
+pub struct Reader {
+    feed: Arc<Feed>,
+    after: Option<u64>,
+    told: watch::Receiver<Progress>,
+    /// Whether nothing was read yet after coming back.
+    is_returning: bool,
+}
+
+impl Reader {
+    /// The log.
+    pub fn feed(&self) -> &Arc<Feed> {
+        &self.feed
+    }
+
+    /// The change after which it goes on, if it needs no moment first.
+    pub fn goes_on_after(&self) -> Option<u64> {
+        self.after
+    }
+
+    /// The next changes, or a moment. Waits until there is something; nothing is lost if the waiting is given up.
+    ///
+    /// # Errors
+    /// If the log has ended.
+    pub async fn next(&mut self) -> Result<Next, Problem> {
+        loop {
+            let progress = self.told.borrow_and_update().clone();
+            // Nothing is told before the first look.
+            if progress.seq > 0
+                && let Some(next) = self.available()
+            {
+                return Ok(next);
+            }
+            if let Some(problem) = progress.end {
+                return Err(problem);
+            }
+            if self.told.changed().await.is_err() {
+                return Err(Problem::missing("log any more"));
+            }
+        }
+    }
+
+    fn available(&mut self) -> Option<Next> {
+        let most = if self.is_returning { limits::KEPT_CHANGES } else { limits::VIEWER_BEHIND };
+        self.is_returning = false;
+        let resume = self.after.map(|after| self.feed.log().since(after, most + 1));
+        match resume {
+            Some(Resume::Changes(changes)) if changes.len() <= most => {
+                self.after = Some(changes.last()?.seq);
+                Some(Next::Changes(changes))
+            }
+            _ => {
+                let moment = self.feed.moment();
+                let is_behind = self.after.replace(moment.seq).is_some();
+                Some(Next::Moment { moment, is_behind })
+            }
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.feed.readers.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,14 @@
+//! What happens now, sent to whoever looks: logs that are made while somebody watches, and the messages they travel in.
+
+mod feed;
+mod hub;
+mod message;
+mod news;
+mod source;
+mod viewer;
+
+pub use hub::Hub;
+pub use message::{ClientMessage, LiveMoment, ServerMessage, Viewers, Watch};
+pub use news::News;
+pub use source::{Seen, Source, Sources};
+pub use viewer::accompany;

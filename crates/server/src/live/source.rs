@@ -1,0 +1,52 @@
+//! Where logs come from: the seam between this crate and the observer.
+
+use async_trait::async_trait;
+use pgstrata_timeline::{At, Cause, Key, PutItem};
+
+use super::Watch;
+use crate::problem::Problem;
+
+/// Something that looks at a server.
+#[async_trait]
+pub trait Source: Send {
+    /// Looks now, because of `cause`. A server that is away is no error: it is shown.
+    ///
+    /// # Errors
+    /// If what is watched is no more, so that there is no use in looking again.
+    async fn look(&mut self, cause: Cause) -> Result<Vec<Seen>, Problem>;
+}
+
+/// What a look has found, in order.
+#[derive(Debug)]
+pub enum Seen {
+    /// All that there is.
+    Picture {
+        /// The items.
+        items: Vec<PutItem>,
+        /// When.
+        at: At,
+        /// Why.
+        cause: Cause,
+    },
+    /// One event, of which it is known what it changes.
+    Event {
+        /// Items that are new, or differ.
+        put: Vec<PutItem>,
+        /// Items that are no more.
+        drop: Vec<Key>,
+        /// When.
+        at: At,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+/// Begins to look at things.
+#[async_trait]
+pub trait Sources: Send + Sync {
+    /// Something that looks at this.
+    ///
+    /// # Errors
+    /// If there is no such thing, or the server is not to be had.
+    async fn open(&self, watch: &Watch) -> Result<Box<dyn Source>, Problem>;
+}

@@ -1,0 +1,20 @@
+//! Text in both languages, as it goes over the wire.
+
+use pgstrata_units::Text;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Text that people read, in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Words {
+    /// English.
+    pub en: String,
+    /// Simplified Chinese.
+    pub zh: String,
+}
+
+impl From<Text> for Words {
+    fn from(text: Text) -> Self {
+        Self { en: text.en.to_owned(), zh: text.zh.to_owned() }
+    }
+}

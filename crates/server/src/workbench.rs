@@ -1,0 +1,133 @@
+//! The workbench: what the routes share. It owns the parts and does nothing of what they do.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::response::Response;
+use pgstrata_pg::Install;
+
+use crate::browser::Browser;
+use crate::consoles::Consoles;
+use crate::ground::Ground;
+use crate::live::{self, Hub, News, Sources};
+use crate::problem::Problem;
+use crate::recordings::Recordings;
+use crate::records::Records;
+use crate::routes::status::{Limits, Status};
+use crate::runs::Runs;
+use crate::scenes::Scenes;
+use crate::{assets, clock, limits};
+
+/// What the routes share; cheap to clone.
+#[derive(Clone)]
+pub struct Workbench(Arc<Parts>);
+
+struct Parts {
+    started_us: i64,
+    ground: Ground,
+    hub: Hub,
+    news: News,
+    consoles: Consoles,
+    scenes: Scenes,
+    recordings: Recordings,
+    runs: Runs,
+    records: Records,
+}
+
+/// What a workbench is made of.
+pub struct Setting {
+    /// The server that is looked at.
+    pub ground: Ground,
+    /// Binaries of the servers that runs of studies start; none if there are none.
+    pub install: Option<Install>,
+    /// Where published records are.
+    pub published: PathBuf,
+    /// Where records of runs that are made here, and recordings, are kept.
+    pub kept: PathBuf,
+}
+
+impl Workbench {
+    /// A workbench; it makes nothing before it is asked to.
+    #[must_use]
+    pub fn new(setting: Setting) -> Self {
+        let sources = crate::observe::Observers::new(setting.ground.clone());
+        Self::with_sources(setting, Box::new(sources))
+    }
+
+    /// The same with other eyes.
+    #[must_use]
+    pub fn with_sources(setting: Setting, sources: Box<dyn Sources>) -> Self {
+        let news = News::default();
+        let records = Records::new(setting.published, setting.kept.join("runs"));
+        let runs = Runs::new(setting.install, records.clone(), news.clone());
+        Self(Arc::new(Parts {
+            started_us: clock::now_us(),
+            ground: setting.ground,
+            hub: Hub::new(sources),
+            news,
+            consoles: Consoles,
+            scenes: Scenes,
+            recordings: Recordings,
+            runs,
+            records,
+        }))
+    }
+
+    pub(crate) fn ground(&self) -> &Ground {
+        &self.0.ground
+    }
+
+    pub(crate) fn consoles(&self) -> &Consoles {
+        &self.0.consoles
+    }
+
+    pub(crate) fn scenes(&self) -> &Scenes {
+        &self.0.scenes
+    }
+
+    pub(crate) fn recordings(&self) -> &Recordings {
+        &self.0.recordings
+    }
+
+    /// The runs.
+    #[must_use]
+    pub fn runs(&self) -> &Runs {
+        &self.0.runs
+    }
+
+    pub(crate) fn records(&self) -> &Records {
+        &self.0.records
+    }
+
+    pub(crate) async fn status(&self) -> Status {
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_us: self.0.started_us,
+            now_us: clock::now_us(),
+            server: crate::observe::server_status(&self.0.ground).await,
+            limits: Limits::of_this_build(),
+            has_book: assets::has_book(),
+            run: self.0.runs.running(),
+        }
+    }
+
+    /// Becomes a viewer's WebSocket.
+    pub(crate) fn live(&self, browser: Browser, upgrade: WebSocketUpgrade) -> Result<Response, Problem> {
+        let place = self.0.hub.admit()?;
+        let workbench = self.clone();
+        let upgrade =
+            upgrade.max_message_size(limits::VIEWER_MESSAGE_BYTES).max_frame_size(limits::VIEWER_MESSAGE_BYTES);
+        Ok(upgrade.on_upgrade(move |socket| async move {
+            let parts = &workbench.0;
+            live::accompany(socket, parts.hub.clone(), parts.news.clone(), parts.runs.clone(), browser).await;
+            drop(place);
+        }))
+    }
+
+    /// Ends what was made: logs, viewers, runs.
+    pub async fn close(&self) {
+        self.0.hub.close();
+        self.0.runs.close().await;
+    }
+}

@@ -1,0 +1,104 @@
+// Small parts of which pages are made: panels, problems, the width of an element, how a datum is known.
+import { useCallback, useEffect, useRef, useState, type ReactNode } from 'react';
+
+import type { ProblemBody } from '../api/rest.ts';
+import type { Origin } from '../api/timeline.ts';
+import { OriginMark } from '../charts/draw.tsx';
+import { useTexts } from '../i18n/index.ts';
+import { useTheme } from '../state/context.ts';
+
+interface PanelProps {
+  title: string;
+  /** A name for tests and for anchors. */
+  name: string;
+  tools?: ReactNode;
+  /** A line beside the title. */
+  note?: ReactNode;
+  children: ReactNode;
+  className?: string;
+}
+
+export function Panel({ title, name, tools, note, children, className }: PanelProps) {
+  return (
+    <section className={`panel ${className ?? ''}`} data-panel={name} aria-labelledby={`panel-${name}`}>
+      <header>
+        <h2 id={`panel-${name}`}>{title}</h2>
+        {note !== undefined && <span className="note">{note}</span>}
+        {tools !== undefined && <div className="tools">{tools}</div>}
+      </header>
+      <div className="content">{children}</div>
+    </section>
+  );
+}
+
+/** The width of an element, followed. */
+export function useWidth(): [(element: HTMLElement | null) => void, number] {
+  const [width, setWidth] = useState(0);
+  const observer = useRef<ResizeObserver>(undefined);
+  const follow = useCallback((element: HTMLElement | null) => {
+    observer.current?.disconnect();
+    if (!element) return;
+    setWidth(element.clientWidth);
+    observer.current = new ResizeObserver(() => setWidth(element.clientWidth));
+    observer.current.observe(element);
+  }, []);
+  useEffect(() => () => observer.current?.disconnect(), []);
+  return [follow, width];
+}
+
+/** Gives its children the width that there is; scrolls sideways what is wider. */
+export function Wide({ children }: { children: (width: number) => ReactNode }) {
+  const [follow, width] = useWidth();
+  return (
+    <div className="wide" ref={follow}>
+      {width > 0 && children(width)}
+    </div>
+  );
+}
+
+export function ProblemNote({ problem, onClose }: { problem: ProblemBody; onClose?: () => void }) {
+  const { t, code } = useTexts();
+  const known = code('problem', problem.code);
+  return (
+    <div className="problem" role="alert">
+      <strong>{known === problem.code ? problem.title : known}</strong>
+      <span lang="en">{problem.detail}</span>
+      {problem.hint && (
+        <span className="hint">
+          {t('hint')} <span lang="en">{problem.hint}</span>
+        </span>
+      )}
+      {onClose && (
+        <button type="button" className="quiet" onClick={onClose} aria-label={t('close')}>
+          ✕
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** How a datum is known, by shape and by word. */
+export function OriginTag({ origin }: { origin: Origin }) {
+  const { code } = useTexts();
+  const theme = useTheme();
+  return (
+    <span className="origin" title={code('originLong', origin)}>
+      <svg width={10} height={10} aria-hidden="true">
+        <OriginMark origin={origin} x={5} y={5} colour={theme.muted} />
+      </svg>
+      {code('origin', origin)}
+    </span>
+  );
+}
+
+export function Empty({ children }: { children: ReactNode }) {
+  return <p className="empty">{children}</p>;
+}
+
+const two = (value: number) => String(value).padStart(2, '0');
+
+/** A moment's time of day with milliseconds. */
+export function clock(unix_us: number): string {
+  const date = new Date(unix_us / 1000);
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+}
