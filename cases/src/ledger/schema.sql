@@ -106,6 +106,16 @@ create sequence ledger.clearing_number;
 -- Double entry, for whoever writes: what a statement adds to a transfer must come to zero in each currency. So a
 -- transfer's entries are written by one statement, and stay balanced whatever is written after them. A trigger for the
 -- whole statement instead of a deferred one for each row: it adds a batch up once, and refuses at once.
+--
+-- total() is sum() that stays in bigint, and refuses what does not fit: sum() would make a numeric of each transfer.
+create aggregate ledger.total(bigint) (
+    sfunc = int8pl,
+    stype = bigint,
+    initcond = '0',
+    combinefunc = int8pl,
+    parallel = safe
+);
+
 create function ledger.refuse_unbalanced_entries() returns trigger
 language plpgsql
 as $$
@@ -115,11 +125,11 @@ begin
     select
         e.transfer_id,
         e.currency,
-        sum(e.amount) as difference
+        ledger.total(e.amount) as difference
     into unbalanced
     from added as e
     group by e.transfer_id, e.currency
-    having sum(e.amount) <> 0
+    having ledger.total(e.amount) <> 0
     limit 1;
     if found then
         raise exception 'the entries of transfer % differ by % in currency %',
