@@ -64,6 +64,9 @@ values
     (3, 'reversal'),
     (4, 'opening');
 
+-- Where entries stand: {account, number} of each, in the order of account ids.
+create domain ledger.legs as bigint[];
+
 create table ledger.transfers (
     -- The client's idempotency key: the same for each repetition of a request. It is what a transfer is known by.
     transfer_id uuid primary key,
@@ -73,6 +76,9 @@ create table ledger.transfers (
     -- The transfer that this one takes back.
     reversal_of uuid,
     posted_at timestamptz not null,
+    -- Its entries, so that they are found by their primary key. An index of entries by transfer would cost each entry as
+    -- much as the primary key does, for the few transfers that are looked up again. I4 compares.
+    legs ledger.legs not null,
     constraint reversal_names_what_it_reverses check ((kind = 3) = (reversal_of is not null))
 );
 
@@ -96,9 +102,6 @@ create table ledger.entries (
     posted_at timestamptz not null,
     primary key (account_id, number)
 );
-
-create index entries_of_transfer
-on ledger.entries (transfer_id);
 
 -- Numbers the entries of clearing accounts, whose row nobody locks; theirs may have gaps.
 create sequence ledger.clearing_number;

@@ -3,6 +3,7 @@
 use pgstrata_pg::sql::ToSql;
 use uuid::Uuid;
 
+use super::legs::LegsColumn;
 use super::memory::Memory;
 use crate::ledger::admission::Posting;
 use crate::ledger::transfer::{Receipt, Request};
@@ -18,6 +19,7 @@ pub(super) struct Columns {
     request_hashes: Vec<i64>,
     kinds: Vec<i16>,
     reversals_of: Vec<Option<Uuid>>,
+    legs: LegsColumn,
     /// In the order in which they were admitted; closing makes columns of them.
     postings: Vec<(Uuid, Posting)>,
     entries: Entries,
@@ -50,6 +52,7 @@ impl Columns {
         columns.request_hashes.reserve(requests);
         columns.kinds.reserve(requests);
         columns.reversals_of.reserve(requests);
+        columns.legs.with_room_for(requests);
         columns.postings.reserve(2 * requests);
         columns
     }
@@ -65,6 +68,7 @@ impl Columns {
         self.request_hashes.push(request.hash());
         self.kinds.push(request.kind() as i16);
         self.reversals_of.push(request.reversal_of());
+        self.legs.add(postings);
         self.postings.extend(postings.iter().map(|posting| (request.key, *posting)));
         let first = postings.iter().min_by_key(|posting| posting.account_id);
         Receipt { transfer_id: request.key, entry: first.map_or(0, |posting| posting.number) }
@@ -93,7 +97,7 @@ impl Columns {
         self.touched.is_empty()
     }
 
-    pub(super) fn values<'a>(&'a self, today: &'a i32) -> [&'a (dyn ToSql + Sync); 20] {
+    pub(super) fn values<'a>(&'a self, today: &'a i32) -> [&'a (dyn ToSql + Sync); 21] {
         [
             today,
             &self.written.ids,
@@ -109,6 +113,7 @@ impl Columns {
             &self.request_hashes,
             &self.kinds,
             &self.reversals_of,
+            &self.legs,
             &self.entries.transfer_ids,
             &self.entries.account_ids,
             &self.entries.numbers,

@@ -24,6 +24,7 @@ create function ledger.post_batch(
     p_request_hashes bigint[],
     p_kinds smallint[],
     p_reversals_of uuid[],
+    p_legs ledger.legs[],
     -- Their entries, account by account: neighbours in the index, which is larger than the processor's caches.
     p_entry_transfer_ids uuid[],
     p_entry_account_ids bigint[],
@@ -83,12 +84,13 @@ begin
     end if;
 
     begin
-        insert into ledger.transfers (transfer_id, request_hash, kind, reversal_of, posted_at)
+        insert into ledger.transfers (transfer_id, request_hash, kind, reversal_of, legs, posted_at)
         select
             unnest(p_transfer_ids),
             unnest(p_request_hashes),
             unnest(p_kinds),
             unnest(p_reversals_of),
+            unnest(p_legs),
             v_posted_at;
     exception when unique_violation then
         raise exception 'a key is in the books already' using errcode = 'serialization_failure';
