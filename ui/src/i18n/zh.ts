@@ -301,7 +301,7 @@ export const zh: Record<keyof typeof en, string> = {
   'live.table': '表',
   'live.noTable': '选择表',
   'live.row': '行',
-  'live.rowHint': '键值，或（页,行指针）',
+  'live.rowHint': '键值，或（页，行指针）',
   'live.lost': '与 pgstrata 的连接已断，正在重试。所显示的是最后收到的内容。',
   'live.choose': '请在上方选择一个场景或一张表，以查看其行版本。',
   'live.connecting': '正在连接……',
