@@ -64,7 +64,6 @@ export const zh: Record<keyof typeof en, string> = {
   'chain.label': '{count} 个行版本',
   'chain.row': '行',
   'chain.line': '行指针',
-  'chain.ended': '终结者',
   'chain.removed': '已移除',
   'chain.aborted': '已回滚',
   'chain.frozen': '已冻结',

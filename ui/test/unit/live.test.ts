@@ -96,7 +96,7 @@ describe('live', () => {
   });
 
   test('of runs and statements the newest is kept', () => {
-    const run = (version: number) => ({ type: 'run', id: 'r', version, state: 'running' }) as unknown as ServerMessage;
+    const run = (version: number) => ({ type: 'run', run: { id: 'r', version, state: 'running' } }) as unknown as ServerMessage;
     wire().say(run(3));
     wire().say(run(2));
     expect(live.runs.get('r')?.version).toBe(3);
