@@ -10,12 +10,14 @@ mod cargo;
 mod coverage;
 mod generate;
 mod new_study;
+mod node;
 mod report;
 mod template;
 mod test;
 mod tidy;
 mod toolbox;
 mod tree;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -65,6 +67,12 @@ enum Task {
         #[arg(value_enum, default_value = "build")]
         action: book::Action,
     },
+    /// Build the workbench's page, test it, or serve it while writing.
+    Ui {
+        /// What to do with it.
+        #[arg(value_enum, default_value = "build")]
+        action: ui::Action,
+    },
 }
 
 fn main() -> ExitCode {
@@ -89,5 +97,6 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Lint => cargo::clippy(&root).map(cargo::exit_code),
         Task::Bench { arguments } => cargo::bench(&root, &arguments).map(cargo::exit_code),
         Task::Book { action } => book::perform(&root, action),
+        Task::Ui { action } => ui::perform(&root, action),
     }
 }
