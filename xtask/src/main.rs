@@ -8,6 +8,7 @@
 mod book;
 mod cargo;
 mod coverage;
+mod ext;
 mod generate;
 mod new_study;
 mod node;
@@ -61,6 +62,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Build the extension for the server found first, or for the named major versions.
+    Ext(ext::Options),
     /// Build the book, or serve it while writing.
     Book {
         /// What to do with it.
@@ -96,6 +99,7 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Fmt { check } => cargo::fmt(&root, check).map(cargo::exit_code),
         Task::Lint => cargo::clippy(&root).map(cargo::exit_code),
         Task::Bench { arguments } => cargo::bench(&root, &arguments).map(cargo::exit_code),
+        Task::Ext(options) => ext::perform(&root, &options).map(|()| ExitCode::SUCCESS),
         Task::Book { action } => book::perform(&root, action),
         Task::Ui { action } => ui::perform(&root, action),
     }

@@ -25,6 +25,24 @@ pub fn has_nextest() -> bool {
     answers(Command::new("cargo").args(["nextest", "--version"])).is_some()
 }
 
+/// The library that reads header files for the extension's build: where the crate clang-sys looks for it.
+pub fn libclang() -> Result<PathBuf> {
+    let named = std::env::var_os("LIBCLANG_PATH").map(PathBuf::from);
+    let versioned = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let versioned = versioned.filter(|entry| entry.file_name().to_string_lossy().starts_with("llvm"));
+    let usual = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
+    let folders = named.into_iter().chain(versioned.map(|entry| entry.path().join("lib")));
+    let is_it = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("libclang.so") || name.starts_with("libclang-") && name.contains(".so")
+    };
+    let mut files = folders.chain(usual.map(PathBuf::from)).flat_map(|folder| {
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>()
+    });
+    let missing = "libclang was not found (./x setup --test installs it; apt: libclang1-14 libclang-common-14-dev)";
+    files.find(|path| is_it(path) && !path.to_string_lossy().contains("cpp")).context(missing)
+}
+
 /// Node's `npm`, when Node is new enough.
 pub fn npm() -> Result<PathBuf> {
     let version = answers(Command::new("node").arg("--version")).context("Node was not found")?;

@@ -45,7 +45,7 @@ pub trait Work: Send + Sync {
 pub enum Vote<A> {
     /// Commit it, and answer so.
     Commit(A),
-    /// Undo it, and answer so.
+    /// Undo it, and answer so, if every lock was held until then: where a session was lost, the work is done again.
     RollBack(A),
 }
 
@@ -180,10 +180,8 @@ impl Coordinator {
                 transaction.commit().await?;
                 Ok(answer)
             }
-            Ok(Vote::RollBack(answer)) => {
-                transaction.roll_back().await;
-                Ok(answer)
-            }
+            // An answer without a commit rests on reads alone.
+            Ok(Vote::RollBack(answer)) => transaction.release().await.map(|()| answer).map_err(RunError::Work),
             Err(error) => {
                 transaction.roll_back().await;
                 Err(RunError::Work(error))

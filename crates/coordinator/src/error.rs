@@ -99,6 +99,17 @@ pub enum CommitError {
     Unfinished,
 }
 
+impl CommitError {
+    /// What stands under the key, when that is the reason.
+    #[must_use]
+    pub fn standing(&self) -> Option<Standing> {
+        match self {
+            Self::Aborted(AbortReason::KeyDecided(standing)) => Some(*standing),
+            _ => None,
+        }
+    }
+}
+
 /// What made a transaction abort.
 #[derive(Debug, thiserror::Error)]
 pub enum AbortReason {

@@ -47,6 +47,11 @@
 //!
 //! * *What is written depends on what was read on another shard:* read it there `for share` (or `for update`), so that it
 //!   holds until all parts are committed. With every read locked this is strict two-phase locking, and serializable.
+//! * *A read of one shard is no exception.* Between the first and the last commit of a transaction, whoever reads one shard
+//!   without a lock sees it as it was before, when others have acted on another shard as it is now. On that shard
+//!   alone nothing is wrong; in real time it is. Locked `for share`, the read waits for the part that is prepared.
+//! * *An answer without a commit* (a refusal, a reading) counts when [`Transaction::release`] says so: locks are lost with
+//!   their session, and a shard that restarted between two reads has forgotten those of the first.
 //! * *Reading only:* [`Coordinator::snapshots`] with [`Reading::Barrier`]. Commit phases share a barrier; snapshots of all
 //!   shards are opened while nobody is inside. A commit that a crash has interrupted holds no barrier any more; it is
 //!   recognised, because its parts are listed as prepared *before* each snapshot is taken and its decision stands, and

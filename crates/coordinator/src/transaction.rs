@@ -13,7 +13,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit};
 use uuid::Uuid;
 
 use crate::core::{Active, Core, at_home};
-use crate::error::{AbortReason, CommitError, Standing, is_busy, is_gone, is_lost};
+use crate::error::{AbortReason, CommitError, is_busy, is_gone, is_lost};
 use crate::figures::count;
 use crate::gid::TransactionId;
 use crate::settings::{Barrier, Flaw};
@@ -117,7 +117,19 @@ impl Transaction {
 
     /// Undoes everything.
     pub async fn roll_back(mut self) {
-        self.undo().await;
+        let _ = self.undo().await;
+    }
+
+    /// Ends a transaction that only read, and tells whether what it read may be believed.
+    ///
+    /// `Ok` means that every part was there until now, and with it every lock: what was read under them stood at one
+    /// moment. A shard that restarted in between has forgotten the locks, and what was read on it may have changed
+    /// before the next shard was read. A commit finds that out by itself; an answer without a commit has to ask here.
+    ///
+    /// # Errors
+    /// What the first part said that is not there any more. Read again.
+    pub async fn release(mut self) -> Result<(), pg::Error> {
+        self.undo().await.map_or(Ok(()), Err)
     }
 
     /// Commits on every shard, or on none.
@@ -138,7 +150,7 @@ impl Transaction {
         if self.core.shares_barrier()
             && let Err(error) = self.share_realm_barrier().await
         {
-            self.undo().await;
+            let _ = self.undo().await;
             return Err(CommitError::Aborted(AbortReason::Home(error)));
         }
         let Some((shard, part)) = self.parts.pop_first() else { return Ok(()) };
@@ -159,7 +171,7 @@ impl Transaction {
             Err(error) if is_lost(&error) || branch.session().is_closed() => Err(CommitError::Unknown),
             Err(source) => {
                 self.parts.insert(shard, Part { branch: Some(branch), prepared: Prepared::No });
-                self.undo().await;
+                let _ = self.undo().await;
                 Err(CommitError::Aborted(AbortReason::Participant { shard, source }))
             }
         }
@@ -167,7 +179,7 @@ impl Transaction {
 
     async fn commit_all(&mut self) -> Result<(), CommitError> {
         if let Err(reason) = self.prepare_all().await {
-            self.undo().await;
+            let _ = self.undo().await;
             return Err(CommitError::Aborted(reason));
         }
         // From before the decision until the last part is committed.
@@ -184,7 +196,7 @@ impl Transaction {
             }
             Decided::Commit => Err(CommitError::Unfinished),
             Decided::Abort(reason) => {
-                self.undo().await;
+                let _ = self.undo().await;
                 Err(CommitError::Aborted(reason))
             }
             Decided::Unknown => Err(CommitError::Unknown),
@@ -341,12 +353,17 @@ impl Transaction {
         complete
     }
 
-    /// Tells every part that it is over. What cannot be told is left to the resolver, which presumes the same.
-    async fn undo(&mut self) {
+    /// Tells every part that it is over; the first part's error that could not be told. It is left to the resolver, which
+    /// presumes the same.
+    async fn undo(&mut self) -> Option<pg::Error> {
         count(&self.core.counters.aborted);
         let id = self.id();
+        let mut lost = None;
         for (&shard, part) in &mut self.parts {
-            let Some(branch) = part.branch.take() else { continue };
+            let Some(branch) = part.branch.take() else {
+                lost.get_or_insert_with(session_lost);
+                continue;
+            };
             let command = match part.prepared {
                 Prepared::Yes => self.core.gid(id, shard).roll_back(),
                 Prepared::No | Prepared::Perhaps => "rollback".to_owned(),
@@ -354,10 +371,14 @@ impl Transaction {
             match self.core.bounded("roll back", execute(&branch, &command)).await {
                 Ok(()) => part.branch = Some(branch),
                 Err(error) if is_gone(&error) => part.branch = Some(branch),
-                Err(error) => tracing::debug!(transaction = %id, shard, error = %error, "left to be resolved"),
+                Err(error) => {
+                    tracing::debug!(transaction = %id, shard, error = %error, "left to be resolved");
+                    lost.get_or_insert(error);
+                }
             }
         }
         self.give_back();
+        lost
     }
 
     fn aborted(&self, reason: AbortReason) -> CommitError {
@@ -465,17 +486,6 @@ pub(crate) async fn commit_prepared(
                 tracing::warn!(%transaction, shard, %error, "a commit was refused, and is tried again");
             }
             tokio::time::sleep(FINISH_PAUSE).await;
-        }
-    }
-}
-
-impl CommitError {
-    /// What stands under the key, when that is the reason.
-    #[must_use]
-    pub fn standing(&self) -> Option<Standing> {
-        match self {
-            Self::Aborted(AbortReason::KeyDecided(standing)) => Some(*standing),
-            _ => None,
         }
     }
 }

@@ -66,6 +66,12 @@ impl Dirs {
     pub fn binaries(&self) -> PathBuf {
         self.cache.join("pg")
     }
+
+    /// Where servers with an extension of ours beside them are put together.
+    #[must_use]
+    pub fn overlays(&self) -> PathBuf {
+        self.cache.join("extended")
+    }
 }
 
 /// Makes a directory and its parents, enterable for the user that runs the server whatever our umask is.

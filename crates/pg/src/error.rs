@@ -117,6 +117,14 @@ pub enum Kind {
         /// What is missing, as a lowercase fragment.
         reason: String,
     },
+    /// The server's header files are not here and cannot be fetched.
+    #[error("the header files of PostgreSQL {major} are not to be had: {reason}")]
+    NoHeaders {
+        /// The major version.
+        major: u32,
+        /// What is missing, as a lowercase fragment.
+        reason: String,
+    },
     /// The distribution's archive has no server package of this version.
     #[error("the distribution's archive has no package of PostgreSQL {version} (it has {})", if offered.is_empty() { "none".to_owned() } else { offered.join(", ") })]
     NoPackage {
@@ -124,6 +132,14 @@ pub enum Kind {
         version: PgVersion,
         /// The package versions of the same major that it has, newest first.
         offered: Vec<String>,
+    },
+    /// The extension's library, control file or script is missing.
+    #[error("the extension {name} is not in {} (its library, control file and script)", directory.display())]
+    NoExtension {
+        /// The extension's name.
+        name: String,
+        /// Where it was looked for.
+        directory: PathBuf,
     },
     /// A fetched file is not the one that was checked when this version of pgstrata was made.
     #[error("the file fetched for {package} does not have the SHA-256 {expected}")]
@@ -193,6 +209,9 @@ pub enum Kind {
     /// The changes of the server's log cannot be had, or not be read.
     #[error("no logical decoding")]
     Decoding(#[from] crate::decoding::DecodingError),
+    /// The log cannot be followed as it is written.
+    #[error("no replication")]
+    Replication(#[from] crate::replication::ReplicationError),
     /// Another input/output error.
     #[error("input/output error")]
     Io(#[source] io::Error),
@@ -312,9 +331,16 @@ impl Error {
                 "on a machine without Debian's source packages, unpack PostgreSQL's source of the same major version and set \
                  PGSTRATA_ISOLATION_DIR to its directory src/test/isolation"
             }
+            Kind::NoHeaders { .. } => {
+                "install the development files of this server's major version (Debian/Ubuntu: \
+                 apt-get install postgresql-server-dev-VERSION), so that its `pg_config --includedir-server` names them"
+            }
             Kind::NoPackage { .. } => {
                 "refresh the list of packages (`apt-get update`); versions that the archive has dropped are kept by \
                  snapshot.debian.org: unpack one with `dpkg -x` and name its bin directory with --pg-bin"
+            }
+            Kind::NoExtension { .. } => {
+                "build it with `./x ext` (in a checkout of pgstrata), or name the directory of an unpacked package with --from"
             }
             Kind::HashMismatch { .. } => {
                 "nothing was installed; try once more without pip's cache (`pip cache purge`), and if it stays so, do not \
@@ -338,6 +364,7 @@ impl Error {
             }
             Kind::ReadOnly => "pass --allow-write if this database may be changed",
             Kind::Decoding(error) => return error.hint().map(str::to_owned),
+            Kind::Replication(error) => return error.hint().map(str::to_owned),
             Kind::NoProcess { .. } | Kind::Sql(_) | Kind::Io(_) => return None,
         };
         Some(hint.to_owned())

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::dirs::Dirs;
 use crate::error::{Error, Kind};
+use crate::overlay;
 use crate::spawn;
 use crate::version::{NEWEST_MAJOR, OLDEST_MAJOR, PgVersion, WantedVersion};
 
@@ -41,8 +42,11 @@ const DISTRIBUTION_FOLDERS: [&str; 14] = [
 const MANAGED_FOLDERS: [&str; 5] =
     ["*/bin", "*/*/bin", "*/*/*/bin", "*/*/*/*/bin", "package-*/usr/lib/postgresql/*/bin"];
 
+/// Programs without which there is no server.
+pub(crate) const PROGRAMS: [&str; 2] = ["postgres", "initdb"];
+
 /// Programs that pgstrata or its users ask about, besides `postgres` and `initdb`.
-const TOOLS: [&str; 14] = [
+pub(crate) const TOOLS: [&str; 14] = [
     "createdb",
     "pg_basebackup",
     "pg_config",
@@ -59,6 +63,9 @@ const TOOLS: [&str; 14] = [
     "psql",
 ];
 
+/// Beside the programs of a server that is another one with an extension: the [`Install::build_id`] of that one.
+pub(crate) const BASE_FILE: &str = ".pgstrata-base";
+
 /// How a set of binaries was found. The order is the order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,6 +80,8 @@ pub enum InstallSource {
     Distribution,
     /// Installed or copied by pgstrata.
     Managed,
+    /// Another set with an extension of ours beside it (`crate::overlay`).
+    Extended,
 }
 
 /// One set of PostgreSQL server binaries that can be run.
@@ -102,7 +111,7 @@ impl Install {
             .find(|bindir| bindir.join("postgres").exists())
             .ok_or_else(|| bad(why_not_here(path)))?;
         let bindir = std::path::absolute(&bindir).map_err(|error| bad(error.to_string()))?;
-        for program in ["postgres", "initdb"] {
+        for program in PROGRAMS {
             if !is_executable(&bindir.join(program)) {
                 return Err(bad(format!("`{program}` is missing or not executable")));
             }
@@ -121,7 +130,12 @@ impl Install {
     }
 
     /// Tells builds apart, also before and after an upgrade of the package: 16 hexadecimal digits.
+    ///
+    /// A server with an extension beside it is the same build as without.
     pub(crate) fn build_id(&self) -> Result<String, Error> {
+        if let Ok(base) = fs::read_to_string(self.bindir.join(BASE_FILE)) {
+            return Ok(base);
+        }
         let program = self.program("postgres");
         let metadata = fs::metadata(&program).map_err(|source| Error::of_path("read the server", &program, source))?;
         let path = program.canonicalize().unwrap_or(program);
@@ -140,8 +154,19 @@ impl Install {
 
 /// The first 16 hexadecimal digits of the SHA-256 of a text.
 pub(crate) fn digest(text: &str) -> String {
+    digest_of(text.as_bytes())
+}
+
+/// The same of bytes.
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
+    sha256(bytes).chars().take(16).collect()
+}
+
+/// The SHA-256 of bytes: 64 hexadecimal digits.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    Sha256::digest(text.as_bytes()).iter().take(8).fold(String::new(), |mut hex, byte| {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
@@ -226,6 +251,7 @@ fn candidates(explicit: Option<&Path>, dirs: &Dirs) -> Vec<(InstallSource, PathB
     found.extend(folders.chain(searched).map(|path| (InstallSource::Distribution, path)));
     let managed = MANAGED_FOLDERS.iter().flat_map(|pattern| expand(&dirs.binaries(), pattern));
     found.extend(managed.map(|path| (InstallSource::Managed, path)));
+    found.extend(overlay::installed(dirs).into_iter().map(|path| (InstallSource::Extended, path)));
     // Most names in the search path hold no server, and that is not worth a trace line each.
     found.retain(|(source, path)| *source < InstallSource::PgConfig || path.join("postgres").exists());
     found
@@ -271,9 +297,16 @@ fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// Names of the control files. Where a relocatable server looks for them depends on how it was built (the function
-/// `make_relative_path` in src/port/path.c), so the usual places are tried; the right one holds `postgres.bki`.
+/// Names of the control files.
 fn extensions_of(bindir: &Path, version: PgVersion) -> BTreeSet<String> {
+    let Some(share) = share_of(bindir, version) else { return BTreeSet::new() };
+    let entries = fs::read_dir(share.join("extension")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".control")?.to_owned())).collect()
+}
+
+/// The directory of shared files. Where a relocatable server looks for them depends on how it was built (the function
+/// `make_relative_path` in src/port/path.c), so the usual places are tried; the right one holds `postgres.bki`.
+pub(crate) fn share_of(bindir: &Path, version: PgVersion) -> Option<PathBuf> {
     let bindir = bindir.canonicalize().unwrap_or_else(|_| bindir.to_owned());
     let prefix = bindir.parent().unwrap_or(&bindir);
     let major = version.major;
@@ -290,11 +323,19 @@ fn extensions_of(bindir: &Path, version: PgVersion) -> BTreeSet<String> {
         PathBuf::from(format!("/usr/share/postgresql-{major}")),
         PathBuf::from(format!("/usr/share/postgresql{major}")),
     ];
-    let Some(share) = places.iter().find(|place| place.join("postgres.bki").is_file()) else {
-        return BTreeSet::new();
-    };
-    let entries = fs::read_dir(share.join("extension")).into_iter().flatten().flatten();
-    entries.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".control")?.to_owned())).collect()
+    places.into_iter().find(|place| place.join("postgres.bki").is_file())
+}
+
+/// The directory of loadable libraries (`$libdir`), by the same token: the one that holds PL/pgSQL's.
+pub(crate) fn libraries_of(bindir: &Path, version: PgVersion) -> Option<PathBuf> {
+    let bindir = bindir.canonicalize().unwrap_or_else(|_| bindir.to_owned());
+    let prefix = bindir.parent().unwrap_or(&bindir);
+    let major = version.major;
+    let below = ["lib/postgresql", "lib", "lib64/pgsql", "lib/pgsql", "lib64"];
+    let own = below.iter().map(|place| prefix.join(place));
+    let named =
+        [format!("lib/postgresql@{major}"), format!("lib/postgresql/{major}/lib"), format!("lib/postgresql{major}")];
+    own.chain(named.iter().map(|place| prefix.join(place))).find(|place| place.join("plpgsql.so").is_file())
 }
 
 /// Existing directories that match a pattern below `base`, in the order of their names.

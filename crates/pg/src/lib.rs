@@ -2,6 +2,7 @@
 //!
 //! This crate knows no case and prints nothing. Only here is a connection opened or a server started.
 
+mod archives;
 pub mod attach;
 pub mod capabilities;
 pub mod cluster;
@@ -12,9 +13,11 @@ pub mod endpoint;
 pub mod error;
 mod error_class;
 mod family;
+pub mod headers;
 mod home;
 pub mod install;
 mod launch;
+pub mod overlay;
 pub mod packages;
 pub mod pgbench;
 mod probe;
@@ -22,6 +25,7 @@ pub mod process;
 pub mod profile;
 pub mod quote;
 pub mod reclaim;
+pub mod replication;
 mod server_log;
 mod server_process;
 pub mod session;

@@ -52,7 +52,7 @@ pub fn install(managed: &Path, version: PgVersion, progress: &dyn Fn(Progress)) 
     let tree = partial.path().join("tree");
     let requirement = format!("postgresql-{}={full}", version.major);
     progress(Progress::Fetching { requirement: requirement.clone(), sha256: None });
-    run_apt("apt-get", ["download", &requirement], partial.path(), &what)?;
+    run_apt("apt-get", &["download", &requirement], partial.path(), &what)?;
     let file = downloaded(partial.path()).ok_or_else(|| {
         let output = "no file with the ending .deb appeared".to_owned();
         Error::new(
@@ -60,7 +60,7 @@ pub fn install(managed: &Path, version: PgVersion, progress: &dyn Fn(Progress)) 
             Kind::Program { program: "apt-get download".to_owned(), status: "success".to_owned(), output },
         )
     })?;
-    run_apt("dpkg", [OsStr::new("-x"), file.as_os_str(), tree.as_os_str()], partial.path(), &what)?;
+    run_apt("dpkg", &[OsStr::new("-x"), file.as_os_str(), tree.as_os_str()], partial.path(), &what)?;
     progress(Progress::Trying);
     wheels::open_to_all(&tree).map_err(|source| Error::of_path(&what, &tree, source))?;
     look_at(&tree.join(bindir_of(version)), version, &what)?;
@@ -95,13 +95,13 @@ pub fn offered(major: u32) -> Vec<String> {
 }
 
 /// The second column of `apt-cache madison`: `postgresql-15 | 15.20-0+deb12u1 | http://… Packages`.
-fn versions_in(listing: &str) -> Vec<String> {
+pub(crate) fn versions_in(listing: &str) -> Vec<String> {
     let second = |line: &str| Some(line.split('|').nth(1)?.trim().to_owned());
     listing.lines().filter(|line| line.ends_with("Packages")).filter_map(second).collect()
 }
 
 /// The version of PostgreSQL in that of a package: 15.20 in `15.20-0+deb12u1` and in `1:15.20-1`.
-fn number_of(package_version: &str) -> Option<PgVersion> {
+pub(crate) fn number_of(package_version: &str) -> Option<PgVersion> {
     let (_, upstream) = package_version.split_once(':').unwrap_or(("", package_version));
     upstream.parse().ok()
 }
@@ -119,14 +119,15 @@ fn already_there(managed: &Path, version: PgVersion) -> Option<Install> {
     places.find_map(|entry| Install::at(&entry.path().join(bindir_of(version)), InstallSource::Managed).ok())
 }
 
-fn downloaded(directory: &Path) -> Option<PathBuf> {
+pub(crate) fn downloaded(directory: &Path) -> Option<PathBuf> {
     let files = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path());
     files.into_iter().find(|path| path.extension() == Some(OsStr::new("deb")))
 }
 
-fn run_apt<const N: usize, A: AsRef<OsStr>>(
+/// Runs one of the package tools in a directory.
+pub(crate) fn run_apt<A: AsRef<OsStr>>(
     program: &str,
-    arguments: [A; N],
+    arguments: &[A],
     directory: &Path,
     what: &str,
 ) -> Result<(), Error> {

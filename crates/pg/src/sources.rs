@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use crate::archives;
 use crate::dirs;
 use crate::error::{Error, Kind};
 use crate::spawn;
@@ -27,8 +28,6 @@ pub const DIRECTORY_VARIABLE: &str = "PGSTRATA_ISOLATION_DIR";
 const FETCH_LIMIT: Duration = Duration::from_mins(10);
 /// How long apt may take to tell what it knows, or tar to unpack.
 const LOCAL_LIMIT: Duration = Duration::from_mins(2);
-/// The end of what a program printed that is shown.
-const SHOWN_LINES_MAX: usize = 12;
 
 /// Below the cache.
 const PLACE: &str = "isolation";
@@ -36,9 +35,6 @@ const PLACE: &str = "isolation";
 const PARTIAL: &str = ".partial";
 /// In the package.
 const FOLDERS: [&str; 3] = ["*/src/test/isolation/specs", "*/src/test/isolation/expected", "*/COPYRIGHT"];
-
-/// The suite of Debian that carries each major version, for machines whose own suites carry another one.
-const DEBIAN_SUITES: [(u32, &str); 4] = [(15, "bookworm"), (16, "trixie"), (17, "trixie"), (18, "sid")];
 
 /// Upstream versions and the SHA-256 of their `orig.tar.bz2`, as the signed indices of the archive gave them.
 const PINNED: [(&str, &str); 3] = [
@@ -145,34 +141,11 @@ impl Fetch<'_> {
 
     /// Writes the list of where to look, and says how apt is to be called.
     fn prepare(&self, work: &Path) -> Result<Vec<OsString>, Error> {
-        let mut targets = Command::new("apt-get");
-        targets.args(["indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(ORIGIN)|$(LABEL)|$(COMPONENT)"]);
-        targets.arg("Created-By: Packages");
-        let targets = self.run(&mut targets, LOCAL_LIMIT)?.output;
-        let lines = source_lines(&targets, self.server.major, keyring().as_deref());
+        let lines = archives::lines(archives::Packages::Source, self.server.major);
         if lines.is_empty() {
             return Err(self.none("apt knows no archive of Debian, Ubuntu or PostgreSQL; `apt-get update` may help"));
         }
-        let list = work.join("sources.list");
-        fs::write(&list, lines.join("\n") + "\n").map_err(|source| self.io(&list, source))?;
-        for directory in ["lists/partial", "cache/archives/partial"] {
-            let directory = work.join(directory);
-            fs::create_dir_all(&directory).map_err(|source| self.io(&directory, source))?;
-        }
-        let option = |name: &str, value: &Path| {
-            let mut option = OsString::from(format!("-o{name}="));
-            option.push(value);
-            option
-        };
-        Ok(vec![
-            option("Dir::Etc::sourcelist", &list),
-            option("Dir::Etc::sourceparts", Path::new("/dev/null")),
-            option("Dir::State::lists", &work.join("lists")),
-            option("Dir::Cache", &work.join("cache")),
-            // Our directories are nobody else's, and apt's own user cannot enter them.
-            OsString::from("-oDebug::NoLocking=true"),
-            OsString::from("-oAPT::Sandbox::User=root"),
-        ])
+        archives::private_lists(work, &lines).map_err(|(path, source)| self.io(&path, source))
     }
 
     fn choose(&self, apt: &[OsString], update: &str) -> Result<Package, Error> {
@@ -182,7 +155,7 @@ impl Fetch<'_> {
         let upstream = nearest(packages.iter().map(|package| package.upstream.clone()), self.server);
         let package = packages.into_iter().find(|package| Some(&package.upstream) == upstream.as_ref());
         package.ok_or_else(|| {
-            self.none(&format!("no archive has the source package {name}; apt said:\n{}", end_of(update)))
+            self.none(&format!("no archive has the source package {name}; apt said:\n{}", archives::end_of(update)))
         })
     }
 
@@ -248,36 +221,6 @@ impl Fetch<'_> {
     }
 }
 
-/// Debian's own keys, where they are kept apart from those that apt trusts for everything.
-fn keyring() -> Option<PathBuf> {
-    let path = PathBuf::from("/usr/share/keyrings/debian-archive-keyring.gpg");
-    path.exists().then_some(path)
-}
-
-/// One line for each place to look: the suites that this machine uses, and the suite of Debian for this major version.
-fn source_lines(targets: &str, major: u32, keyring: Option<&Path>) -> Vec<String> {
-    let mut lines = Vec::new();
-    for target in targets.lines() {
-        let fields: Vec<&str> = target.split('|').collect();
-        let [uri, suite, origin, label, component] = fields[..] else { continue };
-        if !matches!(origin, "Debian" | "Ubuntu" | "apt.postgresql.org") {
-            continue;
-        }
-        let signed = match keyring {
-            Some(keyring) if origin == "Debian" => format!("[signed-by={}] ", keyring.display()),
-            _ => String::new(),
-        };
-        lines.push(format!("deb-src {signed}{uri} {suite} {component}"));
-        let other = DEBIAN_SUITES.iter().find(|(carried, _)| *carried == major).map(|(_, suite)| suite);
-        if let Some(other) = other.filter(|_| (origin, label) == ("Debian", "Debian")) {
-            lines.push(format!("deb-src {signed}{uri} {other} {component}"));
-        }
-    }
-    lines.sort();
-    lines.dedup();
-    lines
-}
-
 /// The versions of a package in what `apt-cache showsrc` prints.
 fn packages(listed: &str, name: &str) -> Vec<Package> {
     let mut found = Vec::new();
@@ -303,32 +246,11 @@ fn is_digest(digits: &str, digest: &[u8]) -> bool {
         && digest.iter().enumerate().all(|(at, byte)| digits.get(2 * at..2 * at + 2) == Some(&format!("{byte:02x}")))
 }
 
-fn end_of(output: &str) -> String {
-    let lines: Vec<&str> = output.lines().collect();
-    lines[lines.len().saturating_sub(SHOWN_LINES_MAX)..].join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const SERVER: PgVersion = PgVersion { major: 15, minor: 18 };
-
-    #[test]
-    fn sources_are_looked_for_where_the_machine_gets_its_packages() {
-        let targets = "mirror/debian/|bookworm|Debian|Debian|main\n\
-                       mirror/security/|bookworm-security|Debian|Debian-Security|main\n\
-                       mirror/other/|stable|Somebody|Somebody|main\n";
-        let expect = [
-            "deb-src mirror/debian/ bookworm main",
-            "deb-src mirror/debian/ trixie main",
-            "deb-src mirror/security/ bookworm-security main",
-        ];
-        assert_eq!(source_lines(targets, 17, None), expect);
-        let signed = source_lines(targets, 15, Some(Path::new("/keys")));
-        assert_eq!(signed[0], "deb-src [signed-by=/keys] mirror/debian/ bookworm main");
-        assert_eq!(signed.len(), 2, "its own suite has it: {signed:?}");
-    }
 
     #[test]
     fn the_servers_own_version_is_taken_if_it_is_there_and_else_the_newest() {

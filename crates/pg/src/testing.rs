@@ -3,11 +3,19 @@
 //! A test that needs a server asks here; without PostgreSQL on the machine it gets an error that says what to install,
 //! and fails. No test skips.
 
+use std::env;
+use std::path::{Path, PathBuf};
+
 use crate::cluster::Cluster;
+use crate::dirs::Dirs;
 use crate::error::Error;
 use crate::install;
+use crate::overlay::{self, ExtensionFiles};
 use crate::profile::Profile;
 use crate::spec::ClusterSpec;
+
+/// The extension that is part of this product.
+pub const EXTENSION: &str = "mvcc_visualizer";
 
 /// A private server for one test: fast, not durable, gone when dropped. Which binaries: `PGSTRATA_PG_BIN`, else the
 /// first of [`install::discover`].
@@ -18,4 +26,22 @@ pub async fn server() -> Result<Cluster, Error> {
 /// What [`server`] is made from, to be changed before it is made.
 pub fn spec() -> Result<ClusterSpec, Error> {
     Ok(ClusterSpec::new(install::find(None, None)?, Profile::FastTest))
+}
+
+/// The same with [`EXTENSION`] beside it, as `cargo xtask ext` built it in this source tree; not created in any
+/// database, and preloaded only when the setting `shared_preload_libraries` says so. Blocks for a moment.
+///
+/// The error is [`crate::Kind::NoExtension`] when it was not built for the server's major version.
+pub fn extended_spec() -> Result<ClusterSpec, Error> {
+    let mut spec = spec()?;
+    let files = ExtensionFiles::in_directory(&built_extension(spec.install.version.major), EXTENSION)?;
+    spec.install = overlay::make(&spec.install, &files, &Dirs::resolve())?;
+    Ok(spec)
+}
+
+/// Where the build for a major version lies: below `PGSTRATA_EXTENSION_DIR`, else in this source tree.
+fn built_extension(major: u32) -> PathBuf {
+    let named = env::var_os("PGSTRATA_EXTENSION_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let tree = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../extension").join(EXTENSION).join("target");
+    named.unwrap_or_else(tree).join(major.to_string())
 }

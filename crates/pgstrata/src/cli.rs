@@ -1,9 +1,11 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
 pub mod check;
+pub mod ext;
 pub mod flash_sale;
 pub mod isolation;
 pub mod ledger;
+pub mod mvcc;
 pub mod serve;
 pub mod specs;
 
@@ -71,6 +73,9 @@ pub enum Command {
     /// Keep and check the audit trail of the financial ledger.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
+    /// See row versions, snapshots, waits and deadlocks of a server; keep what happens and play it again.
+    #[command(subcommand)]
+    Mvcc(mvcc::MvccCommand),
     /// Show or compare records of runs.
     #[command(subcommand)]
     Record(RecordCommand),
@@ -80,6 +85,9 @@ pub enum Command {
     /// Find, install, start and stop PostgreSQL servers.
     #[command(subcommand)]
     Pg(PgCommand),
+    /// Install or package the extension that shows row versions, snapshots and waits.
+    #[command(subcommand)]
+    Ext(ext::ExtCommand),
     /// Say what this machine has, what is missing and how to get it.
     Doctor(DoctorArgs),
     /// Measure pgstrata itself.

@@ -52,7 +52,7 @@ impl Progress for Bar {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         self.drawn.set_style(style.progress_chars("=> "));
         self.drawn.set_length(trials as u64);
-        let about = self.terminal.say(Text { en: "trials, about", zh: "次试验,大约" });
+        let about = self.terminal.say(Text { en: "trials, about", zh: "次试验，大约" });
         self.note(&format!("{trials} {about} {}", humantime::format_duration(round(estimate))));
     }
 

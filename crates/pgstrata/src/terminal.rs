@@ -63,11 +63,11 @@ impl Terminal {
 
     /// What an error begins with.
     pub fn error_word(self) -> &'static str {
-        self.say(Text { en: "error:", zh: "错误:" })
+        self.say(Text { en: "error:", zh: "错误：" })
     }
 
     /// What a hint begins with.
     pub fn hint_word(self) -> &'static str {
-        self.say(Text { en: "hint:", zh: "提示:" })
+        self.say(Text { en: "hint:", zh: "提示：" })
     }
 }

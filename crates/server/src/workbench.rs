@@ -97,6 +97,11 @@ impl Workbench {
         &self.0.runs
     }
 
+    /// How many logs are being made.
+    pub async fn logs(&self) -> usize {
+        self.0.hub.feeds().await
+    }
+
     pub(crate) fn records(&self) -> &Records {
         &self.0.records
     }

@@ -16,6 +16,7 @@ mod infomask;
 mod knowledge;
 pub mod page;
 mod row;
+pub mod sound;
 pub mod value;
 pub mod visibility;
 
@@ -25,4 +26,5 @@ pub use header::{CommandField, ItemPointer, LockMode, Next, TupleHeader, XmaxKin
 pub use knowledge::{Knowledge, Member, Status};
 pub use page::{HeapPage, LinePointer, LineState, PageHeader, Tuple};
 pub use row::{Alignment, ColumnLayout, Row, RowHeader, Value, Varlena};
+pub use sound::Structure;
 pub use visibility::{Judgement, Listing, Own, Reason, Viewer, judge};

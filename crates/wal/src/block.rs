@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bytes::Bytes;
 use crate::error::Fault;
+use crate::image::HEAP_PAGE_BYTES;
 use crate::version::WalVersion;
 
 /// The files of a relation: `RelFileNode`, since 16 `RelFileLocator`. Not the relation's OID: a rewrite changes it.
@@ -53,13 +54,15 @@ pub enum ImageCompression {
     Zstd,
 }
 
-/// A full page image. It is skipped here, not decompressed.
+/// A full page image; [`Record::page_image`](crate::Record::page_image) makes a page of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     /// Where in the record it is.
     pub(crate) range: Range<usize>,
-    /// Bytes of the hole of zeros that was left out, if the image says so.
+    /// Where the hole of zeros begins that was left out, bytes; there may be none.
     pub hole_offset: u16,
+    /// How long it is, bytes; 0 if there is none.
+    pub hole_bytes: u16,
     /// How the rest is compressed.
     pub compression: ImageCompression,
     /// Whether replay restores it (else it is there for consistency checks).
@@ -224,11 +227,13 @@ fn image_header(bytes: &mut Bytes<'_>, version: WalVersion) -> Option<(Image, us
         _ if flags & 0x10 != 0 => (ImageCompression::Zstd, flags & 0x02 != 0),
         _ => (ImageCompression::None, flags & 0x02 != 0),
     };
-    if compression != ImageCompression::None && flags & IMAGE_HAS_HOLE != 0 {
-        // The hole's length; without compression it is what the image lacks.
-        bytes.u16()?;
-    }
-    Some((Image { range: 0..0, hole_offset, compression, applies }, length))
+    let hole_bytes = match (flags & IMAGE_HAS_HOLE != 0, compression) {
+        (false, _) => 0,
+        // What the image lacks.
+        (true, ImageCompression::None) => u16::try_from(HEAP_PAGE_BYTES.checked_sub(length)?).ok()?,
+        (true, _) => bytes.u16()?,
+    };
+    Some((Image { range: 0..0, hole_offset, hole_bytes, compression, applies }, length))
 }
 
 #[cfg(test)]

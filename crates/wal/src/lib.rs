@@ -24,28 +24,42 @@
 //! Page images are skipped (compressed or not), so tuple data must be in the records: with `wal_level = logical` it
 //! always is, for ordinary tables. Values that were compressed or moved out of line are shown as such, not fetched.
 
+mod assembler;
 mod block;
 mod bytes;
 mod committed;
 mod error;
 mod heap;
+mod heap_record;
+pub mod history;
+mod image;
+mod infomask;
+mod names;
 mod operation;
 pub mod page;
+mod pglz;
 mod reader;
 mod record;
+pub mod replay;
 mod resource;
+mod running;
 mod segment;
 mod transaction;
 mod version;
 
+pub use assembler::{Assembler, StreamError, StreamFault};
 pub use block::{Block, Fork, Image, ImageCompression, RelFile};
 pub use committed::{Change, ChangeKind, Committed, CommittedTransaction, RowImage};
 pub use error::{DecodeError, Fault, ReadError};
 pub use heap::HeapOperation;
+pub use heap_record::{AllVisible, Freeze, HeapAction, HeapRecord, NewVersion, Prune, PruneReason, Update, XmaxBits};
+pub use image::{HEAP_PAGE_BYTES, ImageError};
 pub use operation::{LogOperation, LogicalMessage, Operation, WalLevel};
+pub use pglz::unpack_pglz;
 pub use reader::{Reader, Step};
 pub use record::{Record, RecordHeader, crc_of};
 pub use resource::ResourceManager;
+pub use running::{MultixactMember, MultixactOperation, RunningTransactions};
 pub use segment::{BadSegmentName, SegmentName, SegmentSize, Timeline};
 pub use transaction::{Completion, Preparation, TransactionOperation};
 pub use version::WalVersion;

@@ -45,6 +45,10 @@ impl ResourceManager {
     pub const TRANSACTION: Self = Self(1);
     /// Files of relations made and cut.
     pub const STORAGE: Self = Self(2);
+    /// Groups of transactions that hold a row together.
+    pub const MULTIXACT: Self = Self(6);
+    /// What standbys must know: running transactions, exclusive locks.
+    pub const STANDBY: Self = Self(8);
     /// Multi-inserts, pruning, visibility.
     pub const HEAP2: Self = Self(9);
     /// Inserts, updates, deletes, row locks.

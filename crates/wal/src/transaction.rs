@@ -6,6 +6,7 @@
 use pgstrata_units::Lsn;
 
 use crate::Xid;
+use crate::block::RelFile;
 use crate::bytes::{Bytes, align};
 use crate::version::WalVersion;
 
@@ -46,6 +47,8 @@ pub struct Completion {
     pub gid: Option<String>,
     /// Where it came from, if it was replicated: position and time there.
     pub origin: Option<(Lsn, i64)>,
+    /// Files that go with it: of tables that were dropped, truncated or rewritten, or made in vain.
+    pub dropped_files: Vec<RelFile>,
 }
 
 /// A transaction that is ready to commit.
@@ -106,7 +109,8 @@ impl Completion {
     fn read(mut bytes: Bytes<'_>, info: u8, xid: Xid, version: WalVersion) -> Option<Self> {
         let time_us = bytes.i64()?;
         let has = if info & HAS_INFO == 0 { 0 } else { bytes.u32()? };
-        let mut completion = Self { xid, time_us, subtransactions: Vec::new(), gid: None, origin: None };
+        let mut completion =
+            Self { xid, time_us, subtransactions: Vec::new(), gid: None, origin: None, dropped_files: Vec::new() };
         if has & HAS_DATABASE != 0 {
             bytes.take(8)?;
         }
@@ -114,7 +118,8 @@ impl Completion {
             completion.subtransactions = xids(&mut bytes)?;
         }
         if has & HAS_RELATIONS != 0 {
-            skip(&mut bytes, RELATION_BYTES)?;
+            let count = bytes.count_of(RELATION_BYTES)?;
+            completion.dropped_files = (0..count).map(|_| file(&mut bytes)).collect::<Option<_>>()?;
         }
         if has & HAS_DROPPED_STATS != 0 {
             skip(&mut bytes, dropped_stat_bytes(version))?;
@@ -163,6 +168,10 @@ impl Preparation {
 /// `xl_xact_stats_item`: since 18 it holds a 64-bit object number.
 fn dropped_stat_bytes(version: WalVersion) -> usize {
     if version < WalVersion::V18 { 12 } else { 16 }
+}
+
+fn file(bytes: &mut Bytes<'_>) -> Option<RelFile> {
+    Some(RelFile { tablespace: bytes.u32()?, database: bytes.u32()?, file: bytes.u32()? })
 }
 
 fn xids(bytes: &mut Bytes<'_>) -> Option<Vec<Xid>> {

@@ -5,12 +5,14 @@
 //! and charts that show the log are elsewhere.
 
 mod connection;
+pub mod consoles;
 mod error;
 pub mod note;
 mod observer;
 mod pace;
 mod recording;
 mod sample;
+pub mod scenes;
 mod tables;
 mod tiers;
 mod watch;

@@ -312,6 +312,14 @@ impl Observer {
         if self.tier() >= Tier::Pageinspect {
             let Self { pages, table, known, watch, .. } = self;
             let mut opened = pages.look(connection, watch, &watched, table, known, &limits, picture).await?;
+            if horizon.holders.is_empty() {
+                // Nobody holds it, so it lies behind whatever has ended since it was asked for.
+                let ids = opened
+                    .iter()
+                    .flat_map(|page| &page.found)
+                    .flat_map(|found| [Some(found.version.xmin), ender(found)]);
+                horizon.xid = ids.flatten().map(|xid| Xid(xid.0 + 1)).fold(horizon.xid, Xid::max);
+            }
             count_dead(&opened, &mut horizon);
             if let Some(row) = &self.watch.row {
                 let key = match watched.leaves.first() {
@@ -414,6 +422,14 @@ impl Observer {
             sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
         };
         picture.put(Origin::Sampled, Item::Server(server));
+    }
+}
+
+/// Who replaced or deleted a version for good.
+fn ender(found: &Found) -> Option<Xid> {
+    match found.fate {
+        pgstrata_tuple::Fate::Replaced(by) | pgstrata_tuple::Fate::Deleted(by) => Some(by),
+        _ => None,
     }
 }
 

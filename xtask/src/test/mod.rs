@@ -15,7 +15,7 @@ use clap::Args;
 
 use crate::coverage::Instrumented;
 use crate::report::{Counts, Outcome, Report};
-use crate::{book, cargo, generate, new_study, tidy, toolbox, ui};
+use crate::{book, cargo, ext, generate, new_study, tidy, toolbox, ui};
 
 /// What `cargo xtask test` can be asked.
 #[derive(Args)]
@@ -38,6 +38,8 @@ struct Runner<'a> {
     instrumented: Option<Instrumented>,
     /// Whether any test was run: without one, coverage would be a figure of nothing.
     ran: Cell<bool>,
+    /// Whether the extension was built for the server that the next tests run on.
+    has_extension: Cell<bool>,
 }
 
 /// Runs everything.
@@ -47,7 +49,7 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
     if let Some(why) = &missing {
         println!("coverage is not measured: {why}");
     }
-    let mut report = Report::new(11 + options.pg.len().max(1) * (1 + usize::from(options.isolation_specs)));
+    let mut report = Report::new(11 + options.pg.len().max(1) * (2 + usize::from(options.isolation_specs)));
     report.step("format", || Ok(judged(cargo::fmt(root, true)?, "`cargo xtask fmt` mends it")));
     report.step("clippy", || Ok(judged(cargo::clippy(root)?, "`cargo xtask lint` shows it again")));
     report.step("tidy", || tidy::check(root));
@@ -55,9 +57,11 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
     report.step("the page, built", || ui::check_build(root));
     report.step("tests of the page", || ui::check_units(root));
     if options.pg.is_empty() {
+        report.step("extension (the first time: some minutes)", || runner.extension(None));
         report.step("tests (the first time they are built: some minutes)", || runner.tests(None));
     }
     for major in &options.pg {
+        report.step(&format!("extension for PostgreSQL {major}"), || runner.extension(Some(*major)));
         report.step(&format!("tests on PostgreSQL {major}"), || {
             let bindir = servers::bindir(*major, |arguments| {
                 let output = runner.pgstrata(arguments)?.stderr(Stdio::inherit()).output()?;
@@ -87,8 +91,9 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
 /// `cargo xtask coverage`: the instrumented tests and their report, nothing else.
 pub fn coverage_only(root: &Path) -> Result<ExitCode> {
     let build = Instrumented::prepare(root, toolbox::coverage()?)?;
-    let runner = Runner { root, nextest: toolbox::has_nextest(), instrumented: Some(build), ran: Cell::new(false) };
-    let mut report = Report::new(2);
+    let runner = Runner::new(root, Some(build));
+    let mut report = Report::new(3);
+    report.step("extension", || runner.extension(None));
     report.step("tests", || runner.tests(None));
     report.step("coverage", || runner.coverage(None));
     Ok(report.close())
@@ -114,7 +119,30 @@ impl<'a> Runner<'a> {
             Ok(build) => (Some(build), None),
             Err(error) => (None, Some(format!("{error:#}"))),
         };
-        (Self { root, nextest: toolbox::has_nextest(), instrumented, ran: Cell::new(false) }, missing)
+        (Self::new(root, instrumented), missing)
+    }
+
+    fn new(root: &'a Path, instrumented: Option<Instrumented>) -> Self {
+        let nextest = toolbox::has_nextest();
+        Self { root, nextest, instrumented, ran: Cell::new(false), has_extension: Cell::new(false) }
+    }
+
+    /// Checks the extension's source and builds it for a server; its tests are among the others. Where the header files
+    /// or libclang are not to be had, that is said and counted, and those tests are left out.
+    fn extension(&self, major: Option<u32>) -> Result<Outcome> {
+        self.has_extension.set(false);
+        if let Err(error) = toolbox::libclang() {
+            return Ok(Outcome::Skipped(format!("{error:#}")));
+        }
+        let headers = match ext::headers(major, |arguments| self.pgstrata(arguments)) {
+            Ok(headers) => headers,
+            Err(error) => return Ok(Outcome::Skipped(format!("{error:#}"))),
+        };
+        // Before clippy: what the build has compiled, clippy need not.
+        ext::build(self.root, &headers)?;
+        self.has_extension.set(true);
+        ext::lint(self.root, &headers)?;
+        Ok(Outcome::Passed)
     }
 
     /// Runs all tests, on the server in `bindir` if one is named.
@@ -124,6 +152,10 @@ impl<'a> Runner<'a> {
         } else {
             self.cargo(&["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast", "--color", "never"])
         };
+        if self.nextest && !self.has_extension.get() {
+            println!("      without the tests of the extension, which was not built");
+            command.args(["--filterset", "not binary(/^extension/)"]);
+        }
         if let Some(bindir) = bindir {
             command.env("PGSTRATA_PG_BIN", bindir);
         }

@@ -5,6 +5,7 @@
 //! them (function length: `too_many_lines`; `print_stdout`; `unwrap_used`).
 
 mod arrows;
+mod chinese;
 mod metadata;
 mod places;
 mod rust;
@@ -57,6 +58,7 @@ const TEXT_RULES: &[Rule<Tree>] = &[
     ("machine path", places::machine_paths),
     ("registry host", places::registry_hosts),
     ("dead link", places::dead_links),
+    ("Chinese punctuation", chinese::punctuation),
     ("systems", systems::listed),
     ("headings", systems::headings),
 ];

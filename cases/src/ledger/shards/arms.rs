@@ -26,6 +26,8 @@ pub(super) struct Way {
     pub(super) read: &'static str,
     /// Reads accounts of another server that what is written depends on.
     pub(super) read_remote: &'static str,
+    /// Locks the account of a statement before it is read; none where statements are read as they stand.
+    pub(super) lock_statement: Option<&'static str>,
     /// Reads both servers.
     pub(super) audit: Audit,
 }
@@ -43,9 +45,15 @@ pub(super) enum Audit {
 
 /// What an arm does; none for an arm of one server.
 pub(super) fn way(arm: &str) -> Option<Way> {
-    let locked =
-        |audit| Way { isolation: Isolation::ReadCommitted, read: READ_FOR_UPDATE, read_remote: READ_FOR_SHARE, audit };
-    let plain = |isolation| Way { isolation, read: READ, read_remote: READ, audit: Audit::EachByItself };
+    let locked = |audit| Way {
+        isolation: Isolation::ReadCommitted,
+        read: READ_FOR_UPDATE,
+        read_remote: READ_FOR_SHARE,
+        lock_statement: Some(READ_FOR_SHARE),
+        audit,
+    };
+    let plain =
+        |isolation| Way { isolation, read: READ, read_remote: READ, lock_statement: None, audit: Audit::EachByItself };
     match arm {
         "2pc-read-committed" => Some(plain(Isolation::ReadCommitted)),
         "2pc-serializable" => Some(plain(Isolation::Serializable)),
@@ -96,6 +104,7 @@ pub(crate) const FOR_SHARE: Arm = Arm {
         ("read_for_share.sql", READ_FOR_SHARE),
         ("find.sql", FIND),
         ("post_part.sql", POST_PART),
+        ("statement_page.sql", STATEMENT_PAGE),
         ("audit_for_share.sql", AUDIT_FOR_SHARE),
     ],
 };

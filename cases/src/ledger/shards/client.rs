@@ -111,9 +111,10 @@ impl ShardClient {
         let postings = match Self::admit_over_both(request, pair, &found) {
             Ok(postings) => postings,
             Err(reason) => {
-                transaction.roll_back().await;
+                // No commit confirms what was read; that the locks were held until now does.
+                transaction.release().await?;
                 if self.way.audit == Audit::EachByItself {
-                    // Nothing was locked, and what was read is not confirmed by any commit.
+                    // Nothing was locked.
                     self.saw.take();
                 }
                 return Ok(Reply::Rejected { reason });
@@ -181,15 +182,40 @@ impl ShardClient {
     }
 
     /// Reads the last page of an account's statement on its server.
+    ///
+    /// One server is all that it reads, and yet it must not read it as it stands: a transfer may be committed on the other
+    /// server, where somebody has acted on it, and not on this one. So the account is locked first, which waits for what
+    /// is prepared; and then it is read by a statement of its own, whose snapshot is younger than the lock.
     async fn statement(&mut self, account_id: i64) -> Result<Reply, Stop> {
         let mut transaction = self.coordinator.begin(Uuid::now_v7(), self.way.isolation, None).await;
-        let branch = transaction.open(server_of(account_id)).await?;
-        let row = branch.query_one(STATEMENT_PAGE, &[&account_id]).await?;
-        let last_entry: i64 = row.try_get("last_entry").map_err(Error::from)?;
-        let transfers: Vec<Uuid> = row.try_get("transfer_ids").map_err(Error::from)?;
-        transaction.commit().await?;
+        let page = match transaction.open(server_of(account_id)).await {
+            Ok(branch) => self.statement_page(branch, account_id).await,
+            Err(error) => Err(error),
+        };
+        let (last_entry, transfers) = match page {
+            Ok(page) => page,
+            Err(error) => {
+                transaction.roll_back().await;
+                return Err(error.into());
+            }
+        };
+        match self.way.lock_statement {
+            // A lock is a write to the server, and nobody needs its commit on disk.
+            Some(_) => transaction.release().await?,
+            None => {
+                transaction.commit().await?;
+            }
+        }
         self.saw.note([PAGE, account_id, last_entry].into_iter().chain(transfers.into_iter().map(element)));
         Ok(Told::Statement { last_entry }.reply())
+    }
+
+    async fn statement_page(&self, branch: &Branch, account_id: i64) -> Result<(i64, Vec<Uuid>), Error> {
+        if let Some(lock) = self.way.lock_statement {
+            branch.query(lock, &[&vec![account_id]]).await?;
+        }
+        let row = branch.query_one(STATEMENT_PAGE, &[&account_id]).await?;
+        Ok((row.try_get("last_entry")?, row.try_get("transfer_ids")?))
     }
 
     /// Adds up all balances of both servers. The answer's value is how far they are from nothing.
@@ -220,7 +246,7 @@ impl ShardClient {
                     }
                 }
                 // All locks were held at one moment, which is when the audit took place.
-                transaction.roll_back().await;
+                transaction.release().await?;
             }
         }
         self.saw.note(std::iter::once(ACCOUNTS).chain(total.seen.iter().copied()));

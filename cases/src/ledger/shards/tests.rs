@@ -2,17 +2,18 @@
 //! every step, and the checks convict a coordinator that does not write its decision down.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pgstrata_coordinator::{Flaw, Step};
 use pgstrata_lab::faults::FaultPlan;
 use pgstrata_lab::faults::steps::Steps;
-use pgstrata_lab::history::{History, operation};
+use pgstrata_lab::history::{Event, History, Observation, Outcome, operation};
 use pgstrata_lab::invariants;
 use pgstrata_lab::record::{LoadShape, TrialPurpose, TrialRecord};
 use pgstrata_lab::sentinel::SentinelProbe;
 use pgstrata_lab::site::{Site, SiteSpec};
-use pgstrata_lab::study::{Arm, DEFAULT_SKEW, Operation, Preset, Reply, Scale, Setback, Study, Violation};
+use pgstrata_lab::study::{Arm, Client, DEFAULT_SKEW, Operation, Preset, Reply, Scale, Setback, Study, Violation};
 use pgstrata_lab::trial::{self, TrialSpec};
 use pgstrata_pg::install;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use super::*;
 use crate::ledger::Ledger;
 use crate::ledger::card::CARD;
 use crate::ledger::told::Told;
+use crate::ledger::transfer::{Body, Kind};
 
 const SEED: u64 = 17;
 
@@ -122,6 +124,107 @@ async fn an_audit_of_serializable_servers_sees_money_on_its_way_and_behind_the_b
     assert_eq!(audit_between_the_commits("2pc-barrier").await, None);
 }
 
+/// The first transfer between two customers on different servers: its operation, and the accounts in the order of servers.
+fn transfer_over_both(arm: &Arm) -> (Operation, [i64; 2]) {
+    let workload = ShardedWorkload::new(&scale(), arms::way(arm.name).expect("a two-server arm").audit);
+    let is_wanted = |work: &Work| is_over_both(work) && customers_of(work).len() == 2;
+    let [operation] = operations(arm, is_wanted, 1)[..] else { panic!("a transfer over both servers") };
+    let mut accounts = customers_of(&workload.work(&operation));
+    accounts.sort_unstable_by_key(|account| accounts::server_of(*account));
+    (operation, [accounts[0], accounts[1]])
+}
+
+fn customers_of(work: &Work) -> Vec<i64> {
+    let Work::Post(request) = work else { return Vec::new() };
+    let Body::Post { kind: Kind::Transfer, legs } = &request.body else { return Vec::new() };
+    legs.iter().map(|leg| leg.account_id).filter(|account| *account > 0).collect()
+}
+
+/// While a transfer is committed on the first server and not yet on the second, somebody reads its account on the first,
+/// and then its account on the second. What the check says of the three, and whether the last one was kept waiting.
+async fn statements_between_the_commits(name: &str) -> (Vec<Violation>, bool) {
+    let mut site = site(&FaultPlan::default()).await;
+    site.steps = Steps::named(&Step::NAMES_OF_TWO);
+    let (arm, scale) = (arm(name), scale());
+    Ledger.prepare(arm, &site, &scale).await.expect("books");
+    let rig = open(arm, &site, &scale).await.expect("a rig");
+    let (mut payer, mut reader) = (rig.client(0).await.expect("a client"), rig.client(1).await.expect("a client"));
+    let (transfer, accounts) = transfer_over_both(arm);
+    let statement = |wanted: i64| {
+        operations(arm, move |work| matches!(work, Work::Statement { account_id } if *account_id == wanted), 1)[0]
+    };
+    let told = Telling::default();
+    let mut awaited = site.steps.wait_for("after-commit-1").await;
+    let ((), waited) = tokio::join!(told.step(0, &mut *payer, &transfer), async {
+        awaited.reached().await;
+        told.step(1, &mut *reader, &statement(accounts[0])).await;
+        let last = statement(accounts[1]);
+        let last = told.step(1, &mut *reader, &last);
+        tokio::pin!(last);
+        let waited = tokio::time::timeout(Duration::from_secs(1), &mut last).await.is_err();
+        awaited.let_go(pgstrata_lab::faults::steps::Then::GoOn);
+        if waited {
+            last.await;
+        }
+        waited
+    });
+    drop((payer, reader, rig));
+    let violations = check(&site, &told.history()).await.expect("a judgement");
+    site.close().await.expect("closed");
+    (violations, waited)
+}
+
+/// Writes down what clients are told, as the lab does.
+#[derive(Default)]
+struct Telling {
+    clock: AtomicU64,
+    history: std::sync::Mutex<History>,
+}
+
+impl Telling {
+    fn now(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::SeqCst)
+    }
+
+    async fn step(&self, client: u32, who: &mut dyn Client, operation: &Operation) {
+        let sent_ns = self.now();
+        let Reply::Accepted { value } = see_through(who, operation).await else { panic!("refused: {operation:?}") };
+        let event = Event {
+            operation: operation.number,
+            intended_ns: sent_ns,
+            sent_ns,
+            finished_ns: self.now(),
+            value,
+            client,
+            attempts: 1,
+            outcome: Outcome::Ok,
+        };
+        let numbers = who.seen().expect("it says what it saw");
+        let mut history = self.history.lock().expect("one thread");
+        history.events.push(event);
+        history.observations.push(Observation { operation: operation.number, client, numbers });
+    }
+
+    fn history(self) -> History {
+        History { seed: SEED, ..self.history.into_inner().expect("one thread") }
+    }
+}
+
+/// Strict serializability is lost by the smallest of reads: one account, on one server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_locks_nothing_is_older_than_what_its_reader_has_seen() {
+    let (violations, waited) = statements_between_the_commits("2pc-serializable").await;
+    assert!(!waited);
+    assert_eq!(broken(&violations), ["I9"], "{violations:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_of_a_sound_arm_waits_for_what_is_prepared() {
+    for name in ["2pc-for-share", "2pc-barrier"] {
+        assert_eq!(statements_between_the_commits(name).await, (vec![], true), "{name}");
+    }
+}
+
 const AT_EVERY_STEP: &str = "disconnect-at-step:12,kill-postmaster-at-step:4,kill-backend-at-step:2";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,7 +262,7 @@ fn operations(arm: &Arm, is_wanted: impl Fn(&Work) -> bool, count: usize) -> Vec
 fn is_over_both(work: &Work) -> bool {
     match work {
         Work::Post(request) => {
-            let crate::ledger::transfer::Body::Post { legs, .. } = &request.body else { return false };
+            let Body::Post { legs, .. } = &request.body else { return false };
             legs.iter().any(|leg| accounts::server_of(leg.account_id) == 0)
                 && legs.iter().any(|leg| accounts::server_of(leg.account_id) == 1)
         }
@@ -237,7 +340,7 @@ async fn race_for_a_joint_limit(name: &str) -> Vec<Violation> {
     violations
 }
 
-async fn see_through(client: &mut dyn pgstrata_lab::study::Client, operation: &Operation) -> Reply {
+async fn see_through(client: &mut dyn Client, operation: &Operation) -> Reply {
     loop {
         match client.step(operation).await {
             Ok(reply) => return reply,

@@ -153,3 +153,40 @@ async fn decisions_are_forgotten_when_no_shard_has_them_prepared() {
     assert_eq!(decisions(&ground).await, 0);
     coordinator.close().await;
 }
+
+/// Reads one shard for share, then the other, and refuses; the first time, a server restarts in between.
+struct Refusal<'a> {
+    ground: &'a Ground,
+    restarted: Option<usize>,
+    attempts: AtomicU32,
+}
+
+#[async_trait]
+impl Work for Refusal<'_> {
+    type Answer = u32;
+
+    async fn perform(&self, transaction: &mut Transaction) -> Result<Vote<u32>, Error> {
+        let read = "select balance from account for share";
+        let attempt = self.attempts.fetch_add(1, Ordering::SeqCst) + 1;
+        transaction.open(0).await?.query(read, &[]).await?;
+        if let (1, Some(shard)) = (attempt, self.restarted) {
+            self.ground.restart(shard).await;
+        }
+        transaction.open(1).await?.query(read, &[]).await?;
+        Ok(Vote::RollBack(attempt))
+    }
+}
+
+/// A lock ends with its session: between the two reads, somebody may have written what both of them read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_without_a_commit_counts_only_if_its_locks_were_held() {
+    let ground = Ground::new().await;
+    let coordinator = ground.open(quiet()).await;
+    for (restarted, expect) in [(None, 1), (Some(0), 2)] {
+        let work = Refusal { ground: &ground, restarted, attempts: AtomicU32::new(0) };
+        let deadline = Instant::now() + PATIENCE;
+        let answer = coordinator.run(Uuid::now_v7(), Isolation::ReadCommitted, deadline, &work).await;
+        assert_eq!(answer.expect("refused"), expect, "the server that restarted: {restarted:?}");
+    }
+    coordinator.close().await;
+}

@@ -17,12 +17,12 @@ use super::stream::{Address, Stream};
 use super::{SimpleSession, State};
 use crate::error::Kind;
 
-/// Tries the addresses in order and logs in at the first that answers.
-pub(super) async fn open(config: &Config) -> Result<SimpleSession, Kind> {
+/// Tries the addresses in order and logs in at the first that answers; for replication commands, if asked to.
+pub(super) async fn open(config: &Config, replicates: bool) -> Result<SimpleSession, Kind> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "no address is named");
     for address in Address::of(config) {
         match Stream::open(&address).await {
-            Ok(stream) => return Login { stream, inbox: BytesMut::new() }.perform(config, address).await,
+            Ok(stream) => return Login { stream, inbox: BytesMut::new() }.perform(config, address, replicates).await,
             Err(error) => last = error,
         }
     }
@@ -35,12 +35,13 @@ struct Login {
 }
 
 impl Login {
-    async fn perform(mut self, config: &Config, address: Address) -> Result<SimpleSession, Kind> {
+    async fn perform(mut self, config: &Config, address: Address, replicates: bool) -> Result<SimpleSession, Kind> {
         let user = user_name(config);
         let mut parameters = vec![("user", user.as_str()), ("client_encoding", "UTF8")];
         parameters.extend(config.get_dbname().map(|name| ("database", name)));
         parameters.extend(config.get_options().map(|options| ("options", options)));
         parameters.extend(config.get_application_name().map(|name| ("application_name", name)));
+        parameters.extend(replicates.then_some(("replication", "true")));
         let mut outbox = BytesMut::new();
         frontend::startup_message(parameters, &mut outbox)?;
         self.stream.send(&outbox).await?;

@@ -8,6 +8,7 @@
 //!
 //! Source: PostgreSQL documentation, "Message Flow" (55.2.3 in version 15) and "Message Formats".
 
+mod copy_both;
 mod login;
 mod message;
 mod stream;
@@ -21,7 +22,8 @@ use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend;
 use tokio::time::timeout;
 
-pub use message::{Column, Reply, Rows, ServerMessage, TransactionStatus};
+pub(crate) use copy_both::Copied;
+pub use message::{Column, Keep, Reply, Rows, ServerMessage, TransactionStatus};
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind};
@@ -68,7 +70,7 @@ impl SimpleSession {
     /// Opens a session; one attempt, bounded like [`Endpoint::connect`]. Every error means that none was opened.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, Error> {
         let limit = endpoint.connect_limit();
-        let opened = timeout(limit, login::open(endpoint.config())).await;
+        let opened = timeout(limit, login::open(endpoint.config(), false)).await;
         let kind = match opened {
             Ok(Ok(session)) => return Ok(session),
             Ok(Err(kind)) => kind,
@@ -81,6 +83,11 @@ impl SimpleSession {
     #[must_use]
     pub fn backend_pid(&self) -> i32 {
         self.backend_pid
+    }
+
+    /// From now on keeps only so much of a result.
+    pub fn keep(&mut self, keep: Keep) {
+        self.folding.keep = Some(keep);
     }
 
     /// Whether something was sent whose [`Reply::Ready`] has not been seen.

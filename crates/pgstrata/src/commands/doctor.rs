@@ -46,7 +46,7 @@ pub async fn doctor(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<End
         for finding in &findings {
             println!("{} {:<22} {}", finding.level.mark(), finding.what, finding.found);
             if let Some(remedy) = &finding.remedy {
-                println!("    {} {remedy}", terminal.say(Text { en: "to get it:", zh: "获取方法:" }));
+                println!("    {} {remedy}", terminal.say(Text { en: "to get it:", zh: "获取方法：" }));
             }
         }
     }

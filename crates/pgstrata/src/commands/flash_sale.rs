@@ -50,7 +50,7 @@ async fn run(
     let endpoints: Vec<_> = site.servers.iter().map(|server| server.endpoint.clone()).collect();
     let settings = ServiceSettings { hold: args.hold, ..ServiceSettings::default() };
     let service = Service::start(&endpoints, &settings).await?;
-    let open = terminal.say(Text { en: "open for sale; Ctrl-C ends it:", zh: "已开售,Ctrl-C 结束:" });
+    let open = terminal.say(Text { en: "open for sale; Ctrl-C ends it:", zh: "已开售，Ctrl-C 结束：" });
     println!("{open} http://{}", listener.local_addr()?);
     http::run(listener, service, interrupt.clone().cancelled_owned()).await?;
     Ok(())

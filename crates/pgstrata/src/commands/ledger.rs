@@ -73,9 +73,9 @@ async fn follow(args: &FollowArgs, terminal: Terminal) -> anyhow::Result<()> {
         auditor.run(interrupt.cancelled()).await?;
     }
     let end = auditor.end();
-    println!("{} {}", terminal.say(Text { en: "links:", zh: "链长:" }), end.seq);
-    println!("{} {}", terminal.say(Text { en: "statements:", zh: "声明:" }), auditor.last_statement());
-    println!("{} {}", terminal.say(Text { en: "head:", zh: "链头:" }), end.hash);
+    println!("{} {}", terminal.say(Text { en: "links:", zh: "链长：" }), end.seq);
+    println!("{} {}", terminal.say(Text { en: "statements:", zh: "声明：" }), auditor.last_statement());
+    println!("{} {}", terminal.say(Text { en: "head:", zh: "链头：" }), end.hash);
     Ok(())
 }
 
@@ -112,7 +112,7 @@ fn print_report(report: &Report, terminal: Terminal) {
     }
     if report.findings_total > report.findings.len() {
         let more = report.findings_total - report.findings.len();
-        println!("\n{} {more}", say("findings not shown:", "未列出的发现:"));
+        println!("\n{} {more}", say("findings not shown:", "未列出的发现："));
     }
     println!();
     if report.is_sound {
@@ -120,10 +120,10 @@ fn print_report(report: &Report, terminal: Terminal) {
             "{}",
             say(
                 "sound: log, signed heads and what was given beside them agree",
-                "完好:日志、已签名的链头及所提供的其他内容一致"
+                "完好：日志、已签名的链头及所提供的其他内容一致"
             )
         );
     } else {
-        println!("{} {}", say("not sound; findings:", "不完好,发现:"), report.findings_total);
+        println!("{} {}", say("not sound; findings:", "不完好，发现："), report.findings_total);
     }
 }

@@ -64,7 +64,7 @@ fn list(json: bool, terminal: Terminal) -> anyhow::Result<()> {
             "{}",
             terminal.say(Text {
                 en: "no PostgreSQL server binaries found; `pgstrata pg install 18` gets some",
-                zh: "没有找到 PostgreSQL 服务器程序;可运行 `pgstrata pg install 18` 安装",
+                zh: "没有找到 PostgreSQL 服务器程序；可运行 `pgstrata pg install 18` 安装",
             })
         );
     } else {
@@ -114,6 +114,7 @@ pub fn source_words(source: InstallSource) -> &'static str {
         InstallSource::PgConfig => "pg_config",
         InstallSource::Distribution => "distribution",
         InstallSource::Managed => "managed",
+        InstallSource::Extended => "extended",
     }
 }
 
@@ -164,7 +165,7 @@ fn running(name: &str) -> anyhow::Result<Kept> {
 
 fn start(name: &str, server: &PgArgs, terminal: Terminal) -> anyhow::Result<()> {
     if let Some(kept) = kept(name)? {
-        println!("{} {}", terminal.say(Text { en: "already running:", zh: "已在运行:" }), kept.url());
+        println!("{} {}", terminal.say(Text { en: "already running:", zh: "已在运行：" }), kept.url());
         return Ok(());
     }
     // Found out here, where the user can read it.

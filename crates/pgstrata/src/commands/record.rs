@@ -17,7 +17,7 @@ pub fn record(command: &RecordCommand, terminal: Terminal) -> anyhow::Result<End
             if *json {
                 println!("{}", serde_json::to_string_pretty(&entries)?);
             } else if entries.is_empty() {
-                let none = Text { en: "no records in", zh: "没有记录:" };
+                let none = Text { en: "no records in", zh: "没有记录：" };
                 println!("{} {}", terminal.say(none), dir.display());
             } else {
                 for entry in entries {

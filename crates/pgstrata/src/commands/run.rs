@@ -165,12 +165,12 @@ fn keep(args: &RunArgs, record: &Record, card: &Card, terminal: Terminal) -> any
     };
     if let Some(dir) = &args.record {
         let path = archive::save(record, dir).context("could not keep the record")?;
-        say(Text { en: "record:", zh: "记录:" }, &path);
+        say(Text { en: "record:", zh: "记录：" }, &path);
     }
     if let Some(file) = &args.report {
         std::fs::write(file, report::html(record, card, terminal.language))
             .with_context(|| format!("could not write {}", file.display()))?;
-        say(Text { en: "report:", zh: "报告:" }, file);
+        say(Text { en: "report:", zh: "报告：" }, file);
     }
     Ok(())
 }

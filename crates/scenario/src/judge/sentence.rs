@@ -44,10 +44,10 @@ impl Reason {
                 let (told, otherwise) = (chinese(told), chinese(otherwise));
                 let statement = statement(scenario, *step);
                 format!(
-                    "{from} 先于 {to}:{reader} 的 `{statement}` {told};若在 {other} {where_it_was}执行,则会是:{otherwise}"
+                    "{from} 先于 {to}：{reader} 的 `{statement}` {told}；若在 {other} {where_it_was}执行，则会是：{otherwise}"
                 )
             }
-            Proof::Row { table, row } => format!("{from} 先于 {to}:只有这个顺序才会在 {table} 中留下行 {row}"),
+            Proof::Row { table, row } => format!("{from} 先于 {to}：只有这个顺序才会在 {table} 中留下行 {row}"),
         }
     }
 
@@ -116,13 +116,13 @@ impl Complaint {
             Self::Stopped(Why::NoAnswer { line, limit_ms }) => {
                 format!("第 {line} 行的语句在 {limit_ms} 毫秒内没有应答")
             }
-            Self::Step { line, expected, found } => format!("第 {line} 行:预期 {expected},实际 {found}"),
-            Self::Ends { expected, found } => format!("预期:{expected};实际:{found}"),
-            Self::Anomaly { expected, found } => format!("预期异常:{},发现:{}", name(expected), name(found)),
-            Self::Unexplained => "结果不等价于事务的任何依次执行,且没有单个应答能说明原因".to_owned(),
+            Self::Step { line, expected, found } => format!("第 {line} 行：预期 {expected}，实际 {found}"),
+            Self::Ends { expected, found } => format!("预期：{expected}；实际：{found}"),
+            Self::Anomaly { expected, found } => format!("预期异常：{}，发现：{}", name(expected), name(found)),
+            Self::Unexplained => "结果不等价于事务的任何依次执行，且没有单个应答能说明原因".to_owned(),
             Self::BrokenPromise { anomaly, level } => format!("{level} 不应出现 {anomaly}"),
             Self::Invariant { name, rows } => {
-                format!("不变式“{name}”被以下行违反:{}", What::Rows(rows.clone()))
+                format!("不变式“{name}”被以下行违反：{}", What::Rows(rows.clone()))
             }
         }
     }

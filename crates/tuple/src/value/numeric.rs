@@ -82,18 +82,17 @@ fn special(value: f64) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The fewest digits, as in `1.5e-7`. Unlike Rust, the server does not accept digits exactly half-way to a neighbour,
-/// for not all that reads them rounds to even (`STRICTLY_SHORTEST` is 0).
+/// The fewest digits, as in `1.5e-7`. Unlike Rust, the server rounds to even where two are as near, and does not accept
+/// digits exactly half-way to a neighbour, for not all that reads them rounds to even (`STRICTLY_SHORTEST` is 0).
 fn shortest<F: LowerExp + FromStr + PartialEq + Copy>(value: F) -> String {
     /// As many digits as any number of 64 bits needs.
     const MAXIMUM_PRECISION: usize = 17;
     let shortest = format!("{value:e}");
-    if is_inside(&shortest, value) {
-        return shortest;
-    }
     let digits = shortest.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
-    let longer = (digits..=MAXIMUM_PRECISION).map(|precision| format!("{value:.precision$e}"));
-    longer.into_iter().find(|text| is_inside(text, value)).unwrap_or(shortest)
+    let rounded = |precision| format!("{value:.precision$e}");
+    let nearest = std::iter::once(rounded(digits - 1)).chain([shortest.clone()]);
+    let mut candidates = nearest.chain((digits..=MAXIMUM_PRECISION).map(rounded));
+    candidates.find(|text| is_inside(text, value)).unwrap_or(shortest)
 }
 
 /// Whether a little more and a little less than the text read as the value too.

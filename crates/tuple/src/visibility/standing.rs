@@ -55,10 +55,14 @@ pub(super) fn of_full(
     }
     let status = knowledge.status(xid);
     if status != Status::Aborted {
-        match is_own(xid, viewer, knowledge) {
-            Some(true) => return Standing::Own,
-            None if status == Status::InProgress => return Standing::UnknownSubtransaction,
-            _ => {}
+        match (belongs(xid, viewer, knowledge), status) {
+            // A part that may have been rolled back.
+            (Belonging::Part, Status::Unknown) => return Standing::UnknownStatus,
+            (Belonging::Own | Belonging::Part, _) => return Standing::Own,
+            // No part of a transaction is prepared or committed while the whole runs.
+            (Belonging::Unknown, Status::Prepared) | (Belonging::Other, _) => {}
+            (Belonging::Unknown, Status::Committed) if is_viewer_running(viewer, knowledge) => {}
+            (Belonging::Unknown, _) => return Standing::UnknownSubtransaction,
         }
     }
     let ended = has_ended(xid, viewer, knowledge);
@@ -100,15 +104,33 @@ fn has_ended(xid: Xid, viewer: &Viewer<'_>, knowledge: &(impl Knowledge + ?Sized
     }
 }
 
-/// Whether the transaction is, or is part of, the viewer's own. `None`: it could be, for all that is known.
-fn is_own(xid: Xid, viewer: &Viewer<'_>, knowledge: &(impl Knowledge + ?Sized)) -> Option<bool> {
-    let Some(own) = &viewer.own else { return Some(false) };
+fn is_viewer_running(viewer: &Viewer<'_>, knowledge: &(impl Knowledge + ?Sized)) -> bool {
+    viewer.own.is_some_and(|own| knowledge.status(own.top) == Status::InProgress)
+}
+
+/// Whether a transaction is, or is part of, the viewer's own.
+enum Belonging {
+    /// It is, or is listed as a part that was not rolled back.
+    Own,
+    /// It is a part.
+    Part,
+    Other,
+    /// It could be a part, for all that is known.
+    Unknown,
+}
+
+fn belongs(xid: Xid, viewer: &Viewer<'_>, knowledge: &(impl Knowledge + ?Sized)) -> Belonging {
+    let Some(own) = &viewer.own else { return Belonging::Other };
     if xid == own.top || own.subs.contains(&xid) {
-        return Some(true);
+        return Belonging::Own;
     }
     // A subtransaction gets its id after its top-level transaction.
     if xid < own.top {
-        return Some(false);
+        return Belonging::Other;
     }
-    knowledge.top(xid).map(|top| top == own.top)
+    match knowledge.top(xid) {
+        Some(top) if top == own.top => Belonging::Part,
+        Some(_) => Belonging::Other,
+        None => Belonging::Unknown,
+    }
 }

@@ -74,7 +74,7 @@ fn tally_words(tally: Tally, terminal: Terminal) -> String {
              {suspects} suspects, {not_repeated} of them not repeated"
         ),
         Language::Chinese => format!(
-            "{programs} 个程序共提交 {committed} 个事务,列表上 {list_transactions} 个事务,可疑 {suspects} 次,其中 {not_repeated} 次未能重现"
+            "{programs} 个程序共提交 {committed} 个事务，列表上 {list_transactions} 个事务，可疑 {suspects} 次，其中 {not_repeated} 次未能重现"
         ),
     }
 }

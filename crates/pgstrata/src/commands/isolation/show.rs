@@ -20,18 +20,18 @@ pub fn outcome(scenario: &Scenario, outcome: &Outcome, version: PgVersion, termi
     }
     let text = match outcome.verdict() {
         Verdict::Held => {
-            Text { en: "held: all came out as the scenario says", zh: "成立:结果与场景所述一致" }
+            Text { en: "held: all came out as the scenario says", zh: "成立：结果与场景所述一致" }
         }
         Verdict::Convicted => Text {
             en: "CONVICTED: this server does what its release is known for; a later release has the repair",
-            zh: "定罪:该服务器存在其版本已知的缺陷;更新的版本已修复",
+            zh: "定罪：该服务器存在其版本已知的缺陷；更新的版本已修复",
         },
         Verdict::Failed => {
-            Text { en: "FAILED: it did not come out as the scenario says", zh: "失败:结果与场景所述不符" }
+            Text { en: "FAILED: it did not come out as the scenario says", zh: "失败：结果与场景所述不符" }
         }
         Verdict::NotShown => Text {
             en: "NOT SHOWN: this release is known to fail, and it came out as if repaired",
-            zh: "未重现:该版本已知有缺陷,但结果如同已修复",
+            zh: "未重现：该版本已知有缺陷，但结果如同已修复",
         },
     };
     println!("  {}\n", terminal.say(text));

@@ -49,7 +49,7 @@ fn differences(file: &FileReport, terminal: Terminal) {
         println!(
             "{}: {} {}",
             file.name,
-            terminal.say(Text { en: "ended early:", zh: "提前结束:" }),
+            terminal.say(Text { en: "ended early:", zh: "提前结束：" }),
             stopped.trim_end()
         );
     }
@@ -76,7 +76,7 @@ fn words(contradiction: &Contradiction, terminal: Terminal) -> String {
     let promised = terminal.say(Text { en: "every transaction was promised", zh: "每个事务都被承诺了" });
     let none = terminal.say(Text {
         en: "none of the serial orders gives this outcome; tried:",
-        zh: "没有任何串行次序给出这一结果;已试次序数:",
+        zh: "没有任何串行次序给出这一结果；已试次序数：",
     });
     let nearest = terminal.say(Text { en: "the nearest is", zh: "最接近的次序是" });
     format!(
@@ -99,7 +99,7 @@ fn sum(report: &SuiteReport, terminal: Terminal) {
     if totals.unrepaired > 0 {
         let text = Text {
             en: "files with another output because the server is older than a repair",
-            zh: "个文件的输出不同,因为服务器早于某个修复",
+            zh: "个文件的输出不同，因为服务器早于某个修复",
         };
         line(text, totals.unrepaired);
     }
@@ -110,19 +110,19 @@ fn sum(report: &SuiteReport, terminal: Terminal) {
     if totals.judged + not_covered == 0 {
         return;
     }
-    line(Text { en: "permutations judged, of which", zh: "个排列已裁定,其中" }, totals.judged);
+    line(Text { en: "permutations judged, of which", zh: "个排列已裁定，其中" }, totals.judged);
     line(Text { en: "  some serial order gives the outcome", zh: "  结果等价于某个串行次序" }, totals.serializable);
     line(
         Text {
-            en: "  none does, and the level allows it", zh: "  不等价于任何串行次序,而隔离级别允许"
+            en: "  none does, and the level allows it", zh: "  不等价于任何串行次序，而隔离级别允许"
         },
         totals.allowed,
     );
     line(
-        Text { en: "  none does, although it was promised", zh: "  不等价于任何串行次序,却曾被承诺" },
+        Text { en: "  none does, although it was promised", zh: "  不等价于任何串行次序，却曾被承诺" },
         totals.convicted,
     );
-    line(Text { en: "permutations not covered, because", zh: "个排列未覆盖,原因" }, not_covered);
+    line(Text { en: "permutations not covered, because", zh: "个排列未覆盖，原因" }, not_covered);
     for (why, count) in &totals.not_covered {
         println!("{count:>7}    {why}");
     }

@@ -1,0 +1,367 @@
+//! Records of a server's log as it flushes them, over lost connections and restarts, to a reader who may be slow.
+//!
+//! A task receives, puts records together and hands them on through a queue that is bounded by bytes and by number. When
+//! it is full nothing more is read from the server, which keeps its log (with a slot as long as it takes, without one as
+//! long as `wal_keep_size` and the checkpoints let it); signs of life go on, so the server does not hang up.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pgstrata_units::Lsn;
+use pgstrata_wal::{Assembler, Record, Timeline};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+
+use super::error::ReplicationError;
+use super::stream::{PhysicalStream, Sent, ServerIdentity};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorClass, Kind};
+
+/// How many records wait for the reader at most.
+const QUEUE_RECORDS: usize = 4096;
+/// How many bytes of records wait for the reader at most; one record that is longer waits alone.
+const QUEUE_BYTES: u32 = 16 << 20;
+/// The longest time between two signs of life.
+const STATUS_PAUSE: Duration = Duration::from_secs(10);
+/// The pause before a connection is tried anew, at first and at most.
+const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// How to follow.
+#[derive(Clone, Debug)]
+pub struct FeedOptions {
+    /// From which position on; `None`: from what is flushed when the feed is opened.
+    pub from: Option<Lsn>,
+    /// The name of a temporary slot that keeps the log from being removed while the connection lasts. A reader that
+    /// stops reading then lets the server's disk fill.
+    pub slot: Option<String>,
+    /// How long a lost server is tried before the feed ends with an error.
+    pub retry_limit: Duration,
+}
+
+impl Default for FeedOptions {
+    /// From now on, without a slot, trying a lost server for a minute.
+    fn default() -> Self {
+        Self { from: None, slot: None, retry_limit: Duration::from_mins(1) }
+    }
+}
+
+/// What a feed tells.
+#[derive(Debug)]
+pub enum Fed {
+    /// A record.
+    Record(Box<Record>),
+    /// Everything up to here was told: the log is flushed so far, at this time of the server's clock (microseconds since
+    /// 2000-01-01).
+    UpTo {
+        /// The position.
+        lsn: Lsn,
+        /// The time.
+        time_us: i64,
+    },
+    /// The log goes on in another timeline: a standby was promoted.
+    Timeline {
+        /// Which.
+        timeline: Timeline,
+        /// From where.
+        from: Lsn,
+    },
+    /// The connection was lost; what was committed meanwhile will come.
+    Lost {
+        /// What the system or the server said.
+        reason: String,
+    },
+    /// The connection is back.
+    Back {
+        /// From where it goes on.
+        lsn: Lsn,
+    },
+}
+
+/// A feed of records; dropping it ends the connection.
+#[derive(Debug)]
+pub struct WalFeed {
+    identity: ServerIdentity,
+    from: Lsn,
+    queue: mpsc::Receiver<Queued>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Queued {
+    fed: Result<Fed, Error>,
+    /// Given back when the reader takes it.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl WalFeed {
+    /// Connects and begins to follow. Needs the role attribute `REPLICATION` and a free `max_wal_senders`.
+    ///
+    /// # Errors
+    /// Those of connecting, and [`ReplicationError`] in [`Kind::Replication`], with a hint.
+    pub async fn open(endpoint: &Endpoint, options: FeedOptions) -> Result<Self, Error> {
+        let endpoint = endpoint.with_application_name("pgstrata feed");
+        let mut stream = PhysicalStream::connect(&endpoint).await?;
+        let identity = stream.identity().clone();
+        let from = options.from.unwrap_or(identity.flushed);
+        let mut follower = Follower::new(endpoint, options, identity.clone(), from);
+        follower.start(&mut stream).await?;
+        let (sender, queue) = mpsc::channel(QUEUE_RECORDS);
+        let task =
+            tokio::spawn(follower.run(stream, Outlet { sender, room: Arc::new(Semaphore::new(QUEUE_BYTES as usize)) }));
+        Ok(Self { identity, from, queue, task })
+    }
+
+    /// Who the server is, as it said when the feed was opened.
+    #[must_use]
+    pub const fn identity(&self) -> &ServerIdentity {
+        &self.identity
+    }
+
+    /// The first record that comes begins here or later.
+    #[must_use]
+    pub const fn from(&self) -> Lsn {
+        self.from
+    }
+
+    /// What comes next, waiting for it; `None` after an error. Giving up the wait loses nothing.
+    pub async fn next(&mut self) -> Result<Option<Fed>, Error> {
+        self.queue.recv().await.map(|queued| queued.fed).transpose()
+    }
+
+    /// What has come already; `None` if nothing has.
+    pub fn next_at_once(&mut self) -> Result<Option<Fed>, Error> {
+        self.queue.try_recv().ok().map(|queued| queued.fed).transpose()
+    }
+}
+
+impl Drop for WalFeed {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Where the task puts what it has; knows how to wait for room while the server is kept patient.
+struct Outlet {
+    sender: mpsc::Sender<Queued>,
+    room: Arc<Semaphore>,
+}
+
+/// The reader has gone.
+struct Unread;
+
+impl Outlet {
+    async fn put(&self, fed: Result<Fed, Error>) -> Result<(), Unread> {
+        let bytes = match &fed {
+            Ok(Fed::Record(record)) => record.header.length.min(QUEUE_BYTES),
+            _ => 0,
+        };
+        let room = Arc::clone(&self.room).acquire_many_owned(bytes).await.ok();
+        self.sender.send(Queued { fed, _room: room }).await.map_err(|_| Unread)
+    }
+}
+
+/// What follows the log.
+struct Follower {
+    endpoint: Endpoint,
+    options: FeedOptions,
+    identity: ServerIdentity,
+    assembler: Assembler,
+    /// Records before here were told already, or not asked for.
+    told: Lsn,
+    /// The flushed position told last.
+    flushed: Lsn,
+}
+
+impl Follower {
+    fn new(endpoint: Endpoint, options: FeedOptions, identity: ServerIdentity, from: Lsn) -> Self {
+        let assembler = Assembler::from_page_of(from, identity.segment_size);
+        Self { endpoint, options, identity, assembler, told: from, flushed: Lsn(0) }
+    }
+
+    /// Lets a fresh connection send from the page where we are.
+    async fn start(&mut self, stream: &mut PhysicalStream) -> Result<(), Error> {
+        let (expected, found) = (self.identity.system, stream.identity().system);
+        if expected != found {
+            let error = ReplicationError::OtherSystem { expected, found };
+            return Err(Error::new("follow the log", Kind::Replication(error)));
+        }
+        if let Some(slot) = &self.options.slot {
+            stream.keep_log(slot).await?;
+        }
+        self.assembler = Assembler::from_page_of(self.told, self.identity.segment_size);
+        let timeline = stream.identity().timeline;
+        stream.start(self.assembler.position(), timeline, self.options.slot.as_deref()).await
+    }
+
+    async fn run(mut self, mut stream: PhysicalStream, outlet: Outlet) {
+        loop {
+            let Err(error) = self.follow(&mut stream, &outlet).await else { return };
+            if !may_come_back(&error) {
+                // The reader may have gone too; then nobody is there to tell.
+                let _ = outlet.put(Err(error)).await;
+                return;
+            }
+            if outlet.put(Ok(Fed::Lost { reason: reason_of(&error) })).await.is_err() {
+                return;
+            }
+            let outcome = match self.come_back().await {
+                Ok(again) => {
+                    stream = again;
+                    outlet.put(Ok(Fed::Back { lsn: self.told })).await
+                }
+                Err(error) => {
+                    // As above.
+                    let _ = outlet.put(Err(error)).await;
+                    return;
+                }
+            };
+            if outcome.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Connects anew, at most for the limit.
+    async fn come_back(&mut self) -> Result<PhysicalStream, Error> {
+        let began = Instant::now();
+        let mut pause = RETRY_PAUSE.0;
+        loop {
+            let error = match self.try_again().await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => error,
+            };
+            if !may_come_back(&error) || began.elapsed() + pause >= self.options.retry_limit {
+                return Err(error);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_PAUSE.1);
+        }
+    }
+
+    async fn try_again(&mut self) -> Result<PhysicalStream, Error> {
+        let mut stream = PhysicalStream::connect(&self.endpoint).await?;
+        self.start(&mut stream).await?;
+        Ok(stream)
+    }
+
+    /// Tells what comes until the connection ends with an error, or the reader goes.
+    async fn follow(&mut self, stream: &mut PhysicalStream, outlet: &Outlet) -> Result<(), Error> {
+        let pause = status_pause(stream.identity().patience_ms);
+        let mut status = tokio::time::interval(pause);
+        loop {
+            let sent = tokio::select! {
+                _ = status.tick() => {
+                    self.report(stream).await?;
+                    continue;
+                }
+                sent = stream.next() => sent?,
+            };
+            let wants_answer = matches!(sent, Sent::Keepalive { wants_answer: true, .. });
+            for fed in self.take(stream, sent).await? {
+                // While the reader is slow the server must not take us for dead.
+                let mut put = std::pin::pin!(outlet.put(Ok(fed)));
+                loop {
+                    tokio::select! {
+                        biased;
+                        done = &mut put => match done {
+                            Ok(()) => break,
+                            Err(Unread) => return Ok(()),
+                        },
+                        _ = status.tick() => self.report(stream).await?,
+                    }
+                }
+            }
+            if wants_answer {
+                self.report(stream).await?;
+            }
+        }
+    }
+
+    async fn report(&self, stream: &mut PhysicalStream) -> Result<(), Error> {
+        stream.report(self.told, self.options.slot.as_ref().map(|_| self.told)).await
+    }
+
+    /// What one message of the server amounts to.
+    async fn take(&mut self, stream: &mut PhysicalStream, sent: Sent) -> Result<Vec<Fed>, Error> {
+        let mut fed = Vec::new();
+        match sent {
+            Sent::Log { lsn, bytes, flushed, time_us } => {
+                self.assembler.give(lsn, &bytes).map_err(unreadable)?;
+                while let Some(record) = self.assembler.next_record().map_err(unreadable)? {
+                    if record.lsn >= self.told {
+                        self.told = record.end;
+                        fed.push(Fed::Record(Box::new(record)));
+                    }
+                }
+                if self.assembler.position() >= flushed {
+                    self.flushed = flushed;
+                    fed.push(Fed::UpTo { lsn: flushed, time_us });
+                }
+            }
+            Sent::Keepalive { flushed, time_us, .. } => {
+                if self.assembler.position() >= flushed && self.flushed != flushed {
+                    self.flushed = flushed;
+                    fed.push(Fed::UpTo { lsn: flushed, time_us });
+                }
+            }
+            Sent::NextTimeline { timeline, from } => {
+                // What the old timeline left unfinished is not part of the new one.
+                self.told = self.told.min(from);
+                self.assembler = Assembler::from_page_of(self.told, self.identity.segment_size);
+                self.identity.timeline = timeline;
+                let slot = self.options.slot.clone();
+                stream.start(self.assembler.position(), timeline, slot.as_deref()).await?;
+                fed.push(Fed::Timeline { timeline, from });
+            }
+        }
+        Ok(fed)
+    }
+}
+
+/// A third of the server's patience, at most [`STATUS_PAUSE`].
+fn status_pause(patience_ms: u64) -> Duration {
+    match patience_ms {
+        0 => STATUS_PAUSE,
+        patience => STATUS_PAUSE.min(Duration::from_millis(patience / 3)).max(Duration::from_millis(10)),
+    }
+}
+
+fn unreadable(error: pgstrata_wal::StreamError) -> Error {
+    Error::new("follow the log", Kind::Replication(error.into()))
+}
+
+/// Whether a new connection may help.
+fn may_come_back(error: &Error) -> bool {
+    match error.kind() {
+        Kind::Replication(ReplicationError::Ended) | Kind::Io(_) | Kind::SessionClosed => true,
+        Kind::Replication(ReplicationError::Refused(message)) | Kind::LogInRefused(message) => {
+            // Shutting down or starting, or every sender still taken by the connection that was lost.
+            message.sqlstate.starts_with("57P") || message.sqlstate == "53300"
+        }
+        _ => error.class() == ErrorClass::NotConnected,
+    }
+}
+
+/// The error with its causes, in a line.
+fn reason_of(error: &Error) -> String {
+    let mut reason = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        reason = format!("{reason}: {next}");
+        cause = next.source();
+    }
+    reason
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_of_life_comes_three_times_within_the_servers_patience() {
+        assert_eq!(status_pause(60_000), STATUS_PAUSE);
+        assert_eq!(status_pause(3_000), Duration::from_secs(1));
+        assert_eq!(status_pause(0), STATUS_PAUSE);
+        assert_eq!(status_pause(1), Duration::from_millis(10));
+    }
+}

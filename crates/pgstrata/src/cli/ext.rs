@@ -1,0 +1,64 @@
+//! `pgstrata ext`: what can be said. Nothing is done here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::PgArgs;
+
+/// `pgstrata ext`.
+#[derive(Debug, Subcommand)]
+pub enum ExtCommand {
+    /// Put the extension beside a server for pgstrata's private servers; the system's folders stay as they are.
+    #[command(after_help = INSTALL_EXAMPLES)]
+    Install(FilesArgs),
+    /// Write the built extension to an archive for servers elsewhere.
+    #[command(after_help = "Examples:\n  pgstrata ext package\n  pgstrata ext package --pg 17 --output dist\n\n\
+                      Prints the archive's path. INSTALL in the archive says what to do with it.")]
+    Package {
+        /// The directory to write to.
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        output: PathBuf,
+        /// The files and the server they were built for.
+        #[command(flatten)]
+        files: FilesArgs,
+    },
+    /// Say for which servers the extension is built and installed.
+    #[command(after_help = "Examples:\n  pgstrata ext status\n  pgstrata ext status --json")]
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Find the server's header files, which building needs; fetch them into the cache where there are none.
+    #[command(after_help = "Examples:\n  pgstrata ext headers\n  pgstrata ext headers --pg 17 --json\n\n\
+                      Prints the path of a `pg_config` that names them.")]
+    Headers {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// The server.
+        #[command(flatten)]
+        server: PgArgs,
+    },
+}
+
+const INSTALL_EXAMPLES: &str = "\
+Examples:
+  ./x ext && pgstrata ext install                      build it for the server found first, and install it
+  pgstrata ext install --pg 17                         beside PostgreSQL 17
+  pgstrata ext install --from mvcc_visualizer-1.0-pg15-linux-x86_64
+
+Then `pgstrata pg list` names the server with the extension, and --pg-bin chooses it; `create extension mvcc_visualizer`
+makes its functions. With shared_preload_libraries = 'mvcc_visualizer' it also sees other sessions' snapshots and waits.";
+
+/// The extension's files, and the server they are for.
+#[derive(Debug, Args)]
+pub struct FilesArgs {
+    /// Directory of the built or unpacked files; otherwise they are looked for in the checkout around this directory.
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    /// The server.
+    #[command(flatten)]
+    pub server: PgArgs,
+}

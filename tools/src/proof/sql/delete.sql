@@ -1,0 +1,3 @@
+-- One row less.
+delete from proof
+where id = $1

@@ -1,0 +1,2 @@
+-- The snapshot of a repeatable-read transaction, as text.
+select pg_current_snapshot()::text

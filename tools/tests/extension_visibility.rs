@@ -1,0 +1,39 @@
+//! The extension's judgements against what readers see, short. The long proof is `pgstrata ext prove`.
+
+use std::time::Duration;
+
+use pgstrata_pg::testing;
+use pgstrata_tools::proof::{ProofSpec, prove};
+
+/// Judgements of the short proof: some seconds' worth.
+const JUDGEMENTS: u64 = 20_000;
+/// Far more than it takes, for machines that do other things.
+const LIMIT: Duration = Duration::from_mins(5);
+
+/// Reasons that a load of this size always meets.
+const MET: &[&str] = &[
+    "frozen",
+    "maker-committed-before",
+    "maker-committed-after",
+    "maker-aborted",
+    "ender-committed-after",
+    "replaced",
+    "deleted",
+    "own-change",
+    "own-replaced",
+    "own-deleted",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_version_is_judged_otherwise_than_readers_see_it() {
+    let server = testing::extended_spec().expect("the extension is built by `cargo xtask ext`");
+    let spec = ProofSpec { server, judgements: JUDGEMENTS, seed: 11, limit: LIMIT };
+    let proof = prove(spec).await.expect("the proof is carried out");
+    assert_eq!((proof.wrong, proof.unknown), (0, 0), "{proof:#?}");
+    assert!(proof.judgements >= JUDGEMENTS);
+    let missing: Vec<_> = MET.iter().filter(|reason| !proof.reasons.contains_key(**reason)).collect();
+    assert!(missing.is_empty(), "the load did not meet {missing:?}: {proof:#?}");
+    assert!(proof.prepared > 0 && proof.multixacts > 0 && proof.overflowed > 0, "{proof:#?}");
+    // On this load simpler formulas fail, so not being wrong means something.
+    assert!(proof.wrong_by_xmax > 0 && proof.wrong_without_mapping > 0, "{proof:#?}");
+}
