@@ -1,6 +1,4 @@
 //! Module 11: the tools, one folder a system.
 
-pub mod capture;
-pub mod cost;
 pub mod mvcc;
 pub mod proof;

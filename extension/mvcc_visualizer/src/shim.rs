@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 use pgstrata_units::Xid;
 
 /// What one session sees.
+#[expect(clippy::struct_excessive_bools, reason = "it is the twin of a record in C")]
 #[repr(C)]
 pub struct Live {
     pub pid: i32,
@@ -70,7 +71,6 @@ pub struct Serializable {
     pub xmin: u32,
     pub finished_before: u32,
     pub flags: u32,
-    pub prepared_at: u64,
     pub committed_at: u64,
     pub is_summary: bool,
 }
@@ -90,7 +90,6 @@ pub struct Holder {
     pub pid: i32,
     pub xid: u32,
     pub xmin: u32,
-    pub database: pg_sys::Oid,
 }
 
 /// What the preloaded part is doing.
@@ -107,8 +106,8 @@ pub struct Preloaded {
     pub waits: u64,
 }
 
-const _: () = assert!(size_of::<Live>() == 64 && size_of::<Wait>() == 192 && size_of::<Serializable>() == 56);
-const _: () = assert!(size_of::<Conflict>() == 12 && size_of::<Holder>() == 20 && size_of::<Preloaded>() == 40);
+const _: () = assert!(size_of::<Live>() == 64 && size_of::<Wait>() == 192 && size_of::<Serializable>() == 48);
+const _: () = assert!(size_of::<Conflict>() == 12 && size_of::<Holder>() == 16 && size_of::<Preloaded>() == 40);
 
 unsafe extern "C-unwind" {
     fn mvcc_preload();
@@ -126,6 +125,7 @@ unsafe extern "C-unwind" {
 ///
 /// # Safety
 /// `count` records must be there, unless it is 0.
+// SAFETY: every caller below passes what the C part has just counted.
 unsafe fn array<'a, T>(found: *const T, count: c_int) -> &'a [T] {
     match usize::try_from(count) {
         // SAFETY: by the contract of this function.

@@ -3,8 +3,8 @@
 use pgstrata_lab::error::LabError;
 use pgstrata_pg::{ClusterSpec, Dirs, Profile, overlay, sources};
 use pgstrata_scenario::suite;
-use pgstrata_tools::capture::{Captured, capture};
-use pgstrata_tools::cost::{Cost, CostSpec, measure};
+use pgstrata_tools::mvcc::capture::{Captured, capture};
+use pgstrata_tools::mvcc::cost::{Cost, CostSpec, measure};
 use pgstrata_units::Text;
 
 use crate::Ended;
