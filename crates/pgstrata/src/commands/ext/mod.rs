@@ -32,6 +32,7 @@ pub async fn ext(command: ExtCommand, terminal: Terminal) -> anyhow::Result<Ende
             println!("{}", archive.display());
         }
         ExtCommand::Status { json } => status(json, terminal)?,
+        ExtCommand::Fuzz(args) => return prove::read_damaged(&args, terminal).await,
         ExtCommand::Prove(args) => return prove::perform(&args, terminal).await,
         ExtCommand::Headers { json, server } => find_headers(json, &server)?,
     }
