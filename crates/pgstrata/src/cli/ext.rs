@@ -47,6 +47,10 @@ pub enum ExtCommand {
                       Starts a private server for it; leave the machine alone meanwhile. Fails when it costs more than promised:\n\
                       0.2 µs a statement, 1 % of a core.")]
     Bench(BenchArgs),
+    /// Have the extension read damaged pages; the server must survive it.
+    #[command(after_help = "Examples:\n  pgstrata ext fuzz\n  pgstrata ext fuzz --pg 18 --pages 1000000 --json\n\n\
+                      Starts a private server for it.")]
+    Fuzz(FuzzArgs),
     /// Find the server's header files, which building needs; fetch them into the cache where there are none.
     #[command(after_help = "Examples:\n  pgstrata ext headers\n  pgstrata ext headers --pg 17 --json\n\n\
                       Prints the path of a `pg_config` that names them.")]
@@ -121,6 +125,23 @@ pub struct ProveArgs {
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub judgements: u64,
     /// What the load is drawn from. Interleavings differ all the same.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The files and the server they were built for.
+    #[command(flatten)]
+    pub files: FilesArgs,
+}
+
+/// How much is to be read.
+#[derive(Debug, Args)]
+pub struct FuzzArgs {
+    /// How many damaged pages.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub pages: u64,
+    /// What the damage is drawn from.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// As JSON.
