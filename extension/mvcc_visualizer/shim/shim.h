@@ -54,6 +54,7 @@ typedef struct MvccWait
     uint32 field1;          /* of the lock's tag; see LOCKTAG in storage/lock.h */
     uint32 field2;
     uint32 field3;
+    int32 leader;           /* whom it works for in a parallel query; itself otherwise. Blockers are leaders. */
     uint16 field4;
     uint8 type;
     bool is_safe_snapshot;
@@ -118,7 +119,7 @@ typedef struct MvccPreloaded
 
 /* The twins in src/shim.rs say the same of themselves. */
 StaticAssertDecl(sizeof(MvccLive) == 64, "MvccLive differs from its twin");
-StaticAssertDecl(sizeof(MvccWait) == 192, "MvccWait differs from its twin");
+StaticAssertDecl(sizeof(MvccWait) == 200, "MvccWait differs from its twin");
 StaticAssertDecl(sizeof(MvccSerializable) == 48, "MvccSerializable differs from its twin");
 StaticAssertDecl(sizeof(MvccConflict) == 12, "MvccConflict differs from its twin");
 StaticAssertDecl(sizeof(MvccHolder) == 16, "MvccHolder differs from its twin");

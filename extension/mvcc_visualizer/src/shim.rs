@@ -49,6 +49,7 @@ pub struct Wait {
     pub field1: u32,
     pub field2: u32,
     pub field3: u32,
+    pub leader: i32,
     pub field4: u16,
     pub kind: u8,
     pub is_safe_snapshot: bool,
@@ -106,7 +107,7 @@ pub struct Preloaded {
     pub waits: u64,
 }
 
-const _: () = assert!(size_of::<Live>() == 64 && size_of::<Wait>() == 192 && size_of::<Serializable>() == 48);
+const _: () = assert!(size_of::<Live>() == 64 && size_of::<Wait>() == 200 && size_of::<Serializable>() == 48);
 const _: () = assert!(size_of::<Conflict>() == 12 && size_of::<Holder>() == 16 && size_of::<Preloaded>() == 40);
 
 unsafe extern "C-unwind" {
@@ -117,6 +118,7 @@ unsafe extern "C-unwind" {
     fn mvcc_waits_collect(found: *mut *mut Wait) -> c_int;
     fn mvcc_waits_ring(after: u64, found: *mut *mut Wait) -> c_int;
     fn mvcc_waits_work();
+    fn mvcc_attribute(description: pg_sys::TupleDesc, index: c_int) -> *const pg_sys::FormData_pg_attribute;
     fn mvcc_serializable(found: *mut *mut Serializable, conflicts: *mut *mut Conflict, count: *mut c_int) -> c_int;
     fn mvcc_horizon_of(relation: pg_sys::Oid, next: *mut u32, holders: *mut *mut Holder, count: *mut c_int) -> u32;
 }
@@ -158,6 +160,16 @@ impl Wait {
     pub fn soft_blockers(&self) -> Vec<i32> {
         self.soft.iter().take(self.soft_count.into()).copied().collect()
     }
+}
+
+/// The description of a column.
+///
+/// # Safety
+/// `index` must be below the description's number of attributes.
+// SAFETY: the caller promises what the server's macro asks for; it raises no errors.
+pub unsafe fn attribute(description: pg_sys::TupleDesc, index: i32) -> *const pg_sys::FormData_pg_attribute {
+    // SAFETY: by the contract of this function.
+    unsafe { mvcc_attribute(description, index) }
 }
 
 /// Sets up settings, hooks and the worker while the server preloads libraries; does nothing later.
