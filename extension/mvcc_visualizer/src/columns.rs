@@ -287,8 +287,12 @@ fn is_virtual(_: &pg_sys::FormData_pg_attribute) -> bool {
 /// `index` must be below the description's number of attributes.
 #[cfg(feature = "pg18")]
 unsafe fn attribute(description: pg_sys::TupleDesc, index: i32) -> *const pg_sys::FormData_pg_attribute {
-    // SAFETY: by the contract of this function.
-    unsafe { pg_sys::TupleDescAttr(description, index) }
+    // SAFETY: by the contract of this function. The rows of the catalog follow an array of as many short forms
+    // (`TupleDescAttr` in src/include/access/tupdesc.h, which is no function that could be called).
+    unsafe {
+        let rows = (*description).compact_attrs.as_ptr().offset((*description).natts as isize);
+        rows.cast::<pg_sys::FormData_pg_attribute>().offset(index as isize)
+    }
 }
 
 /// # Safety

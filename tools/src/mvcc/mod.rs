@@ -9,6 +9,7 @@ mod error;
 pub mod note;
 mod observer;
 mod pace;
+pub mod proof;
 mod recording;
 mod sample;
 mod tables;
