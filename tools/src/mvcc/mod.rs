@@ -13,6 +13,7 @@ pub mod exact;
 pub mod note;
 mod observer;
 mod pace;
+pub mod proof;
 mod recording;
 mod sample;
 pub mod scenes;

@@ -57,6 +57,7 @@ pub async fn fuzz(spec: FuzzSpec) -> Result<Fuzzed, ProofError> {
     let work = async {
         let session = cluster.endpoint().connect().await?;
         session.batch_execute(include_str!("sql/fuzz_schema.sql")).await?;
+        session.batch_execute(include_str!("sql/fuzz_change.sql")).await?;
         session.batch_execute(&format!("create extension {EXTENSION}; create extension pageinspect")).await?;
         let rows = session.query(include_str!("sql/fuzz_pages.sql"), &[]).await?;
         let pages: Vec<Vec<u8>> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
