@@ -46,10 +46,6 @@ pub const NAME_CHARACTERS: usize = 1_000;
 
 /// Consoles of all browsers together.
 pub const CONSOLES: usize = 16;
-/// How long consoles of a browser that does not use them are kept when another one wants some.
-pub const CONSOLES_LINGER: Duration = Duration::from_secs(600);
-/// Scenes of all browsers that are open at a time.
-pub const SCENES: usize = 8;
 /// Bytes of a console's statement.
 pub const STATEMENT_BYTES: usize = 64 * 1024;
 /// Rows of an answer that are shown.

@@ -64,12 +64,12 @@ impl Workbench {
         let hub = Hub::new(sources);
         Self(Arc::new(Parts {
             started_us: clock::now_us(),
-            consoles: Consoles::new(setting.ground.clone(), hub.clone(), news.clone()),
-            scenes: Scenes::new(setting.ground.clone(), hub.clone(), news.clone()),
             ground: setting.ground,
             recordings: Recordings::new(setting.kept.join("recordings"), hub.clone()),
             hub,
             news,
+            consoles: Consoles,
+            scenes: Scenes,
             runs,
             records,
         }))
@@ -131,10 +131,8 @@ impl Workbench {
         }))
     }
 
-    /// Ends what was made: scenes, consoles, logs, viewers, runs.
+    /// Ends what was made: logs, viewers, runs.
     pub async fn close(&self) {
-        self.0.scenes.close_all().await;
-        self.0.consoles.close_all().await;
         self.0.recordings.close().await;
         self.0.hub.close();
         self.0.runs.close().await;

@@ -154,7 +154,7 @@ pub struct Scenario {
 #[utoipa::path(get, path = "/api/consoles", tag = "consoles",
     responses((status = 200, body = Vec<Console>), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub async fn list_consoles(State(workbench): State<Workbench>, browser: Browser) -> Json<Vec<Console>> {
-    Json(workbench.consoles().list(&browser))
+    Json(workbench.consoles().list(&browser).await)
 }
 
 /// Opens a console.
@@ -221,5 +221,5 @@ pub async fn close_console(
 #[utoipa::path(get, path = "/api/consoles/scenario", tag = "consoles",
     responses((status = 200, body = Scenario), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub async fn console_scenario(State(workbench): State<Workbench>, browser: Browser) -> Result<Json<Scenario>, Problem> {
-    workbench.consoles().scenario(&browser).map(Json)
+    workbench.consoles().scenario(&browser).await.map(Json)
 }
