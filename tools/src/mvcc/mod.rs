@@ -7,6 +7,7 @@
 mod connection;
 mod error;
 pub mod exact;
+mod follower;
 pub mod note;
 mod observer;
 mod pace;
@@ -14,13 +15,16 @@ mod recording;
 mod sample;
 mod tables;
 mod tiers;
+mod tracks;
 mod watch;
 
 pub use connection::APPLICATION_NAME;
 pub use error::MvccError;
+pub use follower::Follower;
 pub use observer::{Observer, Options, Sample};
 pub use pace::Pace;
-pub use recording::{Difference, EXPORT_MOST_BYTES, Recorder, RecorderLimits, Recording, Summary, write_html};
+pub use recording::{Difference, EXPORT_MOST_BYTES, Recorder, RecorderLimits, Recording, Summary, seen_at, write_html};
 pub use tables::TableInfo;
 pub use tiers::TierState;
+pub use tracks::Tracks;
 pub use watch::{Limits, Viewers, Watch};

@@ -197,7 +197,7 @@ export type PutItem = PutOf<Kind>;
 export type Cause =
   | { cause: 'begin' }
   | { cause: 'sample' }
-  | { cause: 'record'; lsn: string; name: string; xid: number }
+  | { cause: 'record'; record_lsn: string; name: string; xid: number }
   | { cause: 'statement'; console: string; sql: string }
   | { cause: 'answer'; console: string; text: string; sqlstate?: string }
   | { cause: 'connection'; is_up: boolean; reason: string };
