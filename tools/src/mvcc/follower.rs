@@ -83,15 +83,14 @@ impl Follower {
     /// the wait loses at most one look.
     pub async fn next(&mut self) -> Vec<Arc<Change>> {
         let is_due = tokio::time::sleep_until(self.next_look.into());
-        let told = match &mut self.exact {
-            Some(exact) => tokio::select! {
+        let told = if let Some(exact) = &mut self.exact {
+            tokio::select! {
                 told = exact.next() => Some(told),
                 () = is_due => None,
-            },
-            None => {
-                is_due.await;
-                None
             }
+        } else {
+            is_due.await;
+            None
         };
         match told {
             Some(Ok(Some(change))) => self.tracks.take_exact(change),

@@ -5,6 +5,7 @@
 //! and charts that show the log are elsewhere.
 
 mod connection;
+pub mod consoles;
 mod error;
 pub mod exact;
 mod follower;
@@ -13,6 +14,7 @@ mod observer;
 mod pace;
 mod recording;
 mod sample;
+pub mod scenes;
 mod tables;
 mod tiers;
 mod tracks;

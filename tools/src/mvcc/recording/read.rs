@@ -164,7 +164,6 @@ impl Recording {
 
     /// What a transaction would have seen that began at a position of the server's log: the number of the moment there, the viewer
     /// `lsn:…` and its verdicts. `None` if that moment is empty.
-    #[expect(clippy::type_complexity, reason = "three things that belong together only here")]
     pub fn seen_at(&self, lsn: Lsn) -> Result<Option<(u64, Viewer, Vec<Verdict>)>, MvccError> {
         let seq = self.seq_at_lsn(lsn)?;
         let seen = seen_at(&self.moment_at(seq)?, &format!("lsn:{lsn}"));
