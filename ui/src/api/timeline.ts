@@ -40,27 +40,8 @@ export type Kind = keyof Kinds;
 export type PutOf<K extends Kind> = { [Each in K]: { key: string; origin: Origin; kind: Each } & Kinds[Each] }[K];
 export type PutItem = PutOf<Kind>;
 
-<<<<<<< HEAD
-export type Cause =
-  | { cause: 'begin' }
-  | { cause: 'sample' }
-  | { cause: 'record'; record_lsn: string; name: string; xid: number }
-  | { cause: 'statement'; console: string; sql: string }
-  | { cause: 'answer'; console: string; text: string; sqlstate?: string }
-  | { cause: 'connection'; is_up: boolean; reason: string };
-
-export type Change = Cause & {
-  seq: number;
-  /** Microseconds since 1970. */
-  unix_us: number;
-  lsn?: string;
-  put?: PutItem[];
-  drop?: string[];
-};
-=======
 export type Cause = Of<'Cause'>;
 export type Change = Of<'At'> & Cause & { seq: number; put?: PutItem[]; drop?: string[] };
->>>>>>> main
 
 /** All that is known of one point of time. `items` is changed in place by `fold`; copy it to keep it. */
 export interface Moment {
