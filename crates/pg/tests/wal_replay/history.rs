@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pgstrata_pg::{Install, Session};
+use pgstrata_pg::{Install, Session, StopMode};
 use pgstrata_tuple::{Alignment, ColumnLayout, ItemPointer, Row, RowHeader, Value};
 use pgstrata_units::{Lsn, Snapshot};
 use pgstrata_wal::RelFile;
@@ -171,6 +171,57 @@ async fn check_run(install: Install, settings: &[(&str, &str)], random: u64) {
         parents > 15 && undone > 3 && removed > 20 && judged > 3000,
         "{name}: {parents} {undone} {removed} {judged}"
     );
+}
+
+#[tokio::test]
+async fn what_a_crash_cut_off_is_lost_and_the_history_goes_on() {
+    for install in installs() {
+        let name = format!("{}", install.version);
+        let mut server = server(install, &[]).await;
+        let mut watcher = session(&server).await;
+        let mut followed = Followed::open(&server).await;
+        let mut history = {
+            let logs_hints = followed.feed().identity().logs_hints;
+            History::begin(seed(&watcher).await, Limits::default(), logs_hints)
+        };
+        let mut workload = Workload::begin(&server, 31).await;
+        let relation = files(&watcher, TABLE).await;
+        history.follow(relation);
+        for _ in 0..60 {
+            workload.step().await;
+        }
+        // Still running when the server dies, flushed by a commit of somebody else.
+        let cut_off = session(&server).await;
+        let begun = "begin; update account set was = ctid, note = 'cut off' where id = (select min(id) from account)";
+        cut_off.batch_execute(begun).await.expect("an update");
+        for record in followed.catch_up().await {
+            history.apply(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        drop((workload, cut_off));
+        server.stop(StopMode::Immediate).await.expect("stops");
+        server.start().await.expect("starts");
+        watcher = session(&server).await;
+        followed.come_back(&server).await;
+        let reading = read(&watcher).await;
+        for record in followed.catch_up().await {
+            history.apply(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        check_reading(&history, relation, &reading, &name);
+        check_tuples(&history, relation, &watcher, &name).await;
+        let lost = |xid| history.transactions().life(xid).and_then(|life| life.ended).map(|ended| ended.outcome);
+        let cut_off =
+            history.versions().of(relation).filter(|version| version.xmin.and_then(lost) == Some(Outcome::Lost));
+        assert!(cut_off.count() > 0, "{name}: nothing was lost");
+    }
+}
+
+#[tokio::test]
+async fn the_same_is_true_with_level_logical_and_checksums_of_hints() {
+    for install in installs() {
+        for random in seeds(13) {
+            check_run(install.clone(), &[("wal_level", "logical"), ("wal_log_hints", "on")], random).await;
+        }
+    }
 }
 
 #[tokio::test]
