@@ -243,7 +243,6 @@ as 'MODULE_PATHNAME', 'mvcc_show_snapshot'
 language c stable parallel unsafe strict;
 
 revoke all on function mvcc_show_snapshot(pg_snapshot) from public;
-
 -- What other sessions do. No row's contents are shown, so members of pg_monitor may ask.
 
 create function mvcc_live_snapshots(

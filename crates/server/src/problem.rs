@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use pgstrata_lab::archive::{ArchiveError, ArchiveErrorKind};
 use pgstrata_lab::error::LabError;
 use pgstrata_pg as pg;
+use pgstrata_timeline::file::FileError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -177,6 +178,12 @@ impl Problem {
         tracing::error!(error = chain(error), action, "a request failed");
         Self::new(Code::Internal, format!("could not {action}")).hint("the log on standard error says more")
     }
+}
+
+/// The innermost cause of an error of files: what stands around it names places of this machine.
+pub fn without_paths(error: &(dyn Error + 'static)) -> String {
+    let is_of_file = error.source().is_some_and(|cause| cause.is::<FileError>());
+    if is_of_file { error.source().map(chain).unwrap_or_default() } else { chain(error) }
 }
 
 /// An error with all its causes, in one line.

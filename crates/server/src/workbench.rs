@@ -61,14 +61,15 @@ impl Workbench {
         let news = News::default();
         let records = Records::new(setting.published, setting.kept.join("runs"));
         let runs = Runs::new(setting.install, records.clone(), news.clone());
+        let hub = Hub::new(sources);
         Self(Arc::new(Parts {
             started_us: clock::now_us(),
             ground: setting.ground,
-            hub: Hub::new(sources),
+            recordings: Recordings::new(setting.kept.join("recordings"), hub.clone()),
+            hub,
             news,
             consoles: Consoles,
             scenes: Scenes,
-            recordings: Recordings,
             runs,
             records,
         }))
@@ -94,6 +95,11 @@ impl Workbench {
     #[must_use]
     pub fn runs(&self) -> &Runs {
         &self.0.runs
+    }
+
+    /// How many logs are being made.
+    pub async fn logs(&self) -> usize {
+        self.0.hub.feeds().await
     }
 
     pub(crate) fn records(&self) -> &Records {
@@ -127,6 +133,7 @@ impl Workbench {
 
     /// Ends what was made: logs, viewers, runs.
     pub async fn close(&self) {
+        self.0.recordings.close().await;
         self.0.hub.close();
         self.0.runs.close().await;
     }

@@ -11,29 +11,27 @@ mod call;
 mod columns;
 mod header;
 mod horizon;
+mod key;
+mod knowledge;
+mod limits;
 mod live;
+mod page;
 mod rows;
 mod shim;
+mod show;
+mod snapshot;
 mod ssi;
 mod table;
+mod version;
+mod viewer;
 mod waits;
 
 pg_module_magic!(name, version);
 
-/// What the server calls when it has loaded the library.
-// SAFETY: the name is the one that the server looks for; nothing else has it.
-#[unsafe(no_mangle)]
+/// What the server calls when the library is loaded.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
-    shim::preload();
-mod key;
-mod knowledge;
-mod limits;
-mod page;
-mod show;
-mod snapshot;
-mod version;
-mod viewer;
-/// What the server calls when the library is loaded.
     limits::register();
+    // Reserves the prefix of our settings, so it comes after all of them.
+    shim::preload();
 }

@@ -5,6 +5,7 @@
 //! and charts that show the log are elsewhere.
 
 mod connection;
+pub mod consoles;
 mod error;
 pub mod exact;
 pub mod note;
@@ -12,6 +13,7 @@ mod observer;
 mod pace;
 mod recording;
 mod sample;
+pub mod scenes;
 mod tables;
 mod tiers;
 mod watch;

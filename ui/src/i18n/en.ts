@@ -63,7 +63,6 @@ export const en = {
   'chain.label': '{count} row versions',
   'chain.row': 'row',
   'chain.line': 'line',
-  'chain.ended': 'ended by',
   'chain.removed': 'removed',
   'chain.aborted': 'aborted',
   'chain.frozen': 'frozen',

@@ -34,7 +34,7 @@ export function ConsolesPage({ route }: { route: Route }) {
   const opening = useRef(false);
   const table = route.params.get('table') ?? '';
   useEffect(() => {
-    const watch: Watch = { viewers: ['new', 'all'] };
+    const watch: Watch = { viewers: 'all' };
     if (table !== '') watch.table = table;
     live.watch(watch);
   }, [live, table]);

@@ -13,13 +13,10 @@ import { SceneScript } from '../views/SceneScript.tsx';
 import { useKeys } from '../views/Shortcuts.tsx';
 import { Stage } from '../views/Stage.tsx';
 
-/** Every session's eyes, and those of one who begins now. */
-const EYES = ['new', 'all'];
-
 export function watchOf(params: URLSearchParams, scene: Scene | undefined): Watch {
   const table = scene?.table ?? params.get('table') ?? undefined;
   const row = params.get('row') ?? undefined;
-  const watch: Watch = { viewers: EYES };
+  const watch: Watch = { viewers: 'all' };
   if (table) watch.table = table;
   if (row) watch.row = row;
   return watch;

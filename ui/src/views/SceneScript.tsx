@@ -22,7 +22,7 @@ function standingOf(step: SceneStep, index: number, scene: Scene, newest: Statem
   return statement?.state ?? 'done';
 }
 
-const SIGN: Record<Standing, string> = { next: '▸', later: '', running: '⧗', done: '✓', failed: '✕' };
+const SIGN: Record<Standing, string> = { next: '▸', later: '', running: '…', done: '✓', failed: '✕' };
 
 export function SceneScript({ scene, statements, busy, onStep, onRestart, onClose }: ScriptProps) {
   const { t, code, language } = useTexts();

@@ -6,6 +6,7 @@ mod ends;
 mod errors;
 mod isolation;
 mod ledger;
+mod mvcc;
 mod runs;
 mod servers;
 mod specs;

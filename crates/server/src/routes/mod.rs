@@ -38,6 +38,7 @@ pub fn router() -> OpenApiRouter<Workbench> {
         .routes(routes!(recordings::stop_recording))
         .routes(routes!(recordings::recording_changes))
         .routes(routes!(recordings::recording_moment))
+        .routes(routes!(recordings::recording_difference))
         .routes(routes!(recordings::recording_seen))
         .routes(routes!(recordings::export_recording))
         .routes(routes!(recordings::recording_file))

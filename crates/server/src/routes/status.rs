@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use pgstrata_timeline::Tier;
-use serde::{Deserialize, Serialize};
+use pgstrata_tools::mvcc::TierState;
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::limits;
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::workbench::Workbench;
 
 /// What this workbench is.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Status {
     /// Version of pgstrata.
     pub version: String,
@@ -31,7 +31,7 @@ pub struct Status {
 }
 
 /// The server that is looked at.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ServerStatus {
     /// Where it is, without credentials.
     pub address: String,
@@ -45,14 +45,15 @@ pub struct ServerStatus {
     pub is_writable: bool,
     /// Whether it answers.
     pub is_up: bool,
-    /// How much can be seen of it.
-    pub tiers: Vec<Tier>,
-    /// What a user should know: what is missing, and how to get it. English.
-    pub notes: Vec<String>,
+    /// How much can be seen of it, and why not more.
+    pub tiers: Vec<TierState>,
+    /// Why it does not answer, in English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// What may be asked of this workbench.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Limits {
     /// Consoles of all browsers together.
     pub consoles: usize,

@@ -1,6 +1,7 @@
 //! `pgstrata ext`: the extension's files from where they were built to where servers find them.
 
 mod package;
+mod prove;
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,7 @@ pub const NAME: &str = "mvcc_visualizer";
 /// Where a checkout has the built files, one directory a major version.
 const BUILT: &str = "extension/mvcc_visualizer/target";
 
-pub fn ext(command: ExtCommand, terminal: Terminal) -> anyhow::Result<Ended> {
+pub async fn ext(command: ExtCommand, terminal: Terminal) -> anyhow::Result<Ended> {
     match command {
         ExtCommand::Install(args) => install(&args, terminal)?,
         ExtCommand::Package { output, files } => {
@@ -31,6 +32,7 @@ pub fn ext(command: ExtCommand, terminal: Terminal) -> anyhow::Result<Ended> {
             println!("{}", archive.display());
         }
         ExtCommand::Status { json } => status(json, terminal)?,
+        ExtCommand::Prove(args) => return prove::perform(&args, terminal).await,
         ExtCommand::Headers { json, server } => find_headers(json, &server)?,
     }
     Ok(Ended::Held)

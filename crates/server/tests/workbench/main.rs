@@ -1,0 +1,9 @@
+//! The workbench over real sockets, on real servers.
+
+mod hostile;
+mod live;
+mod pages;
+mod recordings;
+mod records;
+mod runs;
+mod support;
