@@ -153,7 +153,10 @@ impl Exact {
                     let reason = format!("timeline {timeline} begins at {from}");
                     Some(self.news(Cause::Connection { is_up: true, reason }))
                 }
-                Fed::UpTo { .. } => None,
+                Fed::UpTo { lsn, .. } => {
+                    self.history.told_up_to(lsn);
+                    None
+                }
             };
             if change.is_some() {
                 return Ok(change);
