@@ -198,7 +198,8 @@ impl History {
         let Some(xmin) = version.xmin else { return false };
         match self.transactions.life(xmin) {
             Some(life) => life.ended.is_some_and(|ended| ended.lsn < lsn),
-            None => xmin < self.transactions.next(),
+            // Of before the history began, and no part of a transaction that ran then.
+            None => xmin < self.transactions.next() && self.transactions.top(xmin).is_some(),
         }
     }
 
