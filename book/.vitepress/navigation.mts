@@ -56,6 +56,7 @@ const SECTIONS: Section[] = [
       ['/concepts/durability', 'Durability', '持久性'],
       ['/concepts/audit-trail', 'The audit trail', '审计链'],
       ['/concepts/exact-graph', 'The exact dependency graph', '精确依赖图'],
+      ['/concepts/version-history', 'The life of a version, from the log', '从日志看一个行版本的一生'],
       ['/concepts/serializable-bugs', 'Two bugs of the serializable level', '可串行化级别的两个缺陷'],
     ],
   },

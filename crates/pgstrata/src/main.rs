@@ -77,7 +77,7 @@ fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {
             Command::Record(command) => commands::record::record(&command, terminal),
             Command::Isolation(command) => commands::isolation::isolation(command, terminal).await,
             Command::Pg(command) => commands::pg::pg(command, terminal).await,
-            Command::Ext(command) => commands::ext::ext(command, terminal),
+            Command::Ext(command) => commands::ext::ext(command, terminal).await,
             Command::Doctor(args) => commands::doctor::doctor(&args, terminal).await,
             Command::Bench(command) => commands::bench::bench(&command, terminal).await,
             Command::Completions { shell } => Ok(commands::reference::completions(shell)),

@@ -48,6 +48,14 @@ pub const NAME_CHARACTERS: usize = 1_000;
 pub const CONSOLES: usize = 16;
 /// Bytes of a console's statement.
 pub const STATEMENT_BYTES: usize = 64 * 1024;
+/// Characters of a key that a page draws.
+pub const KEY_CHARACTERS: usize = 100;
+/// Keys that a console remembers, so that nothing is sent twice.
+pub const KEPT_KEYS: usize = 200;
+/// Consoles and scenes that nobody has touched for so long make room for others.
+pub const LEFT_ALONE: Duration = Duration::from_secs(900);
+/// Scenes that are open at a time.
+pub const SCENES: usize = 8;
 /// Rows of an answer that are shown.
 pub const ROWS: usize = 500;
 /// How long a request may wait for a statement before it is told that it runs on.
@@ -55,6 +63,8 @@ pub const STATEMENT_WAIT: Duration = Duration::from_secs(25);
 
 /// Runs that may wait for their turn.
 pub const QUEUED_RUNS: usize = 4;
+/// How often what a run measures is told while it goes on.
+pub const PULSE: Duration = Duration::from_millis(500);
 /// Runs that are remembered.
 pub const KEPT_RUNS: usize = 50;
 /// The longest window that a run from the page may have.

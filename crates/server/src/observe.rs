@@ -90,6 +90,10 @@ pub async fn tables(ground: &Ground) -> Result<Tables, Problem> {
 
 impl From<MvccError> for Problem {
     fn from(error: MvccError) -> Self {
+        let error = match error {
+            MvccError::Server(source) => return source.into(),
+            error => error,
+        };
         let code = match &error {
             MvccError::Server(_) | MvccError::Lost { .. } => Code::ServerAway,
             MvccError::Refused { .. } => Code::Database,

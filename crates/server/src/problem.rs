@@ -187,7 +187,7 @@ pub fn without_paths(error: &(dyn Error + 'static)) -> String {
 }
 
 /// An error with all its causes, in one line.
-fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -210,7 +210,13 @@ impl From<pg::Error> for Problem {
                 _ => Code::Database,
             },
         };
-        Self { hint: error.hint(), ..Self::new(code, chain(&error)) }
+        // What stands around the cause names the server with the user that logs in.
+        let detail = match code {
+            Code::ServerAway => format!("the server is not to be had: {}", chain(error.kind())),
+            _ => chain(&error),
+        };
+        let sqlstate = error.sqlstate().map(|state| state.code().to_owned());
+        Self { hint: error.hint(), sqlstate, ..Self::new(code, detail) }
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "access/relation.h"
 #include "access/transam.h"
+#include "access/twophase.h"
 #include "catalog/catalog.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -58,21 +59,26 @@ mvcc_horizon_of(Oid id, uint32 *next, MvccHolder **holders, int *holder_count)
     Relation relation;
     TransactionId horizon;
     int count = 0;
+    /* Behind all sessions' are those that stand for prepared transactions (InitProcGlobal); allProcCount leaves them out. */
+    uint32 processes = ProcGlobal->allProcCount + max_prepared_xacts;
 
     if (!ConditionalLockRelationOid(id, AccessShareLock))
         return InvalidTransactionId;
     relation = relation_open(id, NoLock);
     horizon = GetOldestNonRemovableTransactionId(relation);
     *next = XidFromFullTransactionId(ReadNextFullTransactionId());
-    *holders = palloc0(sizeof(MvccHolder) * (ProcGlobal->allProcCount + 2));
+    *holders = palloc0(sizeof(MvccHolder) * (processes + 2));
     LWLockAcquire(ProcArrayLock, LW_SHARED);
-    for (uint32 index = 0; index < ProcGlobal->allProcCount; index++)
+    for (uint32 index = 0; index < processes; index++)
     {
         PGPROC *process = &ProcGlobal->allProcs[index];
         TransactionId xid = process->xid;
         TransactionId xmin = process->xmin;
         int kind = process->pid == 0 ? HOLDER_PREPARED : HOLDER_SESSION;
 
+        /* The entry of a prepared transaction that has ended keeps its number; the array that is searched does not. */
+        if (kind == HOLDER_PREPARED && (!TransactionIdIsValid(xid) || ProcGlobal->xids[process->pgxactoff] != xid))
+            continue;
         /* This very call has a snapshot too, and it is gone with it. */
         if (process == MyProc || !counts_for(relation, process))
             continue;

@@ -94,8 +94,9 @@ add_conflict(PredXactList list, Conflicts *conflicts, RWConflict conflict, bool 
 {
     if (conflicts->count == conflicts->room)
         return false;
-    conflicts->found[conflicts->count].reader = node_of(list, conflict->sxactOut);
-    conflicts->found[conflicts->count].writer = node_of(list, conflict->sxactIn);
+    /* A possible one is noted the other way round: into the read-only transaction (SetPossibleUnsafeConflict). */
+    conflicts->found[conflicts->count].reader = node_of(list, is_possible ? conflict->sxactIn : conflict->sxactOut);
+    conflicts->found[conflicts->count].writer = node_of(list, is_possible ? conflict->sxactOut : conflict->sxactIn);
     conflicts->found[conflicts->count].is_possible = is_possible;
     conflicts->count++;
     return true;

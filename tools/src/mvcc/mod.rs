@@ -7,6 +7,7 @@
 mod connection;
 pub mod consoles;
 mod error;
+pub mod exact;
 pub mod note;
 mod observer;
 mod pace;

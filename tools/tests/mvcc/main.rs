@@ -1,5 +1,6 @@
 //! The MVCC debugger against real servers.
 
+mod extension;
 mod limits;
 mod pages;
 mod recordings;

@@ -9,7 +9,7 @@ use pgstrata_wal::RelFile;
 use pgstrata_wal::history::{History, Limits, Outcome, Version};
 use pgstrata_wal::replay::{Page, PageId};
 
-use crate::support::{Followed, files, installs, seed, server, session, work};
+use crate::support::{Followed, files, installs, seed, seeds, server, session, work};
 use crate::workload::Workload;
 
 /// Statements of one run.
@@ -176,13 +176,17 @@ async fn check_run(install: Install, settings: &[(&str, &str)], random: u64) {
 #[tokio::test]
 async fn versions_parents_fates_and_what_was_seen_are_as_sessions_did_and_readers_saw() {
     for install in installs() {
-        check_run(install, &[], 11).await;
+        for random in seeds(11) {
+            check_run(install.clone(), &[], random).await;
+        }
     }
 }
 
 #[tokio::test]
 async fn the_same_is_true_with_page_images_instead_of_rows_in_the_log() {
     for install in installs() {
-        check_run(install, &[("full_page_writes", "on")], 12).await;
+        for seed in seeds(12) {
+            check_run(install.clone(), &[("full_page_writes", "on")], seed).await;
+        }
     }
 }

@@ -99,3 +99,10 @@ pub async fn seed(session: &Session) -> Seed {
     let (lsn, snapshot): (String, String) = (row.get("lsn"), row.get("snapshot"));
     Seed { lsn: lsn.parse().expect("a position"), snapshot: snapshot.parse().expect("a snapshot") }
 }
+
+/// The seeds of random work: one for each run of the tests, and as many more as `PGSTRATA_REPLAY_SEEDS` says, for whoever
+/// wants to be surer.
+pub fn seeds(first: u64) -> impl Iterator<Item = u64> {
+    let more = std::env::var("PGSTRATA_REPLAY_SEEDS").ok().and_then(|more| more.parse().ok()).unwrap_or(0);
+    (0..=more).map(move |number: u64| first + 100 * number)
+}

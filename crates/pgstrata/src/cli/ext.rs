@@ -30,6 +30,12 @@ pub enum ExtCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Have the extension judge who sees which row version, and compare with what readers see.
+    #[command(
+        after_help = "Examples:\n  pgstrata ext prove\n  pgstrata ext prove --pg 17 --judgements 300000 --json\n\n\
+                      Starts a private server for it. Fails when one judgement is wrong or missing."
+    )]
+    Prove(ProveArgs),
     /// Find the server's header files, which building needs; fetch them into the cache where there are none.
     #[command(after_help = "Examples:\n  pgstrata ext headers\n  pgstrata ext headers --pg 17 --json\n\n\
                       Prints the path of a `pg_config` that names them.")]
@@ -61,4 +67,21 @@ pub struct FilesArgs {
     /// The server.
     #[command(flatten)]
     pub server: PgArgs,
+}
+
+/// What is to be proved.
+#[derive(Debug, Args)]
+pub struct ProveArgs {
+    /// How many judgements.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub judgements: u64,
+    /// What the load is drawn from. Interleavings differ all the same.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The files and the server they were built for.
+    #[command(flatten)]
+    pub files: FilesArgs,
 }

@@ -9,7 +9,7 @@ mod performance;
 mod print;
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pgstrata_pg::simple::{Reply, TransactionStatus};
 use pgstrata_pg::{Endpoint, Error};
@@ -51,6 +51,20 @@ pub struct Performed {
     pub calls: Vec<Call>,
     /// Why the run cannot go on after it, as the tester would say; the text ends with it.
     pub stopped: Option<String>,
+    /// The steps that the server said are waiting, in the order in which it was asked. What a marker makes the tester
+    /// print as waiting is not among them.
+    pub waits: Vec<FoundWaiting>,
+}
+
+/// A step that the server said is waiting for another session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundWaiting {
+    /// The server process.
+    pub backend_pid: i32,
+    /// Before the server was asked; the step had begun.
+    pub from: SystemTime,
+    /// After it had answered.
+    pub until: SystemTime,
 }
 
 /// Something that a session was given, and its answer.

@@ -4,13 +4,13 @@
 //! done is decided in the same order as in `isolationtester.c`, since that order is part of the output.
 
 use std::fmt::Write as _;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use pgstrata_pg::Error;
 use pgstrata_pg::simple::{Reply, TransactionStatus};
 
 use super::print;
-use super::{Call, Limits, Part, Performed};
+use super::{Call, FoundWaiting, Limits, Part, Performed};
 use crate::session::{Blocking, LOOK_EVERY, Seat, Sessions, Settled};
 use crate::spec::{Marker, Permutation, Spec};
 
@@ -57,6 +57,7 @@ pub(super) struct Performance<'a> {
     /// Places in the permutation that are waiting, in the order in which they began to.
     waiting: Vec<usize>,
     completed: usize,
+    found_waiting: Vec<FoundWaiting>,
 }
 
 impl<'a> Performance<'a> {
@@ -79,6 +80,7 @@ impl<'a> Performance<'a> {
             calls: Vec::new(),
             waiting: Vec::new(),
             completed: 0,
+            found_waiting: Vec::new(),
         }
     }
 
@@ -91,7 +93,7 @@ impl<'a> Performance<'a> {
             }
             Err(Stop::Server(error)) => return Err(error),
         };
-        Ok(Performed { text: self.text, calls: self.calls, stopped })
+        Ok(Performed { text: self.text, calls: self.calls, stopped, waits: self.found_waiting })
     }
 
     async fn run(&mut self, before_teardown: impl AsyncFnOnce()) -> Result<(), Stop> {
@@ -255,7 +257,12 @@ impl<'a> Performance<'a> {
             self.print_begun(place, " <waiting ...>");
             return Ok(true);
         }
+        let from = SystemTime::now();
         let is_blocked = self.settle(place, look).await? == Settled::Blocked;
+        if is_blocked && look == Look::First {
+            let backend_pid = self.sessions.backend_pid(planned.step.session);
+            self.found_waiting.push(FoundWaiting { backend_pid, from, until: SystemTime::now() });
+        }
         if is_blocked || self.is_held_back(place) {
             if look == Look::First {
                 self.print_begun(place, " <waiting ...>");

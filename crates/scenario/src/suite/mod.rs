@@ -11,7 +11,7 @@ use pgstrata_pg::{Error, PgVersion};
 use pgstrata_units::Isolation;
 
 use crate::expected::{Comparison, Expected, compare};
-use crate::runner::{Limits, Run};
+use crate::runner::{FoundWaiting, Limits, Run};
 use crate::serial::contents::{self, Leftovers};
 use crate::serial::{Judge, Judgement};
 use crate::spec::{Spec, SpecError, parse};
@@ -106,6 +106,9 @@ pub struct FileReport {
     pub stopped: Option<String>,
     /// How many serial runs the judge made.
     pub serial_runs: usize,
+    /// The steps that the server said are waiting.
+    #[serde(skip)]
+    pub waits: Vec<FoundWaiting>,
 }
 
 /// What became of one permutation.
@@ -217,6 +220,7 @@ pub async fn run_file(
         printed: run.heading(),
         stopped: None,
         serial_runs: 0,
+        waits: Vec::new(),
     };
     for order in file.spec.orders() {
         let mut contents = None;
@@ -236,6 +240,7 @@ pub async fn run_file(
         let steps = order.steps.iter().map(|planned| file.spec.step(planned.step).name.clone()).collect();
         report.permutations.push(PermutationReport { steps, judgement });
         report.printed.push_str(&performed.text);
+        report.waits.extend(performed.waits);
         progress();
         if performed.stopped.is_some() {
             report.stopped = performed.stopped;

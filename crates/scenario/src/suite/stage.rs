@@ -30,7 +30,11 @@ impl Stage {
     /// Starts the server. A level, when one is given, becomes every session's default: what a specification says itself
     /// still wins.
     pub async fn open(install: Install, level: Option<Isolation>) -> Result<Self, Error> {
-        let mut spec = ClusterSpec::new(install, Profile::FastTest);
+        Self::open_as(ClusterSpec::new(install, Profile::FastTest), level).await
+    }
+
+    /// The same for a server with settings of its own, for example a library that watches.
+    pub async fn open_as(mut spec: ClusterSpec, level: Option<Isolation>) -> Result<Self, Error> {
         for (name, value) in SERVER_SETTINGS {
             spec = spec.with_setting(name, value);
         }

@@ -174,7 +174,7 @@ impl Recordings {
         let id = shelf::id_of(&path).unwrap_or_default();
         let taken = blocking(move || {
             let from = arriving.reopen().map_err(|error| cannot_keep(&error))?;
-            let recording = mvcc::Recording::import(from, &path, limits::IMPORT_BYTES as u64)?;
+            let recording = mvcc::Recording::import(from, &path, limits::IMPORT_BYTES as u64).map_err(unfit)?;
             let described = Shelf::describe(&id, &recording);
             // One whose parts cannot be read is of no use.
             if let Err(error) = described.as_ref().map_err(Clone::clone).and_then(|_| readable(&recording)) {
@@ -250,6 +250,13 @@ fn check_name(name: &str) -> Result<(), Problem> {
 
 fn cannot_keep(error: &std::io::Error) -> Problem {
     Problem::internal("keep the recording", error)
+}
+
+/// Whatever is wrong with a file that was sent is its sender's mistake.
+fn unfit(error: mvcc::MvccError) -> Problem {
+    let is_of_file = matches!(error, mvcc::MvccError::File { .. });
+    let problem = Problem::from(error);
+    if is_of_file { Problem { hint: problem.hint, ..Problem::new(Code::BadRequest, problem.detail) } } else { problem }
 }
 
 fn broken_off() -> Problem {

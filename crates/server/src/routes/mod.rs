@@ -25,6 +25,7 @@ pub fn router() -> OpenApiRouter<Workbench> {
         .routes(routes!(scenes::scene))
         .routes(routes!(scenes::open_scene))
         .routes(routes!(scenes::play_step))
+        .routes(routes!(scenes::scene_scenario))
         .routes(routes!(scenes::close_scene))
         .routes(routes!(consoles::list_consoles, consoles::open_console))
         .routes(routes!(consoles::console_scenario))

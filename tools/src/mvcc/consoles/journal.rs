@@ -99,16 +99,19 @@ impl Journal {
 
     /// The scenario's text.
     pub(super) fn scenario(&self, setting: &Setting<'_>) -> Result<String, NotWritable> {
+        let (made, notes) = self.preparations();
         let mut writer = Writer::default();
-        for note in &self.notes {
+        for note in notes {
             writer.note(note);
         }
-        if writer.steps.is_empty() {
+        if writer.steps.is_empty() && made.is_empty() {
             return Err(NotWritable::Nothing);
         }
+        let setup = [setting.setup].into_iter().filter(|setup| !setup.is_empty()).chain(made).collect::<Vec<_>>();
         let mut items = vec![Item::About(setting.about.to_owned()), Item::Levels(vec![setting.level]), Item::Blank];
-        if !setting.setup.is_empty() {
-            items.extend([Item::Setup(setting.setup.to_owned()), Item::Blank]);
+        if !setup.is_empty() {
+            let setup = setup.iter().map(|text| text.trim_end_matches(';').to_owned() + ";").collect::<Vec<_>>();
+            items.extend([Item::Setup(setup.join("\n")), Item::Blank]);
         }
         if self.is_full {
             items.push(Item::Comment(format!(" More was done; a scenario has {STEPS_MAX} steps at most.")));
@@ -116,6 +119,38 @@ impl Journal {
         items.extend(writer.steps);
         let text = Scenario { name: setting.name.to_owned(), items }.to_string();
         Scenario::parse_file(&text).map(|_| text).map_err(NotWritable::Language)
+    }
+}
+
+impl Journal {
+    /// What made tables and filled them before anything else was done: it belongs to the set-up, for transactions are
+    /// compared with each other from there. And the notes after it.
+    fn preparations(&self) -> (Vec<&str>, &[Note]) {
+        let mut made = Vec::new();
+        for pair in self.notes.chunks(2) {
+            let [Note::Sent { number, console, statements }, Note::Ended { number: ended, console: of, outcomes }] =
+                pair
+            else {
+                break;
+            };
+            let [text] = &statements[..] else { break };
+            let first = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+            let has_failed = outcomes.iter().any(|what| matches!(what, What::Error(_)));
+            if (number, console) != (ended, of)
+                || has_failed
+                || !matches!(first.as_str(), "create" | "insert" | "alter" | "drop")
+            {
+                break;
+            }
+            made.push(text.as_str());
+        }
+        let rest = &self.notes[2 * made.len()..];
+        // Without any making of tables, what was inserted first is what the person wanted to show.
+        if made.iter().any(|text| text.to_ascii_lowercase().starts_with("create")) {
+            (made, rest)
+        } else {
+            (Vec::new(), &self.notes)
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::Picture;
 use super::knowledge::Known;
 use super::table::{Columns, Leaf, Tracker, Watched};
 use super::versions::{self, Opened};
+use super::visualizer;
 use crate::mvcc::connection::{Connection, Trouble};
 use crate::mvcc::watch::{Limits, Watch};
 
@@ -18,6 +19,15 @@ const PAGES: &str = include_str!("../sql/pages.sql");
 
 /// Pages of a big table that are searched for versions of the watched row, at most; 32 MiB.
 const SEARCHED_MOST: u32 = 4_096;
+
+/// How pages can be had.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Means {
+    /// Raw, by `pageinspect`.
+    pub raw: bool,
+    /// Taken apart, by `mvcc_visualizer`, which also finds a row's pages by the index.
+    pub by_extension: bool,
+}
 
 /// A page as it was.
 #[derive(Clone, Debug)]
@@ -33,6 +43,8 @@ pub(crate) struct Cache {
     pages: BTreeMap<(u32, i64, u32), Kept>,
     /// The next page to search, by table.
     searched: BTreeMap<u32, u32>,
+    /// Pages that the server took apart, as they were last.
+    opened: Vec<Opened>,
 }
 
 impl Cache {
@@ -45,6 +57,7 @@ impl Cache {
     pub async fn look(
         &mut self,
         connection: &mut Connection,
+        means: Means,
         watch: &Watch,
         watched: &Watched,
         tracker: &mut Tracker,
@@ -59,9 +72,20 @@ impl Cache {
             columns.insert(leaf.oid, picture.or_note("columns-refused", of_leaf)?);
         }
         if !watched.is_locked {
+            self.opened.clear();
             for leaf in &watched.leaves {
-                self.fetch(connection, watch, leaf, &columns[&leaf.oid], limits, picture).await?;
+                let columns = &columns[&leaf.oid];
+                let wanted = self.wanted(connection, means, watch, leaf, columns, limits, picture).await?;
+                if means.raw {
+                    self.fetch(connection, watch, leaf, columns, limits, &wanted, picture).await?;
+                } else {
+                    let opened = visualizer::pages(connection, leaf, &wanted, columns, known).await;
+                    self.opened.extend(picture.or_note("pages-refused", opened)?);
+                }
             }
+        }
+        if !means.raw {
+            return Ok(self.opened.clone());
         }
         self.learn(connection, known, picture).await?;
         let opened = self.pages.iter().filter_map(|((oid, _, block), kept)| {
@@ -72,18 +96,24 @@ impl Cache {
         Ok(opened.collect())
     }
 
-    /// Fetches what has changed of one table.
-    async fn fetch(
+    /// Which pages of a table are to be looked at.
+    async fn wanted(
         &mut self,
         connection: &mut Connection,
+        means: Means,
         watch: &Watch,
         leaf: &Leaf,
         columns: &Columns,
         limits: &Limits,
         picture: &mut Picture,
-    ) -> Result<(), Trouble> {
+    ) -> Result<BTreeSet<u32>, Trouble> {
         let shown = u32::try_from(limits.pages).unwrap_or(u32::MAX);
-        let wanted = match &watch.row {
+        Ok(match &watch.row {
+            Some(row) if leaf.pages > shown && means.by_extension => {
+                let row = versions::wanted_row(row, &columns.key);
+                let found = visualizer::row_blocks(connection, leaf, &row, limits.pages).await;
+                picture.or_note("row-search-refused", found)?
+            }
             Some(_) if leaf.pages > shown => self.search(leaf, shown, picture),
             _ => {
                 if leaf.pages > shown {
@@ -94,7 +124,21 @@ impl Cache {
                 }
                 (0..leaf.pages.min(shown)).collect()
             }
-        };
+        })
+    }
+
+    /// Fetches what has changed of one table.
+    async fn fetch(
+        &mut self,
+        connection: &mut Connection,
+        watch: &Watch,
+        leaf: &Leaf,
+        columns: &Columns,
+        limits: &Limits,
+        wanted: &BTreeSet<u32>,
+        picture: &mut Picture,
+    ) -> Result<(), Trouble> {
+        let shown = u32::try_from(limits.pages).unwrap_or(u32::MAX);
         let blocks: Vec<i64> = wanted.iter().map(|block| i64::from(*block)).collect();
         let digests: Vec<Option<&str>> = wanted
             .iter()

@@ -49,6 +49,14 @@ pub(crate) struct Columns {
     pub key: Vec<(String, String)>,
 }
 
+impl Columns {
+    /// The OID of a column's type, 0 if there is no such column.
+    pub fn type_of(&self, name: &str) -> u32 {
+        let column = self.columns.iter().find(|column| !column.is_dropped && column.name == name);
+        column.map_or(0, |column| column.type_oid)
+    }
+}
+
 /// Follows the table from look to look.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {

@@ -1,6 +1,7 @@
 //! `pgstrata ext`: the extension's files from where they were built to where servers find them.
 
 mod package;
+mod prove;
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,7 @@ pub const NAME: &str = "mvcc_visualizer";
 /// Where a checkout has the built files, one directory a major version.
 const BUILT: &str = "extension/mvcc_visualizer/target";
 
-pub fn ext(command: ExtCommand, terminal: Terminal) -> anyhow::Result<Ended> {
+pub async fn ext(command: ExtCommand, terminal: Terminal) -> anyhow::Result<Ended> {
     match command {
         ExtCommand::Install(args) => install(&args, terminal)?,
         ExtCommand::Package { output, files } => {
@@ -31,6 +32,7 @@ pub fn ext(command: ExtCommand, terminal: Terminal) -> anyhow::Result<Ended> {
             println!("{}", archive.display());
         }
         ExtCommand::Status { json } => status(json, terminal)?,
+        ExtCommand::Prove(args) => return prove::perform(&args, terminal).await,
         ExtCommand::Headers { json, server } => find_headers(json, &server)?,
     }
     Ok(Ended::Held)
@@ -55,6 +57,14 @@ fn find(from: Option<&Path>, major: u32) -> Result<ExtensionFiles, Error> {
     let places = built_places(major);
     let built = places.iter().find(|place| place.is_dir());
     ExtensionFiles::in_directory(built.unwrap_or(&PathBuf::from(BUILT).join(major.to_string())), NAME)
+}
+
+/// The files for a major version, as they were built in the checkout.
+///
+/// # Errors
+/// If they were not.
+pub fn built(major: u32) -> Result<ExtensionFiles, Error> {
+    find(None, major)
 }
 
 /// Where the files for a major version may have been built.
