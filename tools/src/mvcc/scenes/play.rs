@@ -184,7 +184,12 @@ impl Play {
     }
 
     /// Ends the sessions and removes the tables.
-    pub async fn close(self) -> Result<(), SceneError> {
+    pub async fn close(mut self) -> Result<(), SceneError> {
+        self.end().await
+    }
+
+    /// The same for one that is shared: after it only [`Play::restart`] makes sense.
+    pub async fn end(&mut self) -> Result<(), SceneError> {
         self.consoles.close_all().await;
         self.stage.clear().await
     }
