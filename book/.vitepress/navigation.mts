@@ -64,6 +64,7 @@ const SECTIONS: Section[] = [
     en: 'Guides',
     zh: '指南',
     entries: [
+      ['/guide/workbench', 'The workbench: API and safety', '工作台：API 与安全'],
       ['/guide/your-server', 'Your own server', '接入自己的服务器'],
       ['/guide/scenarios', 'Scenarios', '场景'],
       ['/guide/continuous-integration', 'Continuous integration', '持续集成'],

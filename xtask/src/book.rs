@@ -31,7 +31,10 @@ pub fn check(root: &Path) -> Result<Outcome> {
 pub fn perform(root: &Path, action: Action) -> Result<ExitCode> {
     match run(root, toolbox::npm()?, action)? {
         Outcome::Failed(why) => anyhow::bail!("{why}"),
-        _ => Ok(ExitCode::SUCCESS),
+        _ => {
+            crate::node::take_in(root)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

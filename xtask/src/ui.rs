@@ -92,6 +92,9 @@ pub fn perform(root: &Path, action: Action) -> Result<ExitCode> {
             npm.env("PGSTRATA_BIN", &program);
         }
     })?;
+    if matches!(action, Action::Build) && status.success() {
+        crate::node::take_in(root)?;
+    }
     Ok(cargo::exit_code(status))
 }
 

@@ -10,11 +10,11 @@ use std::time::Instant;
 use crate::history::{Event, Outcome};
 
 /// Steps between a power of two and the next.
-const STEPS: u64 = 4;
+const STEPS: usize = 4;
 /// Its binary digits.
 const STEP_DIGITS: u32 = 2;
 /// Powers of two, each with its steps.
-const BUCKETS: usize = 64 * STEPS as usize;
+const BUCKETS: usize = 64 * STEPS;
 
 /// Counts operations while they end. Cheap to clone; all clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +71,8 @@ impl Meter {
     /// A trial of `arm` begins.
     pub(crate) fn begin(&self, arm: &'static str) {
         let Some(counts) = &self.0 else { return };
-        self.read();
+        // What ended since belongs to the trial before.
+        let _ = self.read();
         let now = Instant::now();
         *counts.trial.lock().unwrap_or_else(PoisonError::into_inner) = Trial { arm, began: now, read: now };
     }
@@ -114,15 +115,16 @@ impl Meter {
 
 /// The bucket of a latency: its highest binary digit, and the two after it.
 fn bucket(ns: u64) -> usize {
-    let ns = ns.max(STEPS);
+    let ns = ns.max(1 << STEP_DIGITS);
     let power = u64::BITS - 1 - ns.leading_zeros();
-    let step = (ns >> (power - STEP_DIGITS)) & (STEPS - 1);
-    power as usize * STEPS as usize + usize::try_from(step).unwrap_or(0)
+    // The power is at most 63 and the step below [`STEPS`].
+    let step = usize::try_from(ns >> (power - STEP_DIGITS)).unwrap_or(0) % STEPS;
+    power as usize * STEPS + step
 }
 
 /// The middle of a bucket, nanoseconds.
 fn middle(bucket: usize) -> f64 {
-    let (power, step) = (bucket / STEPS as usize, bucket % STEPS as usize);
+    let (power, step) = (bucket / STEPS, bucket % STEPS);
     let low = (power as f64).exp2();
     low + low / STEPS as f64 * (step as f64 + 0.5)
 }

@@ -10,7 +10,7 @@ use crate::ground::Ground;
 use crate::live::{Seen, Source, Sources};
 use crate::problem::{Code, Problem};
 use crate::routes::status::ServerStatus;
-use crate::routes::tables::Tables;
+use crate::routes::tables::{Table, Tables};
 
 /// How long the server may take to say what it is.
 const ASK_TIME: Duration = Duration::from_secs(10);
@@ -57,19 +57,23 @@ fn silent() -> Problem {
 
 /// What the server is, as far as it answers.
 pub async fn server_status(ground: &Ground) -> ServerStatus {
-    let (version, tiers, trouble) = match ask(ground).await {
-        Ok((version, tiers)) => (version, tiers, None),
-        Err(problem) => (String::new(), Vec::new(), Some(problem.detail)),
+    let asked = ask(ground).await;
+    let is_up = asked.is_ok();
+    let (version, states, trouble) = match asked {
+        Ok((version, states)) => (version, states, None),
+        Err(problem) => (String::new(), Vec::new(), Some(format!("connection-lost: {}", problem.detail))),
     };
+    let tiers = states.iter().filter(|state| state.is_there).map(|state| state.tier).collect();
+    let notes = trouble.into_iter().chain(states.into_iter().filter_map(|state| state.lack)).collect();
     ServerStatus {
         address: ground.address(),
         database: ground.database(),
-        is_up: trouble.is_none(),
+        is_up,
         version,
         is_private: ground.is_private(),
         is_writable: ground.is_writable(),
         tiers,
-        trouble,
+        notes,
     }
 }
 
@@ -85,7 +89,7 @@ pub async fn tables(ground: &Ground) -> Result<Tables, Problem> {
     let mut observer = attach(ground).await?;
     let tables = tokio::time::timeout(ASK_TIME, observer.tables()).await.map_err(|_| silent())??;
     observer.close().await;
-    Ok(Tables { tables })
+    Ok(Tables { tables: tables.into_iter().map(Table::from).collect() })
 }
 
 impl From<MvccError> for Problem {

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use pgstrata_tools::mvcc::TierState;
-use serde::Serialize;
+use pgstrata_timeline::Tier;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::limits;
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::workbench::Workbench;
 
 /// What this workbench is.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// Version of pgstrata.
     pub version: String,
@@ -31,7 +31,7 @@ pub struct Status {
 }
 
 /// The server that is looked at.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ServerStatus {
     /// Where it is, without credentials.
     pub address: String,
@@ -45,15 +45,14 @@ pub struct ServerStatus {
     pub is_writable: bool,
     /// Whether it answers.
     pub is_up: bool,
-    /// How much can be seen of it, and why not more.
-    pub tiers: Vec<TierState>,
-    /// Why it does not answer, in English.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trouble: Option<String>,
+    /// How much can be seen of it.
+    pub tiers: Vec<Tier>,
+    /// Why it does not answer, or what is missing and how to get it: `code: sentence`, in English.
+    pub notes: Vec<String>,
 }
 
 /// What may be asked of this workbench.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Limits {
     /// Consoles of all browsers together.
     pub consoles: usize,

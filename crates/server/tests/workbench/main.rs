@@ -1,5 +1,6 @@
 //! The workbench over real sockets, on real servers.
 
+mod consoles;
 mod hostile;
 mod live;
 mod pages;
