@@ -97,7 +97,7 @@ struct Now {
     snapshot: Snapshot,
     lsn: Option<Lsn>,
     started_us: i64,
-    now_us: i64,
+    clock_us: i64,
     next: Xid,
 }
 
@@ -284,7 +284,7 @@ impl Observer {
         self.known.look(newest, &running);
         let after = snapshot(connection).await?;
         let sights = self.look_at_snapshots(connection, &seen, &now.snapshot, &after, &mut picture).await?;
-        self.look_at_waits(connection, now.now_us, &mut picture).await?;
+        self.look_at_waits(connection, now.clock_us, &mut picture).await?;
         let by_locks = if self.may_call("mvcc_ssi_graph") && self.may_call("mvcc_ssi_conflicts") {
             let found = visualizer::serializable(connection, &mut picture).await;
             picture.or_note("serializable-refused", found)?
@@ -370,7 +370,8 @@ impl Observer {
         if self.tier() >= Tier::Pageinspect {
             let means = self.means();
             let Self { pages, table, known, watch, .. } = self;
-            let mut opened = pages.look(connection, means, watch, &watched, table, known, &limits, picture).await?;
+            let mut asking = pages::Asking { connection, means, watch, limits: &limits, picture };
+            let mut opened = pages.look(&mut asking, &watched, table, known).await?;
             if horizon.holders.is_empty() {
                 // Nobody holds it, so it lies behind whatever has ended since it was asked for.
                 let ids = opened
@@ -531,7 +532,7 @@ async fn now(connection: &mut Connection) -> Result<Now, Trouble> {
     Ok(Now {
         lsn: row.get::<_, Option<&str>>("lsn").and_then(|lsn| lsn.parse().ok()),
         started_us: row.get("started_us"),
-        now_us: row.get("now_us"),
+        clock_us: row.get("now_us"),
         next: snapshot.xmax(),
         snapshot,
     })

@@ -6,3 +6,4 @@ mod pages;
 mod recordings;
 mod seats;
 mod sql_tier;
+mod tracks;

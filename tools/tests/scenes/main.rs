@@ -4,4 +4,5 @@
 
 mod claims;
 mod consoles;
+mod pictures;
 mod support;

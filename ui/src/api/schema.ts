@@ -739,10 +739,10 @@ export interface components {
         } | {
             /** @enum {string} */
             cause: "record";
-            /** @description Its position. */
-            lsn: string;
             /** @description What `pg_waldump` calls it, as `Heap/HOT_UPDATE`. */
             name: string;
+            /** @description Its position; `record_lsn` in JSON, where `lsn` is the change's own. */
+            record_lsn: string;
             /**
              * Format: int64
              * @description The transaction that wrote it, 0 if none.

@@ -23,7 +23,7 @@ const ASKED_MOST: usize = 24;
 /// The reason given where two snapshots are possible and they differ.
 const UNKNOWN_SNAPSHOT: &str = "unknown-snapshot";
 
-/// `HEAP_COMBOCID` (src/include/access/htup_details.h).
+/// `HEAP_COMBOCID` (`src/include/access/htup_details.h`).
 const COMBO_COMMAND: u16 = 0x0020;
 
 /// Somebody to judge with.

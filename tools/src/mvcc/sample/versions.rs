@@ -285,7 +285,11 @@ fn of_text(type_oid: u32, text: String) -> Value {
         },
         // A number that JSON would not give back digit for digit stays text.
         _ if NUMBERS.contains(&type_oid) => {
-            serde_json::from_str::<Value>(&text).ok().filter(|value| value.is_number() && value.to_string() == text)
+            let number = serde_json::from_str::<Value>(&text).ok().filter(Value::is_number);
+            number.filter(|number| {
+                let printed = number.to_string();
+                printed == text
+            })
         }
         _ if JSON.contains(&type_oid) => serde_json::from_str(&text).ok(),
         _ => None,

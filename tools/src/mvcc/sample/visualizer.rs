@@ -36,7 +36,7 @@ const CONFLICTS_MOST: usize = 2_000;
 /// Ended waits taken from the ring in one look, at most.
 const RING_MOST: usize = 1_000;
 
-/// The bits of `t_infomask` and `t_infomask2` by their names (src/include/access/htup_details.h).
+/// The bits of `t_infomask` and `t_infomask2` by their names (`src/include/access/htup_details.h`).
 const FLAGS: [(&str, u16, u16); 19] = [
     ("HEAP_HASNULL", 0x0001, 0),
     ("HEAP_HASVARWIDTH", 0x0002, 0),

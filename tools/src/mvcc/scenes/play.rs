@@ -24,9 +24,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A stage whose schema has a name of its own, so that several can be on one server: `pgstrata_scene_` and `tag`.
+    /// A stage whose schema has a name of its own, so that several can be on one server: `pgstrata_scene_` and `tag`, which
+    /// is written so that it needs no quotes.
     #[must_use]
     pub fn new(endpoint: &Endpoint, tag: &str) -> Self {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let tag: String = tag.to_lowercase().chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
         Self { endpoint: endpoint.clone(), schema: format!("pgstrata_scene_{tag}") }
     }
 

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use pgstrata_pg::Endpoint;
 use pgstrata_timeline::file::{Ending, FORMAT, Header};
-use pgstrata_timeline::{Cause, Change, Log, LogLimits, Moment};
-use pgstrata_tools::mvcc::{Limits, Observer, Pace, Recorder, RecorderLimits, Recording, Watch};
+use pgstrata_timeline::{Change, LogLimits, Moment, Tier};
+use pgstrata_tools::mvcc::{Follower, Options, Recorder, RecorderLimits, Recording, Watch};
 use pgstrata_units::Text;
 use tokio_util::sync::CancellationToken;
 
-use super::{attach, paint};
-use crate::cli::mvcc::{RecordArgs, TargetArgs, WatchArgs};
+use super::{paint, tier};
+use crate::cli::mvcc::{RecordArgs, SeenArgs, TargetArgs, WatchArgs};
 use crate::interrupt;
 use crate::terminal::Terminal;
 
@@ -24,8 +25,7 @@ enum Go {
 
 pub async fn watch(args: &WatchArgs, terminal: Terminal) -> anyhow::Result<()> {
     let interrupt = interrupt::token()?;
-    let mut observer = attach(&args.server, Limits::default()).await?;
-    observer.watch(target(&args.target));
+    let follower = begin(&args.server).await?;
     if !args.json {
         eprintln!("{}", terminal.say(Text { en: "watching; Ctrl-C ends it", zh: "正在观察，Ctrl-C 结束" }));
     }
@@ -39,15 +39,14 @@ pub async fn watch(args: &WatchArgs, terminal: Terminal) -> anyhow::Result<()> {
         }
         Ok(Go::On)
     };
-    follow(observer, args.duration, &interrupt, take).await
+    follow(follower, target(&args.target), args.duration, &interrupt, take).await
 }
 
 pub async fn record(args: &RecordArgs, terminal: Terminal) -> anyhow::Result<()> {
     let interrupt = interrupt::token()?;
-    let mut observer = attach(&args.server, Limits::default()).await?;
-    observer.watch(target(&args.target));
+    let mut follower = begin(&args.server).await?;
     let limits = RecorderLimits { bytes: args.max_size << 20, time: args.duration };
-    let mut recorder = Recorder::create(&args.out, &header(&observer, args)?, Moment::default(), limits)?;
+    let mut recorder = Recorder::create(&args.out, &header(&mut follower, args)?, Moment::default(), limits)?;
     eprintln!("{}", terminal.say(Text { en: "recording; Ctrl-C ends it", zh: "正在录制，Ctrl-C 结束" }));
     let mut shown = Instant::now();
     let take = |change: &Change, _: &Moment| {
@@ -60,7 +59,7 @@ pub async fn record(args: &RecordArgs, terminal: Terminal) -> anyhow::Result<()>
         }
         Ok(if ended.is_some() { Go::Stop } else { Go::On })
     };
-    let followed = follow(observer, Some(args.duration), &interrupt, take).await;
+    let followed = follow(follower, target(&args.target), Some(args.duration), &interrupt, take).await;
     let ending = recorder.finish()?;
     followed?;
     let summary = Recording::open(&args.out)?.summary()?;
@@ -82,13 +81,27 @@ pub async fn record(args: &RecordArgs, terminal: Terminal) -> anyhow::Result<()>
     Ok(())
 }
 
+/// Follows a server as far as it lets itself be followed.
+async fn begin(args: &SeenArgs) -> anyhow::Result<Follower> {
+    let endpoint = Endpoint::parse(&args.database_url)?;
+    let options = Options { best: args.best.map(tier), ..Options::default() };
+    Ok(Follower::begin(&endpoint, options, LogLimits { changes: 1, bytes: 0 }).await?)
+}
+
 fn target(args: &TargetArgs) -> Watch {
     Watch { table: args.table.clone(), row: args.key.clone(), ..Watch::default() }
 }
 
-fn header(observer: &Observer, args: &RecordArgs) -> anyhow::Result<Header> {
+fn header(follower: &mut Follower, args: &RecordArgs) -> anyhow::Result<Header> {
+    let is_exact = follower.lack().is_none();
+    let observer = follower.observer();
     let (server, database) = observer.server();
-    let tiers = observer.tiers().into_iter().filter(|state| state.is_there).map(|state| state.tier).collect();
+    let tiers = observer
+        .tiers()
+        .into_iter()
+        .filter(|state| state.is_there && (is_exact || state.tier != Tier::Wal))
+        .map(|state| state.tier)
+        .collect();
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     Ok(Header {
         format: FORMAT,
@@ -103,31 +116,34 @@ fn header(observer: &Observer, args: &RecordArgs) -> anyhow::Result<Header> {
     })
 }
 
-/// Looks until told to stop, and hands on each change with the moment before it.
+/// Follows until told to stop, and hands on each change with the moment before it.
 async fn follow(
-    mut observer: Observer,
+    mut follower: Follower,
+    watch: Watch,
     duration: Option<Duration>,
     interrupt: &CancellationToken,
     mut take: impl FnMut(&Change, &Moment) -> anyhow::Result<Go>,
 ) -> anyhow::Result<()> {
     let began = Instant::now();
-    let (mut log, mut pace) = (Log::new(LogLimits { changes: 1, bytes: 0 }), Pace::default());
-    while !interrupt.is_cancelled() && duration.is_none_or(|duration| began.elapsed() < duration) {
-        let sample = observer.sample().await;
-        let cause = if log.moment().seq == 0 { Cause::Begin } else { sample.cause };
-        let before = log.moment().clone();
-        let change = log.push(sample.items, sample.at, cause);
-        if let Some(change) = &change
-            && matches!(take(change, &before)?, Go::Stop)
-        {
+    let mut moment = Moment::default();
+    let mut changes = follower.watch(watch).await;
+    'following: while !interrupt.is_cancelled() {
+        for change in &changes {
+            if matches!(take(change, &moment)?, Go::Stop) {
+                break 'following;
+            }
+            moment.fold(change);
+        }
+        let left = duration.map(|duration| duration.saturating_sub(began.elapsed()));
+        if left.is_some_and(|left| left.is_zero()) {
             break;
         }
-        let pause = pace.pause(sample.took, change.is_some());
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = interrupt.cancelled() => {}
-        }
+        changes = tokio::select! {
+            changes = follower.next() => changes,
+            () = tokio::time::sleep(left.unwrap_or(Duration::MAX)) => break,
+            () = interrupt.cancelled() => break,
+        };
     }
-    observer.close().await;
+    follower.close().await;
     Ok(())
 }
