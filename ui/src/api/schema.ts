@@ -197,6 +197,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/recordings/{id}/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is different between two moments. */
+        get: operations["recording_difference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/recordings/{id}/export": {
         parameters: {
             query?: never;
@@ -549,7 +566,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The tables of the database, partitions one by one. */
+        /** The tables of the database, partitioned ones and their partitions too. */
         get: operations["tables"];
         put?: never;
         post?: never;
@@ -896,6 +913,11 @@ export interface components {
             /** @description What. */
             what: string;
         };
+        /**
+         * @description Why a recording ended.
+         * @enum {string}
+         */
+        Ending: "stopped" | "bytes-reached" | "time-reached" | "torn";
         /**
          * @description What is expected of an arm.
          * @enum {string}
@@ -1301,20 +1323,21 @@ export interface components {
              * @description Bytes of its file.
              */
             bytes: number;
+            /** @description The database. */
+            database: string;
             /**
              * Format: int64
              * @description When its last change was.
              */
             ended_us: number;
+            ending?: components["schemas"]["Ending"] | null;
             /**
              * Format: int64
-             * @description Its first change.
+             * @description The moment that it begins with.
              */
             first: number;
             /** @description Its id. */
             id: string;
-            /** @description Whether its beginning was given up to stay within its bytes. */
-            is_cut: boolean;
             /** @description Whether it is still being made. */
             is_recording: boolean;
             /**
@@ -1324,12 +1347,14 @@ export interface components {
             last: number;
             /** @description Its name. */
             name: string;
+            /** @description The watched row's key, if one was watched. */
+            row?: string | null;
             /** @description Version of the server that was watched. */
             server_version: string;
+            /** @description The watched table with its schema, if one was watched. */
+            table?: string | null;
             /** @description How much could be seen of it. */
             tiers: components["schemas"]["Tier"][];
-            /** @description What is watched in it. */
-            watch: components["schemas"]["Watch"];
         };
         /** @description A version of a row. */
         RowVersion: {
@@ -1675,10 +1700,10 @@ export interface components {
             is_up: boolean;
             /** @description Whether consoles, scenes and runs may change it. */
             is_writable: boolean;
-            /** @description What a user should know: what is missing, and how to get it. English. */
-            notes: string[];
-            /** @description How much can be seen of it. */
-            tiers: components["schemas"]["Tier"][];
+            /** @description How much can be seen of it, and why not more. */
+            tiers: components["schemas"]["TierState"][];
+            /** @description Why it does not answer, in English. */
+            trouble?: string | null;
             /** @description As `server_version` says it; empty while it does not answer. */
             version: string;
         };
@@ -1854,18 +1879,19 @@ export interface components {
             /** @description Its title. */
             title: components["schemas"]["Words"];
         };
-        /** @description A table of the database. */
-        Table: {
-            /**
-             * Format: int64
-             * @description Bytes of the table without its indexes.
-             */
-            bytes: number;
-            /** @description Whether its rows may be read by us. */
-            is_readable: boolean;
-            /** @description Columns of its primary key, in order; empty if it has none. */
+        /** @description A table that can be watched. */
+        TableInfo: {
+            /** @description Whether it is a partition of another. */
+            is_partition: boolean;
+            /** @description Whether it is partitioned: it holds no rows itself. */
+            is_partitioned: boolean;
+            /** @description Whether it is a temporary table. */
+            is_temporary: boolean;
+            /** @description The columns of its primary key, in order. */
             key: string[];
-            /** @description Its name. */
+            /** @description Whether the role may read it. */
+            may_read: boolean;
+            /** @description Its name with its schema, quoted where it must be. */
             name: string;
             /**
              * Format: int32
@@ -1873,25 +1899,35 @@ export interface components {
              */
             oid: number;
             /**
-             * Format: double
-             * @description Rows by the server's own estimate; `None` before the first `analyze`.
+             * Format: int64
+             * @description Pages, as the planner last knew.
              */
-            rows?: number | null;
-            /** @description Its schema. */
-            schema: string;
+            pages: number;
+            /**
+             * Format: int64
+             * @description Rows, as the planner last knew.
+             */
+            rows: number;
         };
         /** @description What there is to watch. */
         Tables: {
-            /** @description Whether there are more than are listed. */
-            is_cut: boolean;
-            /** @description The tables, by schema and name. */
-            tables: components["schemas"]["Table"][];
+            /** @description The tables, the biggest first. */
+            tables: components["schemas"]["TableInfo"][];
         };
         /**
          * @description How much of a server can be seen, from least to most.
          * @enum {string}
          */
         Tier: "sql" | "pageinspect" | "extension" | "preloaded" | "wal";
+        /** @description One tier of a server. */
+        TierState: {
+            /** @description Whether it is there. */
+            is_there: boolean;
+            /** @description If not: why not and how to get it, as `code: sentence`. */
+            lack?: string | null;
+            /** @description Which. */
+            tier: components["schemas"]["Tier"];
+        };
         /** @description A transaction with an id. */
         Transaction: {
             /** @description Its first record. */
@@ -1984,9 +2020,9 @@ export interface components {
              */
             until_us?: number | null;
         };
-        /** @description What is watched. */
+        /** @description What to look at. */
         Watch: {
-            /** @description Versions shown, at most; as many as the observer shows anyway if absent. */
+            /** @description Versions shown, at most; `None` for [`Limits::versions`]. */
             max_versions?: number | null;
             /** @description One row of it: its key as text (a JSON object by column for a key of several), or the place of a version, `(0,3)`. */
             row?: string | null;
@@ -2414,6 +2450,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Changes"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recording_difference: {
+        parameters: {
+            query: {
+                /** @description The one, after this change. */
+                first: number;
+                /** @description The other. */
+                second: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Difference"];
                 };
             };
             default: {

@@ -311,6 +311,8 @@ export const en = {
   'scene.restart': 'Restart',
   'scene.close': 'Close the scene',
   'scene.step': 'Play step {n} of {count}',
+  'scene.resumes': 'goes on',
+  'scene.notAsTold': 'This is not what the scene expects here.',
   'scene.over': 'The scene is over',
   'step.next': 'next',
   'step.later': 'later',

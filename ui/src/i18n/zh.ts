@@ -312,6 +312,8 @@ export const zh: Record<keyof typeof en, string> = {
   'scene.restart': '重新开始',
   'scene.close': '关闭场景',
   'scene.step': '播放第 {n} 步，共 {count} 步',
+  'scene.resumes': '继续执行',
+  'scene.notAsTold': '这不是场景在此处预期的结果。',
   'scene.over': '场景已结束',
   'step.next': '下一步',
   'step.later': '以后',

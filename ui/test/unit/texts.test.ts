@@ -6,17 +6,18 @@ import { expect, test } from 'vitest';
 
 import { en } from '../../src/i18n/en.ts';
 import { fill, textsOf } from '../../src/i18n/index.ts';
+import { notesZh } from '../../src/i18n/notes.ts';
 import { reasonsEn, reasonsZh } from '../../src/i18n/reasons.ts';
 import { zh } from '../../src/i18n/zh.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const placeholders = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).toSorted();
 
-function sources(folder: string): string[] {
+function sources(folder: string, ending = /\.tsx?$/): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return sources(path);
-    return /\.tsx?$/.test(entry.name) && !path.includes('/i18n/') ? [readFileSync(path, 'utf8')] : [];
+    if (entry.isDirectory()) return sources(path, ending);
+    return ending.test(entry.name) && !path.includes('/i18n/') ? [readFileSync(path, 'utf8')] : [];
   });
 }
 
@@ -49,6 +50,15 @@ test('every problem code of the server has a sentence', () => {
   const codes = Code.enum ?? Code.oneOf?.flatMap((each) => each.enum) ?? [];
   expect(codes.length).toBeGreaterThan(10);
   expect(codes.filter((code) => !(`problem.${code}` in en))).toEqual([]);
+});
+
+test('every note of the observer has its sentence in Chinese', () => {
+  const rust = sources(join(root, '../tools/src/mvcc'), /\.rs$/).join('\n');
+  const codes = new Set([...rust.matchAll(/\b(?:or_)?note\(\s*"([a-z]+(?:-[a-z]+)+)"/g)].map((match) => match[1]!));
+  expect(codes.size).toBeGreaterThan(20);
+  expect([...codes].filter((code) => !(code in notesZh))).toEqual([]);
+  expect(textsOf('zh').note('table-dropped: the table a is gone')).toBe('该表已被删除');
+  expect(textsOf('en').note('table-dropped: the table a is gone')).toBe('the table a is gone');
 });
 
 test('every text is used, and every key that is asked for exists', () => {
