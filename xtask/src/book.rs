@@ -29,13 +29,11 @@ pub fn check(root: &Path) -> Result<Outcome> {
 
 /// `cargo xtask book`.
 pub fn perform(root: &Path, action: Action) -> Result<ExitCode> {
-    match run(root, toolbox::npm()?, action)? {
-        Outcome::Failed(why) => anyhow::bail!("{why}"),
-        _ => {
-            crate::node::take_in(root)?;
-            Ok(ExitCode::SUCCESS)
-        }
+    if let Outcome::Failed(why) = run(root, toolbox::npm()?, action)? {
+        anyhow::bail!("{why}");
     }
+    crate::node::take_in(root)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run(root: &Path, npm: PathBuf, action: Action) -> Result<Outcome> {
