@@ -25,6 +25,9 @@ const TOPS_MOST: usize = 50_000;
 const MULTIXACTS_MOST: usize = 10_000;
 const MULTIXACTS_A_LOOK: usize = 200;
 
+/// Running transactions that are asked about again, at most: the oldest, for those are listed by snapshots.
+const STILL_MOST: usize = 2_000;
+
 /// What is known of a server's transactions.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
@@ -32,6 +35,8 @@ pub(crate) struct Known {
     pub next: Xid,
     ended: HashMap<Xid, Status>,
     running: HashMap<Xid, Status>,
+    /// Those that ran still when all that is known to have ended had ended.
+    still: BTreeSet<Xid>,
     tops: BTreeMap<Xid, Xid>,
     multixacts: HashMap<u32, Option<Vec<Member>>>,
 }
@@ -41,6 +46,7 @@ impl Known {
     pub fn look(&mut self, next: Xid, running: &Running) {
         self.next = self.next.max(next);
         self.running.clear();
+        self.still.clear();
         for (xid, top) in &running.tops {
             let is_prepared = running.prepared.contains_key(top);
             self.running.insert(*xid, if is_prepared { Status::Prepared } else { Status::InProgress });
@@ -62,7 +68,7 @@ impl Known {
         if self.ended.len() > ENDED_MOST {
             self.ended.clear();
         }
-        let unknown: Vec<i64> = wanted
+        let mut unknown: Vec<i64> = wanted
             .iter()
             .filter(|xid| xid.is_normal() && !self.ended.contains_key(xid))
             .map(|xid| bigint(*xid))
@@ -70,7 +76,14 @@ impl Known {
         if unknown.is_empty() {
             return Ok(());
         }
-        for row in connection.rows(STATUSES, &[&unknown]).await? {
+        // The server answers in this order. Who runs still when it comes to the end has committed nothing of what went before.
+        let mut running: Vec<Xid> = self.running.keys().copied().collect();
+        running.sort_unstable();
+        running.truncate(STILL_MOST);
+        let behind = unknown.len();
+        unknown.extend(running.into_iter().map(bigint));
+        self.still.clear();
+        for (index, row) in connection.rows(STATUSES, &[&unknown]).await?.into_iter().enumerate() {
             let xid = Xid(row.get::<_, i64>("xid").cast_unsigned());
             match row.get::<_, Option<&str>>("status") {
                 Some("committed") => {
@@ -83,6 +96,9 @@ impl Known {
                 }
                 Some(_) => {
                     self.running.entry(xid).or_insert(Status::InProgress);
+                    if index >= behind {
+                        self.still.insert(xid);
+                    }
                 }
                 None => {
                     self.ended.insert(xid, Status::Unknown);
@@ -168,11 +184,15 @@ impl Knowledge for Eyes<'_> {
         self.known.status(xid)
     }
 
-    /// A top-level transaction has a lower id than its subtransactions. Where the snapshot lists no lower one, it makes no
-    /// difference whose part this one is: none of those counts as running.
+    /// A top-level transaction has a lower id than its subtransactions, and is committed when one of them is. Where the
+    /// snapshot lists no lower one, or only such as run still, it makes no difference whose part one that is committed is:
+    /// none of those.
     fn top(&self, xid: Xid) -> Option<Xid> {
         let listed = self.snapshot.in_progress();
-        let is_plain = listed.first().is_none_or(|lowest| *lowest > xid) || listed.binary_search(&xid).is_ok();
+        let mut lower = listed.iter().take_while(|listed| **listed < xid);
+        let is_committed = self.known.ended.get(&xid) == Some(&Status::Committed);
+        let is_plain =
+            listed.binary_search(&xid).is_ok() || lower.all(|listed| is_committed && self.known.still.contains(listed));
         self.known.top(xid).or_else(|| is_plain.then_some(xid))
     }
 
@@ -196,6 +216,22 @@ mod tests {
         let eyes = known.for_snapshot(&snapshot);
         let tops: Vec<_> = [750, 751, 752, 753, 756, 757].map(|xid| eyes.top(Xid(xid)).map(|xid| xid.0)).into();
         assert_eq!(tops, [Some(750), Some(751), Some(752), None, Some(756), None]);
+    }
+
+    #[test]
+    fn a_committed_transaction_is_no_part_of_one_that_runs_still() {
+        let mut known = Known::default();
+        let snapshot: Snapshot = "750:760:752,756".parse().expect("a snapshot");
+        known.ended.extend([(Xid(753), Status::Committed), (Xid(754), Status::Aborted), (Xid(757), Status::Committed)]);
+        let tops = |known: &Known| {
+            let eyes = known.for_snapshot(&snapshot);
+            [753, 754, 757].map(|xid| eyes.top(Xid(xid)).is_some())
+        };
+        assert_eq!(tops(&known), [false; 3]);
+        known.still.insert(Xid(752));
+        assert_eq!(tops(&known), [true, false, false], "756 may have committed 757");
+        known.still.insert(Xid(756));
+        assert_eq!(tops(&known), [true, false, true]);
     }
 
     #[test]
