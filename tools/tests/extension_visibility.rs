@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use pgstrata_pg::testing;
-use pgstrata_tools::proof::fuzz::{FuzzSpec, fuzz};
-use pgstrata_tools::proof::{ProofSpec, prove};
+use pgstrata_tools::mvcc::proof::fuzz::{FuzzSpec, fuzz};
+use pgstrata_tools::mvcc::proof::{ProofSpec, prove};
 
 /// Judgements of the short proof: some seconds' worth.
 const JUDGEMENTS: u64 = 20_000;

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use pgstrata_lab::error::LabError;
 use pgstrata_pg::overlay;
 use pgstrata_pg::{ClusterSpec, Dirs, Profile};
-use pgstrata_tools::proof::fuzz::{FuzzSpec, fuzz};
-use pgstrata_tools::proof::{Proof, ProofSpec, prove};
+use pgstrata_tools::mvcc::proof::fuzz::{FuzzSpec, fuzz};
+use pgstrata_tools::mvcc::proof::{Proof, ProofSpec, prove};
 use pgstrata_units::Text;
 
 use crate::Ended;
