@@ -4,7 +4,9 @@
 //! a [`Recorder`] keeps it in a file, a [`Recording`] reads that. The debugger reads and never writes; the pages
 //! and charts that show the log are elsewhere.
 
+pub mod capture;
 mod connection;
+pub mod cost;
 mod error;
 pub mod note;
 mod observer;
