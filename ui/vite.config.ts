@@ -3,9 +3,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 
-/** Where the server puts `<script type="application/json" id="pgstrata-recording">…</script>` into `share.html`. */
-const RECORDING_GOES_HERE = '<!-- pgstrata-recording -->';
-
+/** Whoever exports a recording puts `<script type="application/json" id="pgstrata-recording">…</script>` before `</head>`. */
 function shareInOneFile(): Plugin {
   return {
     name: 'share-in-one-file',
@@ -31,7 +29,6 @@ function shareInOneFile(): Plugin {
         '</head>',
         '<body>',
         '<div id="root"></div>',
-        RECORDING_GOES_HERE,
         `<script type="module">${script}</script>`,
         '</body>',
         '</html>',

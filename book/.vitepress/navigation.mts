@@ -56,6 +56,7 @@ const SECTIONS: Section[] = [
       ['/concepts/durability', 'Durability', '持久性'],
       ['/concepts/audit-trail', 'The audit trail', '审计链'],
       ['/concepts/exact-graph', 'The exact dependency graph', '精确依赖图'],
+      ['/concepts/version-history', 'The life of a version, from the log', '从日志看一个行版本的一生'],
       ['/concepts/serializable-bugs', 'Two bugs of the serializable level', '可串行化级别的两个缺陷'],
     ],
   },
@@ -63,6 +64,7 @@ const SECTIONS: Section[] = [
     en: 'Guides',
     zh: '指南',
     entries: [
+      ['/guide/workbench', 'The workbench: API and safety', '工作台：API 与安全'],
       ['/guide/your-server', 'Your own server', '接入自己的服务器'],
       ['/guide/scenarios', 'Scenarios', '场景'],
       ['/guide/continuous-integration', 'Continuous integration', '持续集成'],

@@ -43,7 +43,7 @@ export const LIGHT: Theme = {
   ink: '#1b1e22',
   muted: '#575d64',
   line: '#dedfd9',
-  edge: '#868c93',
+  edge: '#7d838a',
   accent: '#0b6660',
   onAccent: '#ffffff',
   focus: '#1457c8',

@@ -11,12 +11,14 @@ mod coverage;
 mod ext;
 mod generate;
 mod new_study;
+mod node;
 mod report;
 mod template;
 mod test;
 mod tidy;
 mod toolbox;
 mod tree;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -68,6 +70,12 @@ enum Task {
         #[arg(value_enum, default_value = "build")]
         action: book::Action,
     },
+    /// Build the workbench's page, test it, or serve it while writing.
+    Ui {
+        /// What to do with it.
+        #[arg(value_enum, default_value = "build")]
+        action: ui::Action,
+    },
 }
 
 fn main() -> ExitCode {
@@ -93,5 +101,6 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Bench { arguments } => cargo::bench(&root, &arguments).map(cargo::exit_code),
         Task::Ext(options) => ext::perform(&root, &options).map(|()| ExitCode::SUCCESS),
         Task::Book { action } => book::perform(&root, action),
+        Task::Ui { action } => ui::perform(&root, action),
     }
 }

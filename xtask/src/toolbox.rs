@@ -53,6 +53,22 @@ pub fn npm() -> Result<PathBuf> {
     on_path("npm").context("Node is here, npm was not found")
 }
 
+/// Names under which Chromium is installed.
+const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// The browser that the page is tested in: the one that `PGSTRATA_CHROMIUM` names, else Chromium on the path.
+pub fn chromium() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("PGSTRATA_CHROMIUM") {
+        let path = PathBuf::from(path);
+        return if path.is_file() {
+            Ok(path)
+        } else {
+            Err(anyhow!("PGSTRATA_CHROMIUM is {}, no file", path.display()))
+        };
+    }
+    CHROMIUM.iter().find_map(|name| on_path(name)).context("Chromium was not found (./x setup --test installs it)")
+}
+
 /// Finds cargo-llvm-cov and an LLVM that can read what this compiler writes.
 pub fn coverage() -> Result<CoverageTools> {
     let rustc = answers(Command::new("rustc").arg("-vV")).context("rustc does not answer")?;

@@ -58,8 +58,8 @@ static INVARIANTS: [Invariant; 12] = [
     Invariant {
         id: "I4",
         statement: Text {
-            en: "The entries of a transfer come to zero in each currency, on accounts that are kept in it.",
-            zh: "每笔转账的分录在每种货币上合计为零，且所在账户以该货币记账。",
+            en: "The entries of a transfer come to zero in each currency, on accounts that are kept in it, where it says.",
+            zh: "每笔转账的分录在每种货币上合计为零，所在账户以该货币记账，且位置与转账所记相符。",
         },
         sql: Some(include_str!("invariants/i4_entries_of_a_transfer_balance.sql")),
         holds: Holds::AtRest,

@@ -64,6 +64,9 @@ values
     (3, 'reversal'),
     (4, 'opening');
 
+-- Where entries stand: {account, number} of each, in the order of account ids.
+create domain ledger.legs as bigint[];
+
 create table ledger.transfers (
     -- The client's idempotency key: the same for each repetition of a request. It is what a transfer is known by.
     transfer_id uuid primary key,
@@ -73,6 +76,9 @@ create table ledger.transfers (
     -- The transfer that this one takes back.
     reversal_of uuid,
     posted_at timestamptz not null,
+    -- Its entries, so that they are found by their primary key. An index of entries by transfer would cost each entry as
+    -- much as the primary key does, for the few transfers that are looked up again. I4 compares.
+    legs ledger.legs not null,
     constraint reversal_names_what_it_reverses check ((kind = 3) = (reversal_of is not null))
 );
 
@@ -97,15 +103,22 @@ create table ledger.entries (
     primary key (account_id, number)
 );
 
-create index entries_of_transfer
-on ledger.entries (transfer_id);
-
 -- Numbers the entries of clearing accounts, whose row nobody locks; theirs may have gaps.
 create sequence ledger.clearing_number;
 
 -- Double entry, for whoever writes: what a statement adds to a transfer must come to zero in each currency. So a
 -- transfer's entries are written by one statement, and stay balanced whatever is written after them. A trigger for the
 -- whole statement instead of a deferred one for each row: it adds a batch up once, and refuses at once.
+--
+-- total() is sum() that stays in bigint, and refuses what does not fit: sum() would make a numeric of each transfer.
+create aggregate ledger.total(bigint) (
+    sfunc = int8pl,
+    stype = bigint,
+    initcond = '0',
+    combinefunc = int8pl,
+    parallel = safe
+);
+
 create function ledger.refuse_unbalanced_entries() returns trigger
 language plpgsql
 as $$
@@ -115,11 +128,11 @@ begin
     select
         e.transfer_id,
         e.currency,
-        sum(e.amount) as difference
+        ledger.total(e.amount) as difference
     into unbalanced
     from added as e
     group by e.transfer_id, e.currency
-    having sum(e.amount) <> 0
+    having ledger.total(e.amount) <> 0
     limit 1;
     if found then
         raise exception 'the entries of transfer % differ by % in currency %',

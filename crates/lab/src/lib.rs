@@ -12,6 +12,7 @@ pub mod history;
 pub mod invariants;
 pub mod load;
 pub mod machine;
+pub mod meter;
 pub mod observe;
 pub mod record;
 pub mod report;

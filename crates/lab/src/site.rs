@@ -9,6 +9,7 @@ use crate::error::LabError;
 use crate::faults::steps::Steps;
 use crate::faults::{FaultKit, FaultPlan, FaultPoints};
 use crate::machine;
+use crate::meter::Meter;
 use crate::observe::{Observer, Recorder, Watching};
 use crate::study::{Arm, Study};
 
@@ -19,6 +20,8 @@ pub struct Site {
     pub servers: Vec<Server>,
     /// Where faults take hold of the system that runs here.
     pub steps: Steps,
+    /// Counts what clients do while they do it, for whoever shows it.
+    pub meter: Meter,
     watching: Option<Watching>,
     recorders: Vec<Arc<Recorder>>,
 }
@@ -119,7 +122,13 @@ impl Site {
     /// A site of servers that are somebody else's, without faults.
     #[must_use]
     pub fn of_servers(servers: Vec<Server>) -> Self {
-        Self { servers, steps: Steps::default(), watching: None, recorders: Vec::new() }
+        Self { servers, steps: Steps::default(), meter: Meter::default(), watching: None, recorders: Vec::new() }
+    }
+
+    /// The same with clients counted while they work.
+    #[must_use]
+    pub fn metered(self, meter: Meter) -> Self {
+        Self { meter, ..self }
     }
 
     /// The same with trials watched. The servers' `wal_level` must be `logical`.

@@ -64,6 +64,7 @@ pub async fn run(
     interrupt: &CancellationToken,
 ) -> Result<TrialRecord, LabError> {
     let site = &site.for_arm(&**study, spec.arm);
+    site.meter.begin(spec.arm.name);
     study.prepare(spec.arm, site, &spec.scale).await?;
     settle_server(site).await?;
     let watches = Watches::of_trial(study.as_ref(), site, spec).await?;

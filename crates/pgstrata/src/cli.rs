@@ -5,6 +5,7 @@ pub mod ext;
 pub mod flash_sale;
 pub mod isolation;
 pub mod ledger;
+pub mod mvcc;
 pub mod serve;
 pub mod specs;
 
@@ -72,6 +73,9 @@ pub enum Command {
     /// Keep and check the audit trail of the financial ledger.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
+    /// See row versions, snapshots, waits and deadlocks of a server; keep what happens and play it again.
+    #[command(subcommand)]
+    Mvcc(mvcc::MvccCommand),
     /// Show or compare records of runs.
     #[command(subcommand)]
     Record(RecordCommand),

@@ -9,6 +9,7 @@ use pgstrata_lab::study::StudyError;
 use pgstrata_pg as pg;
 use pgstrata_scenario::play::PlayError;
 use pgstrata_scenario::suite::SuiteError;
+use pgstrata_tools::mvcc::MvccError;
 
 use crate::terminal::Terminal;
 
@@ -22,6 +23,9 @@ pub const INTERRUPTED: u8 = 130;
 /// The exit code of an error.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<AuditError>().is_some_and(AuditError::is_mistake) {
+        return USAGE;
+    }
+    if error.downcast_ref::<MvccError>().is_some_and(MvccError::is_mistake) {
         return USAGE;
     }
     match error.downcast_ref::<LabError>() {
@@ -73,5 +77,11 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     let of_suite = error.chain().find_map(|cause| cause.downcast_ref::<SuiteError>()).map(SuiteError::hint);
     let of_scenario = of_play.or(of_suite.map(str::to_owned));
     let of_audit = error.chain().find_map(|cause| cause.downcast_ref::<AuditError>()).and_then(AuditError::hint);
-    of_lab.or(of_archive).or(of_scenario).or(of_audit).or_else(|| server_error(error).and_then(pg::Error::hint))
+    let of_mvcc = error.chain().find_map(|cause| cause.downcast_ref::<MvccError>()).and_then(MvccError::hint);
+    of_lab
+        .or(of_archive)
+        .or(of_scenario)
+        .or(of_audit)
+        .or(of_mvcc)
+        .or_else(|| server_error(error).and_then(pg::Error::hint))
 }

@@ -73,6 +73,7 @@ fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {
             Command::FlashSale(command) => commands::flash_sale::flash_sale(command, terminal).await,
             Command::Check(args) => commands::check::check(&args, terminal),
             Command::Ledger(command) => commands::ledger::ledger(command, terminal).await,
+            Command::Mvcc(command) => commands::mvcc::mvcc(command, terminal).await,
             Command::Record(command) => commands::record::record(&command, terminal),
             Command::Isolation(command) => commands::isolation::isolation(command, terminal).await,
             Command::Pg(command) => commands::pg::pg(command, terminal).await,

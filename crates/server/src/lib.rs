@@ -30,6 +30,7 @@ pub use assets::has_page;
 pub use document::{openapi, openapi_json};
 pub use ground::Ground;
 pub use guard::{Access, SHORTEST_TOKEN, Token, TokenTooShort};
-pub use serve::serve;
+pub use listen::Bounds;
+pub use serve::{serve, serve_within};
 pub use words::Words;
 pub use workbench::{Setting, Workbench};

@@ -27,10 +27,6 @@ pub const VIEWER_BEHIND: usize = 256;
 pub const KEPT_CHANGES: usize = 4_096;
 /// Bytes of those, as JSON.
 pub const KEPT_BYTES: usize = 16 << 20;
-/// How often a server is looked at while somebody watches, and nothing happens by our own hand.
-pub const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How long after a failed look the next one comes.
-pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Things of our own making (a statement, an answer) that wait to be put into a log.
 pub const CAUSES: usize = 256;
 /// News of runs and consoles that wait for a viewer; one that misses some is told how things stand.
@@ -52,16 +48,23 @@ pub const NAME_CHARACTERS: usize = 1_000;
 pub const CONSOLES: usize = 16;
 /// Bytes of a console's statement.
 pub const STATEMENT_BYTES: usize = 64 * 1024;
+/// Characters of a key that a page draws.
+pub const KEY_CHARACTERS: usize = 100;
+/// Keys that a console remembers, so that nothing is sent twice.
+pub const KEPT_KEYS: usize = 200;
+/// Consoles and scenes that nobody has touched for so long make room for others.
+pub const LEFT_ALONE: Duration = Duration::from_secs(900);
+/// Scenes that are open at a time.
+pub const SCENES: usize = 8;
 /// Rows of an answer that are shown.
 pub const ROWS: usize = 500;
 /// How long a request may wait for a statement before it is told that it runs on.
 pub const STATEMENT_WAIT: Duration = Duration::from_secs(25);
 
-/// Tables that are listed.
-pub const TABLES: usize = 5_000;
-
 /// Runs that may wait for their turn.
 pub const QUEUED_RUNS: usize = 4;
+/// How often what a run measures is told while it goes on.
+pub const PULSE: Duration = Duration::from_millis(500);
 /// Runs that are remembered.
 pub const KEPT_RUNS: usize = 50;
 /// The longest window that a run from the page may have.
@@ -69,6 +72,14 @@ pub const RUN_WINDOW: Duration = Duration::from_secs(600);
 
 /// Recordings that are kept.
 pub const RECORDINGS: usize = 100;
+/// Recordings that are being made at a time.
+pub const RECORDERS: usize = 4;
+/// The most bytes that a recording's file may have.
+pub const RECORDING_BYTES: u64 = 256 << 20;
+/// Characters of a recording's name.
+pub const TITLE_CHARACTERS: usize = 80;
+/// How often a recording that is being made is written down, so that it can be read meanwhile.
+pub const RECORDING_FLUSH: Duration = Duration::from_secs(1);
 /// Bytes of a recording that is sent in.
 pub const IMPORT_BYTES: usize = 256 * 1024 * 1024;
 /// Changes in one answer.

@@ -21,10 +21,25 @@ use crate::limits;
 /// How long to wait after the system refused a connection for want of something (file descriptors, memory).
 const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 
+/// How many connections, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Connections at a time; beyond it the one that has been idle longest goes.
+    pub connections: usize,
+    /// How long a client may take for the head of a request, and an idle connection is kept.
+    pub head_time: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { connections: limits::CONNECTIONS, head_time: limits::HEAD_TIME }
+    }
+}
+
 /// Serves until `stop`; then takes no new connections, lets requests under way end, at most for
 /// [`limits::DRAIN_TIME`], and returns.
-pub async fn serve(listener: TcpListener, router: Router, stop: &CancellationToken) {
-    let connections = Arc::new(Connections::default());
+pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: &CancellationToken) {
+    let connections = Arc::new(Connections::new(bounds));
     let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -82,7 +97,7 @@ async fn one(
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEAD_TIME)
+        .header_read_timeout(connections.bounds.head_time)
         .max_buf_size(limits::HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), answer)
         .with_upgrades();
@@ -102,8 +117,8 @@ async fn one(
 }
 
 /// The connections that there are.
-#[derive(Default)]
 struct Connections {
+    bounds: Bounds,
     open: Mutex<Vec<Arc<Connection>>>,
 }
 
@@ -117,10 +132,14 @@ struct Connection {
 }
 
 impl Connections {
+    fn new(bounds: Bounds) -> Self {
+        Self { bounds, open: Mutex::default() }
+    }
+
     /// A place for one more, the longest idle one's if there is no other; none if all are at work.
     fn admit(&self) -> Option<Arc<Connection>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.len() >= limits::CONNECTIONS {
+        if open.len() >= self.bounds.connections {
             let idle = open.iter().enumerate().filter(|(_, one)| one.under_way.load(Ordering::Acquire) == 0);
             let (oldest, _) = idle.min_by_key(|(_, one)| one.idle_since())?;
             open.swap_remove(oldest).close.cancel();
@@ -166,25 +185,26 @@ impl Drop for Work {
 mod tests {
     use super::*;
 
+    fn three() -> Connections {
+        Connections::new(Bounds { connections: 3, ..Bounds::default() })
+    }
+
     #[test]
     fn the_longest_idle_connection_makes_room_and_one_at_work_stays() {
-        let connections = Connections::default();
-        let first = connections.admit().expect("there is room");
+        let connections = three();
+        let admit = || connections.admit().expect("there is room");
+        let [first, second, third] = [admit(), admit(), admit()];
         let work = first.work();
-        let second = connections.admit().expect("there is room");
-        let _rest: Vec<_> = (2..limits::CONNECTIONS).map(|_| connections.admit().expect("there is room")).collect();
-        assert!(!second.close.is_cancelled());
-        connections.admit().expect("the second one's place");
-        assert!(second.close.is_cancelled());
-        assert!(!first.close.is_cancelled(), "it was at work");
+        admit();
+        assert!(second.close.is_cancelled() && !first.close.is_cancelled() && !third.close.is_cancelled());
         drop(work);
-        assert_eq!(connections.open.lock().expect("not poisoned").len(), limits::CONNECTIONS);
+        assert_eq!(connections.open.lock().expect("not poisoned").len(), 3);
     }
 
     #[test]
     fn when_all_are_at_work_a_new_connection_is_turned_away() {
-        let connections = Connections::default();
-        let all: Vec<_> = (0..limits::CONNECTIONS).map(|_| connections.admit().expect("there is room")).collect();
+        let connections = three();
+        let all: Vec<_> = (0..3).map(|_| connections.admit().expect("there is room")).collect();
         let work: Vec<_> = all.iter().map(Connection::work).collect();
         assert!(connections.admit().is_none());
         drop(work);

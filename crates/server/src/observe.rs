@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pgstrata_timeline::Cause;
+use pgstrata_tools::mvcc::{MvccError, Observer, Options, TierState, Watch};
 
 use crate::ground::Ground;
-use crate::limits;
-use crate::live::{Source, Sources, Watch};
+use crate::live::{Seen, Source, Sources};
 use crate::problem::{Code, Problem};
 use crate::routes::status::ServerStatus;
 use crate::routes::tables::{Table, Tables};
 
 /// How long the server may take to say what it is.
-const ASK_TIME: Duration = Duration::from_secs(5);
+const ASK_TIME: Duration = Duration::from_secs(10);
 
 /// Begins observers of the server that is looked at.
 pub struct Observers {
@@ -28,56 +29,88 @@ impl Observers {
 
 #[async_trait]
 impl Sources for Observers {
-    async fn open(&self, _: &Watch) -> Result<Box<dyn Source>, Problem> {
-        let _ = &self.ground;
-        Err(Problem::new(Code::NotSupported, "this build has no observer yet"))
+    async fn open(&self, watch: &Watch) -> Result<Box<dyn Source>, Problem> {
+        let mut observer = attach(&self.ground).await?;
+        observer.watch(watch.clone());
+        Ok(Box::new(observer))
     }
+}
+
+#[async_trait]
+impl Source for Observer {
+    async fn look(&mut self, cause: Cause) -> Result<Vec<Seen>, Problem> {
+        let sample = self.sample().await;
+        // That the server went or came is worth more than what we did meanwhile.
+        let cause = if matches!(sample.cause, Cause::Connection { .. }) { sample.cause } else { cause };
+        Ok(vec![Seen::Picture { items: sample.items, at: sample.at, cause }])
+    }
+}
+
+async fn attach(ground: &Ground) -> Result<Observer, Problem> {
+    let attached = tokio::time::timeout(ASK_TIME, Observer::attach(ground.reading(), Options::default()));
+    attached.await.map_err(|_| silent())?.map_err(Problem::from)
+}
+
+fn silent() -> Problem {
+    Problem::new(Code::ServerAway, format!("the server did not answer within {} s", ASK_TIME.as_secs()))
 }
 
 /// What the server is, as far as it answers.
 pub async fn server_status(ground: &Ground) -> ServerStatus {
-    let asked = tokio::time::timeout(ASK_TIME, version(ground)).await;
-    let (version, notes) = match asked {
-        Ok(Ok(version)) => (Some(version), Vec::new()),
-        Ok(Err(error)) => (None, vec![Problem::from(error).detail]),
-        Err(_) => (None, vec![format!("it did not answer within {} s", ASK_TIME.as_secs())]),
+    let asked = ask(ground).await;
+    let is_up = asked.is_ok();
+    let (version, states, trouble) = match asked {
+        Ok((version, states)) => (version, states, None),
+        Err(problem) => (String::new(), Vec::new(), Some(format!("connection-lost: {}", problem.detail))),
     };
+    let tiers = states.iter().filter(|state| state.is_there).map(|state| state.tier).collect();
+    let notes = trouble.into_iter().chain(states.into_iter().filter_map(|state| state.lack)).collect();
     ServerStatus {
         address: ground.address(),
         database: ground.database(),
-        is_up: version.is_some(),
-        version: version.unwrap_or_default(),
+        is_up,
+        version,
         is_private: ground.is_private(),
         is_writable: ground.is_writable(),
-        tiers: Vec::new(),
+        tiers,
         notes,
     }
 }
 
-async fn version(ground: &Ground) -> Result<String, pgstrata_pg::Error> {
-    let session = ground.reading().connect().await?;
-    let row = session.query_one("show server_version", &[]).await.map_err(pgstrata_pg::Error::from)?;
-    let version = row.get(0);
-    session.close().await;
-    Ok(version)
+async fn ask(ground: &Ground) -> Result<(String, Vec<TierState>), Problem> {
+    let observer = attach(ground).await?;
+    let (version, tiers) = (observer.server().0, observer.tiers());
+    observer.close().await;
+    Ok((version, tiers))
 }
 
 /// The tables that can be watched.
 pub async fn tables(ground: &Ground) -> Result<Tables, Problem> {
-    let session = ground.reading().connect().await?;
-    let most = i64::try_from(limits::TABLES).unwrap_or(i64::MAX);
-    let asked = session.query(include_str!("sql/tables.sql"), &[&(most + 1)]).await;
-    let rows = asked.map_err(pgstrata_pg::Error::from)?;
-    session.close().await;
-    let is_cut = rows.len() > limits::TABLES;
-    let table = |row: &pgstrata_pg::sql::Row| Table {
-        oid: row.get("oid"),
-        schema: row.get("schema"),
-        name: row.get("name"),
-        key: row.get("key"),
-        rows: row.get("rows"),
-        bytes: row.get("bytes"),
-        is_readable: row.get("is_readable"),
-    };
-    Ok(Tables { tables: rows.iter().take(limits::TABLES).map(table).collect(), is_cut })
+    let mut observer = attach(ground).await?;
+    let tables = tokio::time::timeout(ASK_TIME, observer.tables()).await.map_err(|_| silent())??;
+    observer.close().await;
+    Ok(Tables { tables: tables.into_iter().map(Table::from).collect() })
+}
+
+impl From<MvccError> for Problem {
+    fn from(error: MvccError) -> Self {
+        let error = match error {
+            MvccError::Server(source) => return source.into(),
+            error => error,
+        };
+        let code = match &error {
+            MvccError::Server(_) | MvccError::Lost { .. } => Code::ServerAway,
+            MvccError::Refused { .. } => Code::Database,
+            MvccError::NoTable { .. } => Code::NotFound,
+            MvccError::TooBig { .. } => Code::TooLarge,
+            MvccError::NoPage => Code::NotSupported,
+            _ if error.is_mistake() => Code::BadRequest,
+            _ => Code::Internal,
+        };
+        let problem = Self { hint: error.hint(), ..Self::new(code, crate::problem::without_paths(&error)) };
+        if code == Code::Internal {
+            tracing::error!(error = %error, "a recording or an observer failed");
+        }
+        problem
+    }
 }

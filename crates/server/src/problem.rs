@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use pgstrata_lab::archive::{ArchiveError, ArchiveErrorKind};
 use pgstrata_lab::error::LabError;
 use pgstrata_pg as pg;
+use pgstrata_timeline::file::FileError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -179,8 +180,14 @@ impl Problem {
     }
 }
 
+/// The innermost cause of an error of files: what stands around it names places of this machine.
+pub fn without_paths(error: &(dyn Error + 'static)) -> String {
+    let is_of_file = error.source().is_some_and(|cause| cause.is::<FileError>());
+    if is_of_file { error.source().map(chain).unwrap_or_default() } else { chain(error) }
+}
+
 /// An error with all its causes, in one line.
-fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -203,7 +210,13 @@ impl From<pg::Error> for Problem {
                 _ => Code::Database,
             },
         };
-        Self { hint: error.hint(), ..Self::new(code, chain(&error)) }
+        // What stands around the cause names the server with the user that logs in.
+        let detail = match code {
+            Code::ServerAway => format!("the server is not to be had: {}", chain(error.kind())),
+            _ => chain(&error),
+        };
+        let sqlstate = error.sqlstate().map(|state| state.code().to_owned());
+        Self { hint: error.hint(), sqlstate, ..Self::new(code, detail) }
     }
 }
 

@@ -13,13 +13,25 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 use crate::guard::{self, Access};
+use crate::listen::Bounds;
 use crate::problem::{Code, Problem};
 use crate::workbench::Workbench;
 use crate::{assets, document, limits, listen, routes};
 
 /// Serves the workbench on `listener` until `stop`, then ends what it made.
 pub async fn serve(listener: TcpListener, workbench: Workbench, access: Access, stop: &CancellationToken) {
-    listen::serve(listener, router(workbench.clone(), access), stop).await;
+    serve_within(Bounds::default(), listener, workbench, access, stop).await;
+}
+
+/// The same within other bounds.
+pub async fn serve_within(
+    bounds: Bounds,
+    listener: TcpListener,
+    workbench: Workbench,
+    access: Access,
+    stop: &CancellationToken,
+) {
+    listen::serve(listener, router(workbench.clone(), access), bounds, stop).await;
     workbench.close().await;
 }
 

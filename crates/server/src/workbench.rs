@@ -8,7 +8,7 @@ use axum::response::Response;
 use pgstrata_pg::Install;
 
 use crate::browser::Browser;
-use crate::consoles::Consoles;
+use crate::consoles::{Consoles, Told};
 use crate::ground::Ground;
 use crate::live::{self, Hub, News, Sources};
 use crate::problem::Problem;
@@ -61,14 +61,16 @@ impl Workbench {
         let news = News::default();
         let records = Records::new(setting.published, setting.kept.join("runs"));
         let runs = Runs::new(setting.install, records.clone(), news.clone());
+        let hub = Hub::new(sources);
+        let told = Told { hub: hub.clone(), news: news.clone() };
         Self(Arc::new(Parts {
             started_us: clock::now_us(),
-            ground: setting.ground,
-            hub: Hub::new(sources),
+            ground: setting.ground.clone(),
+            recordings: Recordings::new(setting.kept.join("recordings"), hub.clone()),
+            hub,
             news,
-            consoles: Consoles,
-            scenes: Scenes,
-            recordings: Recordings,
+            consoles: Consoles::new(setting.ground.clone(), told.clone()),
+            scenes: Scenes::new(setting.ground, told),
             runs,
             records,
         }))
@@ -94,6 +96,11 @@ impl Workbench {
     #[must_use]
     pub fn runs(&self) -> &Runs {
         &self.0.runs
+    }
+
+    /// How many logs are being made.
+    pub async fn logs(&self) -> usize {
+        self.0.hub.feeds().await
     }
 
     pub(crate) fn records(&self) -> &Records {
@@ -125,8 +132,11 @@ impl Workbench {
         }))
     }
 
-    /// Ends what was made: logs, viewers, runs.
+    /// Ends what was made: recordings, consoles, scenes, logs, viewers, runs.
     pub async fn close(&self) {
+        self.0.recordings.close().await;
+        self.0.consoles.close_all().await;
+        self.0.scenes.close_all().await;
         self.0.hub.close();
         self.0.runs.close().await;
     }

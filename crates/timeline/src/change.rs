@@ -27,7 +27,8 @@ pub enum Cause {
     Sample,
     /// A record of the write-ahead log.
     Record {
-        /// Its position.
+        /// Its position; `record_lsn` in JSON, where `lsn` is the change's own.
+        #[serde(rename = "record_lsn")]
         #[schema(value_type = String)]
         lsn: Lsn,
         /// What `pg_waldump` calls it, as `Heap/HOT_UPDATE`.

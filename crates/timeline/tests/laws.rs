@@ -290,3 +290,22 @@ fn an_item_says_its_own_key() {
     let put = &items(&Picture::from([(755, 1)]))[0];
     assert_eq!(put.key, Key("transaction/755".to_owned()));
 }
+
+#[test]
+fn every_cause_survives_its_json() {
+    let (console, text) = ("a".to_owned(), "select 1".to_owned());
+    let causes = [
+        Cause::Begin,
+        Cause::Sample,
+        Cause::Record { lsn: Lsn(7), name: "Heap/INSERT".to_owned(), xid: 750 },
+        Cause::Statement { console: console.clone(), sql: text.clone() },
+        Cause::Answer { console, text, sqlstate: Some("40P01".to_owned()) },
+        Cause::Connection { is_up: false, reason: "gone".to_owned() },
+    ];
+    for cause in causes {
+        let at = At { unix_us: 5, lsn: Some(Lsn(9)) };
+        let change = Change { seq: 1, at, cause, put: Vec::new(), drop: Vec::new() };
+        let json = serde_json::to_string(&change).expect("it has a JSON form");
+        assert_eq!(serde_json::from_str::<Change>(&json).expect("it reads back"), change, "{json}");
+    }
+}

@@ -2,8 +2,9 @@
 //!
 //! Source: `RestoreBlockImage` in src/backend/access/transam/xlogreader.c.
 
+use pgstrata_tuple::value;
+
 use crate::block::{Block, Image, ImageCompression};
-use crate::pglz::unpack_pglz;
 use crate::record::Record;
 
 /// Bytes of a table's page: the default of `--with-blocksize`, which no distribution changes.
@@ -38,8 +39,8 @@ fn unpack(image: &Image, stored: &[u8]) -> Result<Vec<u8>, ImageError> {
     let packed = ImageError::Packed(image.compression);
     let unpacked = match image.compression {
         ImageCompression::None => stored.to_vec(),
-        ImageCompression::Pglz => unpack_pglz(stored, length).ok_or(packed)?,
-        ImageCompression::Lz4 => lz4_flex::block::decompress(stored, length).map_err(|_| packed)?,
+        ImageCompression::Pglz => value::pglz(stored, length).ok_or(packed)?,
+        ImageCompression::Lz4 => value::lz4(stored, length).ok_or(packed)?,
         ImageCompression::Zstd => unpack_zstd(stored, length).ok_or(packed)?,
     };
     if unpacked.len() != length {

@@ -2,9 +2,10 @@
 //! bytes and opens nothing.
 //!
 //! From below: [`SegmentName`] and [`page::PageHeader`] say where bytes belong, [`Reader`] makes checked [`Record`]s of
-//! them, [`Record::operation`] says what a record does (transactions, heap, messages, the log's own records; others
-//! are named and left alone), [`Tuple`] reads columns, and [`Committed`] puts the changes of committed transactions
-//! into commit order. Damage is told from the end of the log: see [`ReadError`].
+//! segments and [`Assembler`] of a stream. [`Record::operation`] says what a record does to rows and transactions (others are named and
+//! left alone), [`Record::heap`] what it does on pages. [`Committed`] puts the changes of committed transactions into
+//! commit order; [`replay::Pages`] folds records into pages as recovery does; [`history::History`] into the lives of row
+//! versions. Damage is told from the end of the log: see [`ReadError`].
 //!
 //! # What differs between versions
 //!
@@ -15,14 +16,16 @@
 //! | dropped statistics in commit and abort | no | 12 bytes | 12 bytes | 12 bytes | 16 bytes | `src/include/access/xact.h` |
 //! | counts of them in prepare | no | yes | yes | yes | yes | `src/backend/access/transam/twophase.c` |
 //! | pruning in Heap2 | by 3 codes | by 3 codes | by 3 codes | one layout, 3 codes | same | `src/include/access/heapam_xlog.h` |
+//! | freezing | a tuple each | a tuple each | plans | in the layout of pruning | same | `src/include/access/heapam_xlog.h` |
 //!
 //! Record header, block references, tuples and the other heap records are the same in all five. The log is in the byte
 //! order of the machine that wrote it; only little-endian logs are read, others are refused by their magic.
 //!
 //! # What is not read
 //!
-//! Page images are skipped (compressed or not), so tuple data must be in the records: with `wal_level = logical` it
-//! always is, for ordinary tables. Values that were compressed or moved out of line are shown as such, not fetched.
+//! Indexes, maps and other access methods are named, not read. In [`HeapOperation`] a row is missing where its record left
+//! it to a page image, or parts of it in the old version; [`replay`] finds it there. With `wal_level = logical` it is
+//! always in the record, for ordinary tables.
 
 mod assembler;
 mod block;
@@ -37,7 +40,6 @@ mod infomask;
 mod names;
 mod operation;
 pub mod page;
-mod pglz;
 mod reader;
 mod record;
 pub mod replay;
@@ -55,7 +57,6 @@ pub use heap::HeapOperation;
 pub use heap_record::{AllVisible, Freeze, HeapAction, HeapRecord, NewVersion, Prune, PruneReason, Update, XmaxBits};
 pub use image::{HEAP_PAGE_BYTES, ImageError};
 pub use operation::{LogOperation, LogicalMessage, Operation, WalLevel};
-pub use pglz::unpack_pglz;
 pub use reader::{Reader, Step};
 pub use record::{Record, RecordHeader, crc_of};
 pub use resource::ResourceManager;

@@ -94,8 +94,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// Checks and takes apart the bytes of one record.
-    pub(crate) fn new(lsn: Lsn, end: Lsn, version: WalVersion, bytes: Vec<u8>) -> Result<Self, Fault> {
+    /// Checks and takes apart the bytes of one record, as they are behind each other when pages are put together.
+    pub fn new(lsn: Lsn, end: Lsn, version: WalVersion, bytes: Vec<u8>) -> Result<Self, Fault> {
         let found = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let header = RecordHeader::read(&bytes).ok_or(Fault::RecordLength { found })?;
         let computed = crc_of(&bytes);
@@ -104,6 +104,12 @@ impl Record {
         }
         let Layout { blocks, origin, top_xid, main } = Layout::read(&bytes[HEADER_BYTES..], HEADER_BYTES, version)?;
         Ok(Self { lsn, end, version, header, blocks, origin, top_xid, bytes, main })
+    }
+
+    /// All its bytes, header included.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The data that belongs to no block.

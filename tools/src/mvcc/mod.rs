@@ -6,23 +6,30 @@
 
 pub mod capture;
 mod connection;
+pub mod consoles;
 pub mod cost;
 mod error;
+pub mod exact;
+mod follower;
 pub mod note;
 mod observer;
 mod pace;
 pub mod proof;
 mod recording;
 mod sample;
+pub mod scenes;
 mod tables;
 mod tiers;
+mod tracks;
 mod watch;
 
 pub use connection::APPLICATION_NAME;
 pub use error::MvccError;
+pub use follower::Follower;
 pub use observer::{Observer, Options, Sample};
 pub use pace::Pace;
-pub use recording::{Difference, EXPORT_MOST_BYTES, Recorder, RecorderLimits, Recording, Summary, write_html};
+pub use recording::{Difference, EXPORT_MOST_BYTES, Recorder, RecorderLimits, Recording, Summary, seen_at, write_html};
 pub use tables::TableInfo;
 pub use tiers::TierState;
+pub use tracks::Tracks;
 pub use watch::{Limits, Viewers, Watch};

@@ -14,10 +14,12 @@ use pgstrata_units::{Lsn, Snapshot, Xid};
 use super::connection::{Connection, Trouble};
 use super::error::MvccError;
 use super::sample::knowledge::Known;
-use super::sample::sessions;
+use super::sample::sessions::{self, Seen};
 use super::sample::snapshots::Sight;
 use super::sample::versions::{Found, Opened};
-use super::sample::{Picture, horizon, now_us, pages, seen, serializable, snapshots, table, verdicts, waits};
+use super::sample::{
+    Picture, horizon, now_us, pages, seen, serializable, snapshots, table, verdicts, visualizer, waits,
+};
 use super::tables::{TableInfo, tables};
 use super::tiers::{Rights, TierState};
 use super::watch::{Limits, Watch};
@@ -86,6 +88,8 @@ struct Link {
     /// Since when there is no connection, and whether that was told.
     lost: Option<(String, bool)>,
     tried: Option<Instant>,
+    /// The newest number of the ring of waits that was taken in.
+    ring: i64,
 }
 
 /// The server at the beginning of a look.
@@ -93,7 +97,7 @@ struct Now {
     snapshot: Snapshot,
     lsn: Option<Lsn>,
     started_us: i64,
-    now_us: i64,
+    clock_us: i64,
     next: Xid,
 }
 
@@ -113,6 +117,7 @@ impl Observer {
             restarted: None,
             lost: None,
             tried: None,
+            ring: 0,
         };
         Ok(Self {
             endpoint: endpoint.clone(),
@@ -278,16 +283,69 @@ impl Observer {
         let newest = running.tops.keys().next_back().map_or(now.next, |xid| now.next.max(Xid(xid.0 + 1)));
         self.known.look(newest, &running);
         let after = snapshot(connection).await?;
-        let sights = self.sessions.look(&seen, &now.snapshot, &after);
-        let found = waits::waits(connection, &limits, now.now_us, &mut picture).await?;
-        self.waits.look(found, now.now_us, limits.ended_waits_for, &mut picture);
-        let by_locks = serializable::by_locks(connection, &seen, &mut picture).await?;
+        let sights = self.look_at_snapshots(connection, &seen, &now.snapshot, &after, &mut picture).await?;
+        self.look_at_waits(connection, now.clock_us, &mut picture).await?;
+        let by_locks = if self.may_call("mvcc_ssi_graph") && self.may_call("mvcc_ssi_conflicts") {
+            let found = visualizer::serializable(connection, &mut picture).await;
+            picture.or_note("serializable-refused", found)?
+        } else {
+            serializable::by_locks(connection, &seen, &mut picture).await?
+        };
         self.look_at_table(connection, &sights, &after, &mut picture).await?;
         seen.sort_by_key(|seen| seen.session.pid);
         sessions::put(&mut picture, &seen, &sights, &by_locks);
         running.put(&mut picture);
         self.put_server(&now, newest, total, &mut picture);
         Ok((picture.items, now.lsn, restarted))
+    }
+
+    /// What each session sees: told where the extension is preloaded, else closed in.
+    async fn look_at_snapshots(
+        &mut self,
+        connection: &mut Connection,
+        seen: &[Seen],
+        before: &Snapshot,
+        after: &Snapshot,
+        picture: &mut Picture,
+    ) -> Result<BTreeMap<i32, Sight>, Trouble> {
+        let mut sights = self.sessions.look(seen, before, after);
+        if self.tier() >= Tier::Preloaded {
+            let active =
+                seen.iter().filter(|seen| seen.session.state == "active").map(|seen| seen.session.pid).collect();
+            let told = visualizer::sights(connection, &active, after, &mut self.known).await;
+            // What a session says of itself is better than what is closed in.
+            sights.extend(picture.or_note("snapshots-refused", told)?);
+        }
+        Ok(sights)
+    }
+
+    /// Who waits: by views, or by the extension, whose ring also has the waits that nobody was there to see.
+    async fn look_at_waits(
+        &mut self,
+        connection: &mut Connection,
+        now_us: i64,
+        picture: &mut Picture,
+    ) -> Result<(), Trouble> {
+        let limits = self.options.limits;
+        let found = if self.may_call("mvcc_waits") {
+            let found = visualizer::waits(connection, &limits, picture).await;
+            picture.or_note("waits-refused", found)?
+        } else {
+            waits::waits(connection, &limits, now_us, picture).await?
+        };
+        if self.tier() >= Tier::Preloaded && self.may_call("mvcc_wait_ring") {
+            let ended = visualizer::ended_waits(connection, &limits, self.link.ring).await;
+            let (ended, newest) = picture.or_note("waits-refused", ended)?;
+            self.link.ring = self.link.ring.max(newest);
+            self.waits.ended(ended);
+        }
+        self.waits.look(found, now_us, limits.ended_waits_for, picture);
+        Ok(())
+    }
+
+    /// Whether a function of the extension may be used.
+    fn may_call(&self, function: &str) -> bool {
+        self.tier() >= Tier::Extension && self.link.rights.as_ref().is_some_and(|rights| rights.may_call(function))
     }
 
     /// The watched table: its versions, who sees them, what vacuum must leave.
@@ -310,8 +368,18 @@ impl Observer {
         horizon.relation = watched.oid;
         horizon.name.clone_from(&watched.name);
         if self.tier() >= Tier::Pageinspect {
+            let means = self.means();
             let Self { pages, table, known, watch, .. } = self;
-            let mut opened = pages.look(connection, watch, &watched, table, known, &limits, picture).await?;
+            let mut asking = pages::Asking { connection, means, watch, limits: &limits, picture };
+            let mut opened = pages.look(&mut asking, &watched, table, known).await?;
+            if horizon.holders.is_empty() {
+                // Nobody holds it, so it lies behind whatever has ended since it was asked for.
+                let ids = opened
+                    .iter()
+                    .flat_map(|page| &page.found)
+                    .flat_map(|found| [Some(found.version.xmin), ender(found)]);
+                horizon.xid = ids.flatten().map(|xid| Xid(xid.0 + 1)).fold(horizon.xid, Xid::max);
+            }
             count_dead(&opened, &mut horizon);
             if let Some(row) = &self.watch.row {
                 let key = match watched.leaves.first() {
@@ -323,7 +391,12 @@ impl Observer {
             pages::cut(&mut opened, most, picture);
             let is_standby = self.link.rights.as_ref().is_some_and(|rights| rights.is_standby);
             let found: Vec<Found> = opened.iter().flat_map(|page| page.found.iter().cloned()).collect();
-            verdicts::put_verdicts(&judges, &found, &self.known, is_standby, picture);
+            let mut verdicts = verdicts::verdicts(&judges, &found, &self.known, is_standby, picture);
+            if means.by_extension {
+                let asked = verdicts::ask(connection, &judges, &found, &mut verdicts).await;
+                picture.or_note("verdicts-refused", asked)?;
+            }
+            verdicts::put_verdicts(verdicts, picture);
             self.put_pages(opened, picture);
         } else if watched.is_locked {
             // Reading would wait.
@@ -366,6 +439,15 @@ impl Observer {
         }
     }
 
+    /// How pages can be had.
+    fn means(&self) -> pages::Means {
+        let rights = self.link.rights.as_ref();
+        pages::Means {
+            raw: rights.is_some_and(|rights| rights.has(Tier::Pageinspect)),
+            by_extension: self.tier() >= Tier::Extension,
+        }
+    }
+
     async fn renew_rights(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
         if self.link.rights_asked.is_some_and(|asked| asked.elapsed() < RIGHTS_FOR) {
             return Ok(());
@@ -380,6 +462,7 @@ impl Observer {
         self.link.started_us = Some(now.started_us);
         if is_restarted {
             self.link.restarted = Some(Instant::now());
+            self.link.ring = 0;
             self.sessions.reset();
             self.waits.reset();
             self.known.reset();
@@ -417,6 +500,14 @@ impl Observer {
     }
 }
 
+/// Who replaced or deleted a version for good.
+fn ender(found: &Found) -> Option<Xid> {
+    match found.fate {
+        pgstrata_tuple::Fate::Replaced(by) | pgstrata_tuple::Fate::Deleted(by) => Some(by),
+        _ => None,
+    }
+}
+
 /// Counts the dead versions that were seen: those that could go, and those that must stay.
 fn count_dead(opened: &[Opened], horizon: &mut pgstrata_timeline::Horizon) {
     for found in opened.iter().flat_map(|page| &page.found) {
@@ -441,7 +532,7 @@ async fn now(connection: &mut Connection) -> Result<Now, Trouble> {
     Ok(Now {
         lsn: row.get::<_, Option<&str>>("lsn").and_then(|lsn| lsn.parse().ok()),
         started_us: row.get("started_us"),
-        now_us: row.get("now_us"),
+        clock_us: row.get("now_us"),
         next: snapshot.xmax(),
         snapshot,
     })

@@ -14,6 +14,7 @@ const LISTED_MOST: usize = 1_000;
 
 /// A table that can be watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a table")]
 pub struct TableInfo {
     /// Its OID.
     pub oid: u32,

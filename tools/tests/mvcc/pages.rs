@@ -11,7 +11,7 @@ use crate::seats::{
 };
 
 /// The places that a viewer sees, by the verdicts; panics if one is not known.
-fn seen_by(sample: &Sample, viewer: &str) -> BTreeSet<(u32, u16)> {
+pub fn seen_by(sample: &Sample, viewer: &str) -> BTreeSet<(u32, u16)> {
     let of_viewer = verdicts(sample).into_iter().filter(|verdict| verdict.viewer == viewer);
     let visible = of_viewer.filter(|verdict| verdict.is_visible.unwrap_or_else(|| panic!("unknown: {verdict:?}")));
     let keys: BTreeSet<_> = visible.map(|verdict| verdict.version).collect();
@@ -19,7 +19,7 @@ fn seen_by(sample: &Sample, viewer: &str) -> BTreeSet<(u32, u16)> {
 }
 
 /// The places that a session really sees.
-async fn really_seen(session: &Session, table: &str) -> BTreeSet<(u32, u16)> {
+pub async fn really_seen(session: &Session, table: &str) -> BTreeSet<(u32, u16)> {
     let sql = format!("select (ctid::text::point)[0]::bigint, (ctid::text::point)[1]::int from {table}");
     let rows = session.query(&sql, &[]).await.expect("it can be read");
     let place = |row: &pgstrata_pg::sql::Row| {

@@ -123,16 +123,16 @@ export class Live {
         if (message.log !== this.logName) return;
         break;
       case 'problem':
-        this.problem = message;
+        this.problem = message.problem;
         break;
       case 'run': {
-        const known = this.runs.get(message.id);
-        if (!known || known.version < message.version) this.runs.set(message.id, message);
+        const { run } = message;
+        if ((this.runs.get(run.id)?.version ?? -1) < run.version) this.runs.set(run.id, run);
         break;
       }
       case 'statement': {
-        const known = this.statements.get(message.console);
-        if (!known || known.number <= message.number) this.statements.set(message.console, message);
+        const { statement } = message;
+        if ((this.statements.get(statement.console)?.number ?? 0) <= statement.number) this.statements.set(statement.console, statement);
         break;
       }
       case 'lagged':

@@ -1,178 +1,24 @@
 // What happened in a server, as one log that folds into moments: the page's side of `crates/timeline`. The types are
 // those of the server's OpenAPI document; the fold is the same as `Moment::fold`, and tested with the same vectors.
+import type { Told } from './rest.ts';
+import type { components } from './schema.ts';
 
-export type Origin = 'exact' | 'sampled' | 'inferred';
-export type Tier = 'sql' | 'pageinspect' | 'extension' | 'preloaded' | 'wal';
-export type TransactionState = 'in-progress' | 'prepared' | 'committed' | 'aborted' | 'unknown';
-export type LockMode = 'key-share' | 'share' | 'no-key-update' | 'update';
-export type XmaxKind = 'none' | 'update' | 'delete' | 'lock' | 'multi';
-export type Fate = 'live' | 'pending' | 'aborted' | 'replaced' | 'deleted' | 'removed' | 'unknown';
-export type LineState = 'unused' | 'normal' | 'redirect' | 'dead';
-export type HolderKind = 'session' | 'prepared' | 'slot' | 'standby' | 'none';
+type Of<Name extends keyof components['schemas']> = Told<components['schemas'][Name]>;
 
-export interface Server {
-  version: string;
-  tiers: Tier[];
-  is_up: boolean;
-  notes: string[];
-  lsn?: string;
-  next_xid: number;
-  sessions: number;
-}
-
-export interface SessionSnapshot {
-  snapshot: string;
-  command: number;
-  is_suboverflowed: boolean;
-}
-
-export interface Session {
-  pid: number;
-  name: string;
-  user: string;
-  database: string;
-  state: string;
-  backend_type: string;
-  isolation?: string;
-  xid?: number;
-  backend_xmin?: number;
-  transaction_since_us?: number;
-  query: string;
-  waits_for?: string;
-  snapshot?: SessionSnapshot;
-}
-
-export interface Transaction {
-  xid: number;
-  top?: number;
-  state: TransactionState;
-  pid?: number;
-  began?: string;
-  ended?: string;
-  ended_us?: number;
-}
-
-export interface Member {
-  xid: number;
-  mode: LockMode;
-  is_change: boolean;
-  state: TransactionState;
-}
-
-export type Command = { id: number } | { combo: number };
-
-export interface RowVersion {
-  relation: number;
-  block: number;
-  offset: number;
-  xmin: number;
-  xmin_state: TransactionState;
-  is_frozen: boolean;
-  xmax?: number;
-  xmax_kind: XmaxKind;
-  xmax_state?: TransactionState;
-  members?: Member[];
-  command?: Command;
-  next?: [number, number];
-  parent?: string;
-  parent_origin?: Origin;
-  is_hot_updated: boolean;
-  is_heap_only: boolean;
-  flags: string[];
-  row?: string;
-  values?: Record<string, unknown>;
-  bytes: number;
-  fate: Fate;
-  made?: string;
-  removed?: string;
-}
-
-export interface Page {
-  relation: number;
-  block: number;
-  lsn: string;
-  lower: number;
-  upper: number;
-  special: number;
-  prune_xid: number;
-  is_all_visible?: boolean;
-  is_all_frozen?: boolean;
-}
-
-export interface Line {
-  relation: number;
-  block: number;
-  offset: number;
-  state: LineState;
-  at: number;
-  bytes: number;
-  to?: number;
-  root?: number;
-  version?: string;
-}
-
-export interface Blocker {
-  pid: number;
-  holds: boolean;
-}
-
-export interface Wait {
-  pid: number;
-  since_us: number;
-  until_us?: number;
-  lock_type: string;
-  mode: string;
-  object: string;
-  blockers: Blocker[];
-  is_in_cycle: boolean;
-}
-
-export interface SerializableTransaction {
-  id: string;
-  pid: number;
-  xid?: number;
-  state: TransactionState;
-  is_doomed: boolean;
-  is_read_only: boolean;
-  is_pivot: boolean;
-}
-
-export interface Conflict {
-  reader: string;
-  writer: string;
-  is_dangerous: boolean;
-}
-
-export interface Holder {
-  kind: HolderKind;
-  name: string;
-  pid?: number;
-  xmin: number;
-  since_us?: number;
-}
-
-export interface Horizon {
-  relation: number;
-  name: string;
-  xid: number;
-  holders: Holder[];
-  removable: number;
-  kept: number;
-  kept_bytes: number;
-}
-
-export interface Viewer {
-  id: string;
-  snapshot: string;
-  is_own: boolean;
-}
-
-export interface Verdict {
-  viewer: string;
-  version: string;
-  is_visible?: boolean;
-  reason: string;
-}
+export type Origin = Of<'Origin'>;
+export type Tier = Of<'Tier'>;
+export type Server = Of<'Server'>;
+export type Session = Of<'Session'>;
+export type Transaction = Of<'Transaction'>;
+export type RowVersion = Of<'RowVersion'>;
+export type Page = Of<'Page'>;
+export type Line = Of<'Line'>;
+export type Wait = Of<'Wait'>;
+export type SerializableTransaction = Of<'SerializableTransaction'>;
+export type Conflict = Of<'Conflict'>;
+export type Horizon = Of<'Horizon'>;
+export type Viewer = Of<'Viewer'>;
+export type Verdict = Of<'Verdict'>;
 
 /** What an item is, by its kind. */
 export interface Kinds {
@@ -194,22 +40,8 @@ export type Kind = keyof Kinds;
 export type PutOf<K extends Kind> = { [Each in K]: { key: string; origin: Origin; kind: Each } & Kinds[Each] }[K];
 export type PutItem = PutOf<Kind>;
 
-export type Cause =
-  | { cause: 'begin' }
-  | { cause: 'sample' }
-  | { cause: 'record'; lsn: string; name: string; xid: number }
-  | { cause: 'statement'; console: string; sql: string }
-  | { cause: 'answer'; console: string; text: string; sqlstate?: string }
-  | { cause: 'connection'; is_up: boolean; reason: string };
-
-export type Change = Cause & {
-  seq: number;
-  /** Microseconds since 1970. */
-  unix_us: number;
-  lsn?: string;
-  put?: PutItem[];
-  drop?: string[];
-};
+export type Cause = Of<'Cause'>;
+export type Change = Of<'At'> & Cause & { seq: number; put?: PutItem[]; drop?: string[] };
 
 /** All that is known of one point of time. `items` is changed in place by `fold`; copy it to keep it. */
 export interface Moment {

@@ -120,12 +120,13 @@ function layoutBand(row: string, members: Version[], parentOf: ReturnType<typeof
       roots.push(version);
     }
   }
-  const taken = new Set<string>();
+  const taken = new Set<number>();
+  const place = (lane: number, column: number) => lane * 2 ** 26 + column;
   let lanes = 1;
   const laneFrom = (wanted: number, column: number) => {
     let lane = wanted;
-    while (taken.has(`${lane}/${column}`)) lane++;
-    taken.add(`${lane}/${column}`);
+    while (taken.has(place(lane, column))) lane++;
+    taken.add(place(lane, column));
     lanes = Math.max(lanes, lane + 1);
     return lane;
   };

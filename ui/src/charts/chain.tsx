@@ -9,7 +9,7 @@ import { Arrow, Badge, badgeWidth, Chart, clip, Hatch, mono, OriginMark, Pick, p
 /** Versions that are drawn as elements; more are painted. */
 export const CHAIN_DRAWN = 240;
 
-export const BOX = { width: 176, height: 66, gapX: 30, gapY: 12, bandGap: 14, left: 8, rowName: 18 } as const;
+export const BOX = { width: 176, height: 66, gapX: 30, gapY: 10, bandGap: 6, left: 8, rowName: 20 } as const;
 
 export interface ChainData {
   versions: readonly PutOf<'version'>[];
@@ -118,21 +118,30 @@ function badges({ version }: Node, texts: Texts, theme: Theme): { text: string; 
   return list;
 }
 
+/** How a version was ended, as a sign of ten by ten: an arrow on; an arrow into a wall; a lock. */
+const ENDS: Record<string, string> = {
+  none: 'M0 5h7',
+  update: 'M0 5h8M5 2l3 3-3 3',
+  delete: 'M0 5h7M4 2l3 3-3 3M9.5 1v8',
+  lock: 'M1 5h8v4.5H1zM2.8 5V3a2.2 2.2 0 0 1 4.4 0v2',
+  multi: 'M1 5h8v4.5H1zM2.8 5V3a2.2 2.2 0 0 1 4.4 0v2',
+};
+
 /** The line about the transactions that made and ended the version. */
 function Makers({ x, y, version, texts, theme }: { x: number; y: number; version: Node['version']; texts: Texts; theme: Theme }) {
   const maker = `${version.xmin}${STATE_SIGN[version.xmin_state] ?? ''}`;
   const hasEnd = version.xmax !== undefined && version.xmax_kind !== 'none';
   const ender = hasEnd ? `${version.xmax}${STATE_SIGN[version.xmax_state ?? ''] ?? ''}` : '—';
-  const sign = version.xmax_kind === 'delete' ? '⌫' : version.xmax_kind === 'lock' || version.xmax_kind === 'multi' ? '⚿' : '→';
+  const path = ENDS[version.xmax_kind];
   const at = x + textWidth(maker) + 14;
   return (
     <g {...mono}>
       <text x={px(x)} y={y} fill={colourOf(version.xmin, theme)} fontWeight={600}>
         {maker}
       </text>
-      <text x={px(at)} y={y} fill={theme.muted} aria-label={texts.t('chain.ended')}>
-        {sign}
-      </text>
+<path d={path} transform={`translate(${px(at)} ${y - 9})`} fill="none" stroke={theme.muted} strokeWidth={1.3}>
+        <title>{texts.code('xmax', version.xmax_kind)}</title>
+      </path>
       <text x={px(at + 15)} y={y} fill={hasEnd && version.xmax_kind !== 'multi' ? colourOf(version.xmax!, theme) : theme.muted} fontWeight={hasEnd ? 600 : 400}>
         {ender}
       </text>
@@ -261,7 +270,7 @@ export function Chain({ data, theme, texts, width, picked, onPick }: Drawing & P
         const { y } = positionOf({ column: 0, lane: band.lane }, layout);
         return (
           <g key={band.row}>
-            {index > 0 && <path d={`M0 ${px(y - BOX.rowName - 7)} H${px(full)}`} stroke={theme.line} />}
+            {index > 0 && <path d={`M0 ${px(y - BOX.rowName - 6)} H${px(full)}`} stroke={theme.line} />}
             <text x={BOX.left} y={px(y - 6)} {...mono} fill={theme.muted}>
               {clip(`${texts.t('chain.row')} ${band.row}`, 400)}
             </text>

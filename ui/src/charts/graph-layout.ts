@@ -104,6 +104,7 @@ function placeCircle(group: string[], edges: readonly GraphEdge[], top: number, 
     places.set(ids[1]!, { x: width / 2 + apart, y: top + nodeHeight / 2 + 26 });
     return top + nodeHeight + 52;
   }
+  if (ids.length > 4) return placeTrack(ids, top, spacing, places);
   const radiusX = Math.min((width - nodeWidth) / 2 - 6, 70 + ids.length * 18);
   const radiusY = Math.max((ids.length * (nodeHeight + 20)) / 4, nodeHeight * 1.5);
   for (const [index, id] of ids.entries()) {
@@ -111,6 +112,20 @@ function placeCircle(group: string[], edges: readonly GraphEdge[], top: number, 
     places.set(id, { x: width / 2 + radiusX * Math.cos(angle), y: top + nodeHeight / 2 + radiusY * (1 + Math.sin(angle)) });
   }
   return top + nodeHeight + 2 * radiusY;
+}
+
+/** Many nodes on a circle: down on the right, up on the left, so that each has room. */
+function placeTrack(ids: string[], top: number, { width, nodeWidth, nodeHeight }: Spacing, places: Map<string, Place>): number {
+  const half = Math.ceil(ids.length / 2);
+  const step = nodeHeight + 26;
+  const apart = Math.min((width - nodeWidth) / 2, nodeWidth * 1.1);
+  for (const [index, id] of ids.entries()) {
+    const isRight = index < half;
+    // One fewer on the left stands between those on the right.
+    const line = isRight ? index : ids.length - 1 - index + (half * 2 - ids.length) / 2;
+    places.set(id, { x: width / 2 + (isRight ? apart : -apart), y: top + nodeHeight / 2 + line * step });
+  }
+  return top + nodeHeight + (half - 1) * step;
 }
 
 /** How many steps a node is from those that nothing leads on from. */

@@ -110,22 +110,16 @@ function Statements({ lane, y, frame, theme, texts, picked, onPick, first }: { l
     const isError = span.sqlstate !== undefined;
     const colour = isError ? theme.danger : theme.ink;
     const key = `statement/${span.from.seq}`;
+    const text = clip(isError ? `${span.sqlstate} ${span.sql}` : span.sql, Math.max(room, width) - 8, 10.5);
+    // The box is as wide as its words; the line below it is as long as the statement took.
+    const shown = Math.max(width, Math.min(text === '' ? 0 : textWidth(text, 10.5) + 8, room));
     const label = [lane.name, span.sql, span.answer, texts.code('origin', span.origin)].filter(Boolean).join(' · ');
     return (
       <Pick key={key} itemKey={key} label={label} first={first && index === 0} picked={picked} onPick={onPick}>
-        <rect
-          className="body"
-          x={px(x)}
-          y={y + 3}
-          width={px(width)}
-          height={16}
-          rx={2.5}
-          fill={isError ? theme.dangerSoft : theme.raised}
-          stroke={isError ? theme.danger : theme.edge}
-          strokeDasharray={span.origin === 'sampled' ? '3 2' : undefined}
-        />
-        <text x={px(x + 4)} y={y + 14.6} {...mono} fontSize={10.5} fill={colour}>
-          {clip(isError ? `${span.sqlstate} ${span.sql}` : span.sql, Math.max(room, width) - 6, 10.5)}
+        <rect className="body" x={px(x)} y={y + 3} width={px(shown)} height={16} rx={2.5} fill={isError ? theme.dangerSoft : theme.surface} stroke={isError ? theme.danger : theme.line} strokeDasharray={span.origin === 'sampled' ? '3 2' : undefined} />
+        <path d={`M${px(x + 1)} ${y + 18.5} h${px(Math.max(width - 2, 2))}`} stroke={isError ? theme.danger : span.open ? theme.wait : theme.edge} strokeWidth={2} />
+        <text x={px(x + 4)} y={y + 14.2} {...mono} fontSize={10.5} fill={colour}>
+          {text}
         </text>
       </Pick>
     );

@@ -3,6 +3,7 @@
 import { createContext, useContext } from 'react';
 
 import { en } from './en.ts';
+import { notesZh } from './notes.ts';
 import { reasonsEn, reasonsZh } from './reasons.ts';
 import { zh } from './zh.ts';
 
@@ -19,6 +20,8 @@ export interface Texts {
   reason: (code: string, values?: Values) => string;
   /** The text of a code that the server sends, such as a state; the code itself if there is none. */
   code: (family: string, code: string) => string;
+  /** A note of the server, which comes as `code: sentence` in English. */
+  note: (note: string) => string;
   number: (value: number, digits?: number) => string;
 }
 
@@ -35,6 +38,11 @@ export function textsOf(language: Language): Texts {
     t: (key, values) => fill(table[key] ?? key, values),
     reason: (code, values) => fill(reasons[code] ?? code, values),
     code: (family, code) => table[`${family}.${code}`] ?? code,
+    note: (note) => {
+      const at = note.indexOf(': ');
+      const [code, sentence] = at < 0 ? ['', note] : [note.slice(0, at), note.slice(at + 2)];
+      return (language === 'zh' && notesZh[code]) || sentence;
+    },
     number: (value, digits = 0) =>
       new Intl.NumberFormat(locale, { maximumFractionDigits: digits, minimumFractionDigits: 0 }).format(value),
   };

@@ -13,13 +13,10 @@ import { SceneScript } from '../views/SceneScript.tsx';
 import { useKeys } from '../views/Shortcuts.tsx';
 import { Stage } from '../views/Stage.tsx';
 
-/** Every session's eyes, and those of one who begins now. */
-const EYES = ['new', 'all'];
-
 export function watchOf(params: URLSearchParams, scene: Scene | undefined): Watch {
   const table = scene?.table ?? params.get('table') ?? undefined;
   const row = params.get('row') ?? undefined;
-  const watch: Watch = { viewers: EYES };
+  const watch: Watch = { viewers: 'all' };
   if (table) watch.table = table;
   if (row) watch.row = row;
   return watch;
@@ -167,7 +164,7 @@ function Picker({ route }: { route: Route }) {
     void api.scenes().then(setScenes, (error: unknown) => setProblem(problemOf(error)));
   }, [server, refresh]);
   const table = route.params.get('table') ?? '';
-  const known = tables.find((each) => `${each.schema}.${each.name}` === table);
+  const known = tables.find((each) => each.name === table);
   return (
     <>
       <form className="picker" onSubmit={(event) => event.preventDefault()}>
@@ -191,8 +188,8 @@ function Picker({ route }: { route: Route }) {
             <option value="">{t('live.noTable')}</option>
             {table !== '' && !known && <option value={table}>{table}</option>}
             {tables.map((each) => (
-              <option key={each.oid} value={`${each.schema}.${each.name}`} disabled={!each.is_readable}>
-                {`${each.schema}.${each.name}`}
+              <option key={each.oid} value={each.name} disabled={!each.may_read}>
+                {each.name}
               </option>
             ))}
           </select>

@@ -6,6 +6,7 @@ import type { Change } from '../api/timeline.ts';
 import { useTexts, type Texts } from '../i18n/index.ts';
 import { useTheme } from '../state/context.ts';
 import type { Log } from '../state/log.ts';
+import { Icon } from './icons.tsx';
 import { clock, Wide } from './parts.tsx';
 
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8] as const;
@@ -86,19 +87,19 @@ export function Player(props: PlayerProps) {
     <div className="player" role="group" aria-label={t('player.label')}>
       <div className="controls">
         <button type="button" onClick={() => onSeek(log.first)} disabled={seq <= log.first} aria-label={t('player.first')} title={t('player.first')}>
-          ⏮
+          <Icon name="first" />
         </button>
         <button type="button" onClick={() => onSeek(seq - 1)} disabled={seq <= log.first} aria-label={t('player.back')} title={`${t('player.back')} (,)`}>
-          ◂
+          <Icon name="back" />
         </button>
         <button type="button" className="play" onClick={() => onPlay(!playing)} disabled={!playing && isLast && log.last === log.first} aria-label={t(playing ? 'player.pause' : 'player.play')} title={`${t(playing ? 'player.pause' : 'player.play')} (k)`}>
-          {playing ? '❚❚' : '▶'}
+          <Icon name={playing ? 'pause' : 'play'} />
         </button>
         <button type="button" onClick={() => onSeek(seq + 1)} disabled={isLast} aria-label={t('player.forward')} title={`${t('player.forward')} (.)`}>
-          ▸
+          <Icon name="forward" />
         </button>
         <button type="button" className={isLive && following ? 'live on' : 'live'} onClick={onFollow} aria-pressed={isLive ? following : undefined} aria-label={isLive ? t('player.live') : t('player.last')}>
-          {isLive ? <><span className="dot" aria-hidden="true" />{t('player.live')}</> : '⏭'}
+          {isLive ? <><span className="dot" aria-hidden="true" />{t('player.live')}</> : <Icon name="last" />}
         </button>
         <select value={speed} onChange={(event) => onSpeed(Number(event.target.value))} aria-label={t('player.speed')}>
           {SPEEDS.map((each) => (

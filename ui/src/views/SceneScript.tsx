@@ -22,7 +22,7 @@ function standingOf(step: SceneStep, index: number, scene: Scene, newest: Statem
   return statement?.state ?? 'done';
 }
 
-const SIGN: Record<Standing, string> = { next: '▸', later: '', running: '⧗', done: '✓', failed: '✕' };
+const SIGN: Record<Standing, string> = { next: '▸', later: '', running: '…', done: '✓', failed: '✕' };
 
 export function SceneScript({ scene, statements, busy, onStep, onRestart, onClose }: ScriptProps) {
   const { t, code, language } = useTexts();
@@ -56,10 +56,11 @@ export function SceneScript({ scene, statements, busy, onStep, onRestart, onClos
           return (
             <li key={index} className={`${standing} lane-${lane % 4}`} aria-current={standing === 'next' ? 'step' : undefined}>
               <span className="who">{step.session}</span>
-              <code className="sql">{step.sql}</code>
+              {step.sql === undefined ? <span className="sql muted">{t('scene.resumes')}</span> : <code className="sql">{step.sql}</code>}
               <span className="standing" role="img" aria-label={code('step', standing)}>
                 {SIGN[standing]}
               </span>
+              {step.is_as_told === false && <span className="error">{t('scene.notAsTold')}</span>}
               {error && standing === 'failed' && (
                 <span className="error" lang="en">
                   {error.sqlstate} {error.message}

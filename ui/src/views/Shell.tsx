@@ -89,8 +89,8 @@ export function Shell({ route, settings, server, hasBook, isShared, connection, 
 }
 
 function ServerBadge({ server, connection }: { server: ServerStatus; connection: string }) {
-  const { t, code } = useTexts();
-  const best = TIERS.findLast((tier) => server.tiers.includes(tier));
+  const { t, code, note } = useTexts();
+  const best = TIERS.findLast((tier) => server.tiers.some((each) => each.tier === tier && each.is_there));
   const isUp = server.is_up && connection !== 'lost';
   return (
     <details className="server">
@@ -110,7 +110,8 @@ function ServerBadge({ server, connection }: { server: ServerStatus; connection:
         </p>
         <ul className="tiers">
           {TIERS.map((tier) => {
-            const has = server.tiers.includes(tier);
+            const state = server.tiers.find((each) => each.tier === tier);
+            const has = state?.is_there ?? false;
             return (
               <li key={tier} className={has ? 'has' : 'lacks'}>
                 <span aria-hidden="true">{has ? '●' : '○'}</span>
@@ -118,16 +119,22 @@ function ServerBadge({ server, connection }: { server: ServerStatus; connection:
                   <strong>{code('tier', tier)}</strong> <small>{t(has ? 'tier.has' : 'tier.lacks')}</small>
                   <br />
                   {code('tierShows', tier)}
+                  {state?.lack && (
+                    <>
+                      <br />
+                      <small className="lack">{note(state.lack)}</small>
+                    </>
+                  )}
                 </span>
               </li>
             );
           })}
         </ul>
-        {server.notes.map((note) => (
-          <p key={note} className="note">
-            {code('note', note)}
+        {server.trouble && (
+          <p className="note" lang="en">
+            {server.trouble}
           </p>
-        ))}
+        )}
       </div>
     </details>
   );

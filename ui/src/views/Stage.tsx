@@ -100,14 +100,14 @@ function withOverlay(here: Sorted, overlay: Sorted): Sorted {
 }
 
 function ServerNote({ moment }: { moment: Sorted }) {
-  const { t, code } = useTexts();
+  const { t, note: noteText } = useTexts();
   const server = moment.server[0];
   if (!server || (server.is_up && server.notes.length === 0)) return null;
   return (
     <div className={server.is_up ? 'server-note' : 'server-note down'} role={server.is_up ? 'note' : 'alert'}>
       {!server.is_up && <strong>{t('server.down')}</strong>}
       {server.notes.map((note) => (
-        <span key={note}>{code('note', note)}</span>
+        <span key={note}>{noteText(note)}</span>
       ))}
     </div>
   );

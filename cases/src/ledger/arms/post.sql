@@ -23,8 +23,17 @@ account as (
         p.balance
 ),
 transfer as (
-    insert into ledger.transfers (transfer_id, request_hash, kind, reversal_of, posted_at)
-    select $1, $2, $3, $4, posted.at
+    insert into ledger.transfers (transfer_id, request_hash, kind, reversal_of, posted_at, legs)
+    select
+        $1,
+        $2,
+        $3,
+        $4,
+        posted.at,
+        (
+            select array_agg(array[account.account_id, account.last_entry] order by account.account_id)
+            from account
+        )
     from posted
 )
 insert into ledger.entries (account_id, number, transfer_id, currency, amount, balance, posted_at)

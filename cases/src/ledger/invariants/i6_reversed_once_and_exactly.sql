@@ -17,8 +17,12 @@ from (
         r.reversal_of,
         e.account_id,
         e.amount
-    from reversal as r
-    join ledger.entries as e on e.transfer_id in (r.transfer_id, r.reversal_of)
+    from (
+        select transfer_id, reversal_of from reversal
+        union all
+        select reversal_of, reversal_of from reversal
+    ) as r
+    join ledger.entries as e using (transfer_id)
 ) as b
 group by b.reversal_of, b.account_id
 having sum(b.amount) <> 0

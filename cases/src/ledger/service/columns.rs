@@ -3,6 +3,7 @@
 use pgstrata_pg::sql::ToSql;
 use uuid::Uuid;
 
+use super::legs::LegsColumn;
 use super::memory::Memory;
 use crate::ledger::admission::Posting;
 use crate::ledger::transfer::{Receipt, Request};
@@ -18,12 +19,20 @@ pub(super) struct Columns {
     request_hashes: Vec<i64>,
     kinds: Vec<i16>,
     reversals_of: Vec<Option<Uuid>>,
-    entry_transfer_ids: Vec<Uuid>,
-    entry_account_ids: Vec<i64>,
-    entry_numbers: Vec<i64>,
-    entry_currencies: Vec<i16>,
-    entry_amounts: Vec<i64>,
-    entry_balances: Vec<i64>,
+    legs: LegsColumn,
+    /// In the order in which they were admitted; closing makes columns of them.
+    postings: Vec<(Uuid, Posting)>,
+    entries: Entries,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    transfer_ids: Vec<Uuid>,
+    account_ids: Vec<i64>,
+    numbers: Vec<i64>,
+    currencies: Vec<i16>,
+    amounts: Vec<i64>,
+    balances: Vec<i64>,
 }
 
 #[derive(Debug, Default)]
@@ -43,16 +52,8 @@ impl Columns {
         columns.request_hashes.reserve(requests);
         columns.kinds.reserve(requests);
         columns.reversals_of.reserve(requests);
-        columns.entry_transfer_ids.reserve(2 * requests);
-        for column in [
-            &mut columns.entry_account_ids,
-            &mut columns.entry_numbers,
-            &mut columns.entry_amounts,
-            &mut columns.entry_balances,
-        ] {
-            column.reserve(2 * requests);
-        }
-        columns.entry_currencies.reserve(2 * requests);
+        columns.legs.with_room_for(requests);
+        columns.postings.reserve(2 * requests);
         columns
     }
 
@@ -67,14 +68,8 @@ impl Columns {
         self.request_hashes.push(request.hash());
         self.kinds.push(request.kind() as i16);
         self.reversals_of.push(request.reversal_of());
-        for posting in postings {
-            self.entry_transfer_ids.push(request.key);
-            self.entry_account_ids.push(posting.account_id);
-            self.entry_numbers.push(posting.number);
-            self.entry_currencies.push(posting.currency.0);
-            self.entry_amounts.push(posting.amount);
-            self.entry_balances.push(posting.balance);
-        }
+        self.legs.add(postings);
+        self.postings.extend(postings.iter().map(|posting| (request.key, *posting)));
         let first = postings.iter().min_by_key(|posting| posting.account_id);
         Receipt { transfer_id: request.key, entry: first.map_or(0, |posting| posting.number) }
     }
@@ -93,6 +88,8 @@ impl Columns {
             accounts.balances.push(touched.account.balance);
             accounts.spents.push(touched.account.spent);
         }
+        self.postings.sort_unstable_by_key(|(_, posting)| (posting.account_id, posting.number));
+        self.entries = Entries::of(&self.postings);
     }
 
     /// Whether there is nothing to write and nothing to compare.
@@ -100,7 +97,7 @@ impl Columns {
         self.touched.is_empty()
     }
 
-    pub(super) fn values<'a>(&'a self, today: &'a i32) -> [&'a (dyn ToSql + Sync); 20] {
+    pub(super) fn values<'a>(&'a self, today: &'a i32) -> [&'a (dyn ToSql + Sync); 21] {
         [
             today,
             &self.written.ids,
@@ -116,12 +113,27 @@ impl Columns {
             &self.request_hashes,
             &self.kinds,
             &self.reversals_of,
-            &self.entry_transfer_ids,
-            &self.entry_account_ids,
-            &self.entry_numbers,
-            &self.entry_currencies,
-            &self.entry_amounts,
-            &self.entry_balances,
+            &self.legs,
+            &self.entries.transfer_ids,
+            &self.entries.account_ids,
+            &self.entries.numbers,
+            &self.entries.currencies,
+            &self.entries.amounts,
+            &self.entries.balances,
         ]
+    }
+}
+
+impl Entries {
+    fn of(postings: &[(Uuid, Posting)]) -> Self {
+        let column = |value: fn(&Posting) -> i64| postings.iter().map(|(_, posting)| value(posting)).collect();
+        Self {
+            transfer_ids: postings.iter().map(|(transfer_id, _)| *transfer_id).collect(),
+            account_ids: column(|posting| posting.account_id),
+            numbers: column(|posting| posting.number),
+            currencies: postings.iter().map(|(_, posting)| posting.currency.0).collect(),
+            amounts: column(|posting| posting.amount),
+            balances: column(|posting| posting.balance),
+        }
     }
 }

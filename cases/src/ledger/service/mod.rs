@@ -9,6 +9,7 @@
 
 mod columns;
 mod flush;
+mod legs;
 mod memory;
 mod reader;
 

@@ -3,6 +3,9 @@
 -- still be as remembered, or nothing is written (40001) and the program reads again. So a batch is one serializable
 -- transaction, whoever froze an account meanwhile. 40001 also if a key is in the books already that the program does not
 -- remember, and when the day is over that limits were counted by.
+--
+-- Columns are unnested in select lists and not in "from": there, each array would be written to a store of its own
+-- before the first row is made of them.
 create function ledger.post_batch(
     p_today int,
     -- The accounts that transfers touch: as remembered, and as they become.
@@ -21,7 +24,8 @@ create function ledger.post_batch(
     p_request_hashes bigint[],
     p_kinds smallint[],
     p_reversals_of uuid[],
-    -- Their entries.
+    p_legs ledger.legs[],
+    -- Their entries, account by account: neighbours in the index, which is larger than the processor's caches.
     p_entry_transfer_ids uuid[],
     p_entry_account_ids bigint[],
     p_entry_numbers bigint[],
@@ -45,8 +49,15 @@ begin
         spent = n.spent,
         spent_day = p_today,
         last_entry = n.last_entry
-    from unnest(p_account_ids, p_revisions, p_expected, p_last_entries, p_balances, p_spents)
-        as n (account_id, revision, expected, last_entry, balance, spent)
+    from (
+        select
+            unnest(p_account_ids) as account_id,
+            unnest(p_revisions) as revision,
+            unnest(p_expected) as expected,
+            unnest(p_last_entries) as last_entry,
+            unnest(p_balances) as balance,
+            unnest(p_spents) as spent
+    ) as n
     where a.account_id = n.account_id
         and a.last_entry = n.expected
         and a.revision = n.revision;
@@ -58,8 +69,12 @@ begin
     if cardinality(p_read_account_ids) > 0 then
         select count(*)
         into v_count
-        from unnest(p_read_account_ids, p_read_revisions, p_read_last_entries)
-            as n (account_id, revision, last_entry)
+        from (
+            select
+                unnest(p_read_account_ids) as account_id,
+                unnest(p_read_revisions) as revision,
+                unnest(p_read_last_entries) as last_entry
+        ) as n
         join ledger.accounts as a on a.account_id = n.account_id
             and a.last_entry = n.last_entry
             and a.revision = n.revision;
@@ -69,36 +84,27 @@ begin
     end if;
 
     begin
-        insert into ledger.transfers (transfer_id, request_hash, kind, reversal_of, posted_at)
+        insert into ledger.transfers (transfer_id, request_hash, kind, reversal_of, legs, posted_at)
         select
-            n.transfer_id,
-            n.request_hash,
-            n.kind,
-            n.reversal_of,
-            v_posted_at
-        from unnest(p_transfer_ids, p_request_hashes, p_kinds, p_reversals_of)
-            as n (transfer_id, request_hash, kind, reversal_of);
+            unnest(p_transfer_ids),
+            unnest(p_request_hashes),
+            unnest(p_kinds),
+            unnest(p_reversals_of),
+            unnest(p_legs),
+            v_posted_at;
     exception when unique_violation then
         raise exception 'a key is in the books already' using errcode = 'serialization_failure';
     end;
 
     insert into ledger.entries (account_id, number, transfer_id, currency, amount, balance, posted_at)
     select
-        n.account_id,
-        n.number,
-        n.transfer_id,
-        n.currency,
-        n.amount,
-        n.balance,
-        v_posted_at
-    from unnest(
-        p_entry_account_ids,
-        p_entry_numbers,
-        p_entry_transfer_ids,
-        p_entry_currencies,
-        p_entry_amounts,
-        p_entry_balances
-    ) as n (account_id, number, transfer_id, currency, amount, balance);
+        unnest(p_entry_account_ids),
+        unnest(p_entry_numbers),
+        unnest(p_entry_transfer_ids),
+        unnest(p_entry_currencies),
+        unnest(p_entry_amounts),
+        unnest(p_entry_balances),
+        v_posted_at;
     return v_posted_at;
 end
 $$;

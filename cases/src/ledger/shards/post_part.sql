@@ -22,17 +22,26 @@ account as (
         p.amount,
         p.balance
 ),
-transfer as (
-    insert into ledger.transfers (transfer_id, request_hash, kind, reversal_of, posted_at)
-    select $1, $2, $3, $4, posted.at
-    from posted
-),
-entry as (
+entry as materialized (
     select account_id, last_entry as number, currency, amount, balance
     from account
     union all
     select c.account_id, nextval('ledger.clearing_number'), c.currency, c.amount, 0
     from unnest($10::bigint[], $11::smallint[], $12::bigint[]) as c (account_id, currency, amount)
+),
+transfer as (
+    insert into ledger.transfers (transfer_id, request_hash, kind, reversal_of, posted_at, legs)
+    select
+        $1,
+        $2,
+        $3,
+        $4,
+        posted.at,
+        (
+            select array_agg(array[entry.account_id, entry.number] order by entry.account_id)
+            from entry
+        )
+    from posted
 )
 insert into ledger.entries (account_id, number, transfer_id, currency, amount, balance, posted_at)
 select

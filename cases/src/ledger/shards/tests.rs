@@ -73,15 +73,6 @@ async fn two_phase_commit_at_read_committed_is_convicted_of_making_money() {
     assert!(record.violations.iter().all(|violation| !violation.witnesses.is_empty()), "each with its witness");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_phase_commit_of_serializable_transactions_is_convicted_by_what_clients_saw() {
-    let record = run_trial("2pc-serializable", "", Duration::from_millis(2_500)).await;
-    let found = broken(&record.violations);
-    assert!(found.contains(&"I1") || found.contains(&"I9"), "{found:?}");
-    assert!(!found.contains(&"I10"), "each transfer is whole all the same: {found:?}");
-    assert!(record.violations.iter().all(|violation| !violation.witnesses.is_empty()), "each with its witness");
-}
-
 /// What an audit says while a transfer is committed on one server and not yet on the other; none if it waits for that.
 async fn audit_between_the_commits(name: &str) -> Option<i64> {
     let mut site = site(&FaultPlan::default()).await;

@@ -52,6 +52,13 @@ async fn a_transfer_moved_to_other_accounts_in_full_is_convicted_by_the_numbers_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_says_its_entries_are_elsewhere_is_convicted() {
+    let elsewhere = "update ledger.transfers as t set legs[1][2] = t.legs[1][2] + 1
+        where t.transfer_id = (select e.transfer_id from ledger.entries as e where (account_id, number) = (1, 2))";
+    check(elsewhere, &["I4"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transfer_taken_out_behind_the_ledger_is_convicted() {
     let last = "with last as (
             select e.transfer_id from ledger.entries as e where e.account_id = 1 order by e.number desc limit 1

@@ -13,6 +13,7 @@ use super::LoadSpec;
 use super::arrivals::{Arrival, Arrivals, Clock};
 use super::journal::{Began, Frame, Journal};
 use crate::history::{Event, Observation, Outcome, operation, uniform};
+use crate::meter::Meter;
 use crate::retry::{Reaction, RetryClass};
 use crate::study::{Client, Operation, Reply, Rig, Setback};
 
@@ -51,6 +52,7 @@ pub(super) struct ClientTask {
     /// Where a worker process writes down what it begins and learns.
     pub(super) journal: Option<Arc<Journal>>,
     pub(super) abandon: CancellationToken,
+    pub(super) meter: Meter,
 }
 
 /// An operation in hand.
@@ -267,7 +269,7 @@ impl ClientTask {
     }
 
     fn event(&self, current: &InHand, outcome: Outcome, value: i64) -> Event {
-        Event {
+        let event = Event {
             operation: current.operation.number,
             intended_ns: current.intended_ns,
             sent_ns: current.sent_ns,
@@ -276,7 +278,9 @@ impl ClientTask {
             client: self.number,
             attempts: current.attempts,
             outcome,
-        }
+        };
+        self.meter.note(&event);
+        event
     }
 }
 

@@ -24,6 +24,7 @@ use super::worker_steps;
 use super::{LoadOutput, LoadSpec};
 use crate::faults::steps::{Steps, Then};
 use crate::history::{Event, Outcome};
+use crate::meter::Meter;
 use crate::site::{Server, Site};
 use crate::study::{Arm, Scale, Study, StudyError};
 
@@ -103,8 +104,15 @@ impl ProcessLoad {
         let (requests, inbox) = mpsc::channel(1);
         let (ready_sender, ready) = oneshot::channel();
         let steps = site.steps.clone();
-        let supervisor =
-            Supervisor { job, clock, steps, open: BTreeMap::new(), output: LoadOutput::default(), next: 0 };
+        let supervisor = Supervisor {
+            job,
+            clock,
+            steps,
+            meter: site.meter.clone(),
+            open: BTreeMap::new(),
+            output: LoadOutput::default(),
+            next: 0,
+        };
         let supervisor = tokio::spawn(supervisor.run(inbox, ready_sender));
         Self { clock, requests, ready: Some(ready), supervisor }
     }
@@ -153,6 +161,7 @@ struct Supervisor {
     clock: Clock,
     /// What faults wait for; the worker is told, and stands still when it comes there.
     steps: Steps,
+    meter: Meter,
     /// Operations begun and not answered.
     open: BTreeMap<u64, Began>,
     output: LoadOutput,
@@ -292,7 +301,9 @@ impl Supervisor {
                 let began = self.open.remove(&event.operation);
                 let (intended_ns, sent_ns) =
                     began.map_or((event.intended_ns, event.sent_ns), |began| (began.intended_ns, began.sent_ns));
-                self.output.events.push(Event { intended_ns, sent_ns, ..event });
+                let event = Event { intended_ns, sent_ns, ..event };
+                self.meter.note(&event);
+                self.output.events.push(event);
             }
         }
     }

@@ -187,6 +187,7 @@ impl LoadThread {
                 spec: self.spec,
                 journal: self.journal.clone(),
                 abandon: self.abandon.clone(),
+                meter: self.site.meter.clone(),
             };
             tasks.spawn(task.run(client));
         }

@@ -7,6 +7,15 @@ use postgres_protocol::message::backend::{ErrorFields, Message};
 /// A result with more rows than this is refused: scripts look at small tables.
 const ROWS_MAX: usize = 1_000_000;
 
+/// How much of a result is kept. What comes beyond it is read and let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Rows of a result, from the first.
+    pub rows: usize,
+    /// Bytes of a value; what is longer is cut at a character and gets an ellipsis.
+    pub value_bytes: usize,
+}
+
 /// One thing that the server said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -45,6 +54,8 @@ pub struct Rows {
     pub columns: Vec<Column>,
     /// The rows in the order in which they came; `None` is null.
     pub rows: Vec<Vec<Option<String>>>,
+    /// How many more there were, which [`Keep`] left out.
+    pub left_out: u64,
 }
 
 /// One column of a result.
@@ -73,6 +84,8 @@ pub struct ServerMessage {
     pub internal_query: Option<String>,
     /// Where it came from, as a stack of functions.
     pub context: Option<String>,
+    /// Where in the text it is, in characters from 1.
+    pub position: Option<u32>,
 }
 
 /// Whether a session is in a transaction, as the server says whenever it is ready.
@@ -100,6 +113,7 @@ impl ServerMessage {
                 b'H' => said.hint = Some(value),
                 b'q' => said.internal_query = Some(value),
                 b'W' => said.context = Some(value),
+                b'P' => said.position = value.parse().ok(),
                 _ => {}
             }
         }
@@ -117,6 +131,7 @@ impl std::fmt::Display for ServerMessage {
 #[derive(Debug, Default)]
 pub(super) struct Folding {
     rows: Option<Rows>,
+    pub(super) keep: Option<Keep>,
 }
 
 impl Folding {
@@ -124,15 +139,18 @@ impl Folding {
     pub(super) fn take(&mut self, message: Message) -> io::Result<Option<Reply>> {
         Ok(Some(match message {
             Message::RowDescription(body) => {
-                self.rows = Some(Rows { columns: columns(&body)?, rows: Vec::new() });
+                self.rows = Some(Rows { columns: columns(&body)?, rows: Vec::new(), left_out: 0 });
                 return Ok(None);
             }
             Message::DataRow(body) => {
                 let rows = self.rows.as_mut().ok_or_else(|| unexpected("a row without a description"))?;
-                if rows.rows.len() >= ROWS_MAX {
-                    return Err(unexpected("a result of more than a million rows"));
+                match self.keep {
+                    Some(keep) if rows.rows.len() >= keep.rows => rows.left_out += 1,
+                    None if rows.rows.len() >= ROWS_MAX => {
+                        return Err(unexpected("a result of more than a million rows"));
+                    }
+                    keep => rows.rows.push(values(&body, keep.map_or(usize::MAX, |keep| keep.value_bytes))?),
                 }
-                rows.rows.push(values(&body)?);
                 return Ok(None);
             }
             Message::CommandComplete(body) => Reply::Complete { tag: body.tag()?.to_owned(), rows: self.rows.take() },
@@ -167,9 +185,20 @@ fn columns(body: &postgres_protocol::message::backend::RowDescriptionBody) -> io
     body.fields().map(|field| Ok(Column { name: field.name().to_owned(), type_oid: field.type_oid() })).collect()
 }
 
-fn values(body: &postgres_protocol::message::backend::DataRowBody) -> io::Result<Vec<Option<String>>> {
+fn values(
+    body: &postgres_protocol::message::backend::DataRowBody,
+    most_bytes: usize,
+) -> io::Result<Vec<Option<String>>> {
     use fallible_iterator::FallibleIterator as _;
-    let text = |range: std::ops::Range<usize>| String::from_utf8_lossy(&body.buffer()[range]).into_owned();
+    let text = |range: std::ops::Range<usize>| {
+        let bytes = &body.buffer()[range];
+        if bytes.len() <= most_bytes {
+            return String::from_utf8_lossy(bytes).into_owned();
+        }
+        // Not in the middle of a character, whose further bytes begin with the bits 10.
+        let cut = (0..=most_bytes).rev().find(|at| bytes[*at] & 0xC0 != 0x80).unwrap_or(0);
+        String::from_utf8_lossy(&bytes[..cut]).into_owned() + "…"
+    };
     body.ranges().map(|range| Ok(range.map(text))).collect()
 }
 

@@ -23,7 +23,7 @@ use postgres_protocol::message::frontend;
 use tokio::time::timeout;
 
 pub(crate) use copy_both::Copied;
-pub use message::{Column, Reply, Rows, ServerMessage, TransactionStatus};
+pub use message::{Column, Keep, Reply, Rows, ServerMessage, TransactionStatus};
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind};
@@ -83,6 +83,11 @@ impl SimpleSession {
     #[must_use]
     pub fn backend_pid(&self) -> i32 {
         self.backend_pid
+    }
+
+    /// From now on keeps only so much of a result.
+    pub fn keep(&mut self, keep: Keep) {
+        self.folding.keep = Some(keep);
     }
 
     /// Whether something was sent whose [`Reply::Ready`] has not been seen.

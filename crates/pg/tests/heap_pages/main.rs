@@ -5,6 +5,7 @@
 
 mod flags;
 mod random;
+mod standby;
 mod support;
 mod values;
 mod visibility;

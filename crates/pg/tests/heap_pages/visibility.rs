@@ -19,7 +19,7 @@ const STEPS_A_LOOK: usize = 12;
 const READERS: usize = 4;
 
 /// What SQL tells of transactions; the map of subtransactions is the work's own.
-struct Known<'a> {
+pub struct Known<'a> {
     next: Xid,
     statuses: BTreeMap<Xid, Status>,
     members: BTreeMap<u32, Vec<Member>>,
@@ -45,7 +45,7 @@ impl Knowledge for Known<'_> {
 }
 
 impl<'a> Known<'a> {
-    async fn of(headers: &[(ItemPointer, TupleHeader)], work: &'a Work) -> Self {
+    pub async fn of(headers: &[(ItemPointer, TupleHeader)], work: &'a Work) -> Self {
         let session = &work.watcher;
         let multixacts: BTreeSet<u32> = headers
             .iter()
@@ -117,7 +117,7 @@ impl Tally {
 }
 
 /// What a session sees now, and through which snapshot.
-async fn seen(session: &Session) -> (Snapshot, BTreeSet<String>) {
+pub async fn seen(session: &Session) -> (Snapshot, BTreeSet<String>) {
     let row = session.query_one(include_str!("seen.sql"), &[]).await.expect("rows");
     let snapshot = row.get::<_, &str>(0).parse().expect("a snapshot");
     (snapshot, row.get::<_, Vec<String>>(1).into_iter().collect())
@@ -238,4 +238,53 @@ fn report(version: &str, tallies: [(&str, &Tally); 3]) {
         let naive = tally.naive_wrong * 100 / judged.max(1);
         assert!(naive >= 10, "{version} {who}: work that the naive rule judges well ({naive} % wrong) tests nothing");
     }
+}
+
+#[tokio::test]
+async fn a_cursor_sees_what_its_own_transaction_changed_later_as_it_was() {
+    let server = server(installs().remove(0)).await;
+    let mut work = Work::begin(&server, 1).await;
+    let writer = session(&server).await;
+    // Commands of a transaction are counted from 0; the cursor comes after two that wrote.
+    writer
+        .batch_execute(
+            "begin; update item set note = 'first' where id = 0; insert into item values (90001, 1, 'own', null);
+             declare looks cursor for select ctid::text from item;
+             update item set note = 'later' where id = 1; insert into item values (90002, 1, 'later', null);
+             delete from item where id = 2",
+        )
+        .await
+        .expect("changes");
+    let row = writer.query_one("select pg_current_snapshot()::text, pg_current_xact_id()::text::bigint", &[]).await;
+    let row = row.expect("a snapshot");
+    let snapshot: Snapshot = row.get::<_, &str>(0).parse().expect("a snapshot");
+    let top = xid(row.get(1));
+    work.tops.insert(top, top);
+    let pages = raw_pages(&work.watcher, "item").await;
+    let headers: Vec<_> = (0..)
+        .zip(&pages)
+        .flat_map(|(block, bytes)| {
+            let tuples = parsed(bytes).into_iter().flat_map(|page| page.tuples().collect::<Vec<_>>());
+            tuples.map(move |(offset, tuple)| (ItemPointer { block, offset }, tuple.header))
+        })
+        .collect();
+    for header in headers.iter().map(|(_, header)| header) {
+        work.tops.entry(Xid(header.xmin.into())).or_insert(Xid(header.xmin.into()));
+    }
+    let known = Known::of(&headers, &work).await;
+    let rows = writer.query("fetch all from looks", &[]).await.expect("rows");
+    let truth: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    let own = Own { top, subs: &[], command: 2, combos: &[] };
+    let viewer = Viewer { snapshot: &snapshot, listing: Listing::TopLevel, own: Some(own) };
+    let mut tally = Tally::default();
+    hold_against(&mut tally, &headers, &viewer, &known, &truth);
+    assert_eq!(tally.wrong, [""; 0]);
+    let of_own: Vec<(Reason, usize)> = tally
+        .reasons
+        .into_iter()
+        .filter(|(reason, _)| !matches!(reason, Reason::MakerCommittedBefore | Reason::Frozen))
+        .collect();
+    let expected =
+        [(Reason::OwnChange, 2), (Reason::OwnLaterEnd, 2), (Reason::OwnLaterCommand, 2), (Reason::OwnReplaced, 1)];
+    assert_eq!(of_own, expected);
 }

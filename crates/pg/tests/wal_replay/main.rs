@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod history;
+mod mutation;
 mod pages;
 mod stream;
 mod support;

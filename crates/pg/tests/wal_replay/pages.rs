@@ -1,10 +1,12 @@
 //! After every statement of random work the folded pages equal the server's own.
 
+use std::fmt::Write as _;
+
 use pgstrata_pg::{Install, Session};
 use pgstrata_wal::RelFile;
 use pgstrata_wal::replay::{Outcome, PAGES_MAX, Page, PageId, Pages};
 
-use crate::support::{Followed, files, installs, server, session};
+use crate::support::{Followed, files, installs, seeds, server, session};
 use crate::workload::Workload;
 
 /// Statements of one run.
@@ -22,12 +24,13 @@ fn differences(ours: &Page, own: &Page) -> String {
     let mut told = format!("positions {} and {}, lines {} and {}", ours.lsn(), own.lsn(), ours.lines(), own.lines());
     for offset in 1..=own.lines().max(ours.lines()) {
         if (ours.line(offset), ours.tuple(offset)) != (own.line(offset), own.tuple(offset)) {
-            told += &format!("\n{offset}: {:?} {:x?}", ours.line(offset), ours.header(offset));
-            told += &format!("\n   own {:?} {:x?}", own.line(offset), own.header(offset));
+            let (line, header) = (ours.line(offset), ours.header(offset));
+            let _ = write!(told, "\n{offset}: {line:?} {header:x?}");
+            let _ = write!(told, "\n   own {:?} {:x?}", own.line(offset), own.header(offset));
         }
     }
     for (at, (mine, theirs)) in ours.bytes().iter().zip(own.bytes()).enumerate().filter(|(_, (a, b))| a != b).take(8) {
-        told += &format!("\nbyte {at}: {mine:02x} {theirs:02x}");
+        let _ = write!(told, "\nbyte {at}: {mine:02x} {theirs:02x}");
     }
     told
 }
@@ -76,21 +79,32 @@ async fn check_run(install: Install, settings: &[(&str, &str)], seed: u64) {
 #[tokio::test]
 async fn folded_pages_are_the_servers_own_after_every_statement() {
     for install in installs() {
-        check_run(install, &[], 1).await;
+        for seed in seeds(1) {
+            check_run(install.clone(), &[], seed).await;
+        }
     }
 }
 
 #[tokio::test]
 async fn folded_pages_are_the_servers_own_with_page_images_packed_by_pglz() {
     for install in installs() {
-        check_run(install, &[("full_page_writes", "on"), ("wal_compression", "pglz")], 2).await;
+        for seed in seeds(2) {
+            check_run(install.clone(), &[("full_page_writes", "on"), ("wal_compression", "pglz")], seed).await;
+        }
     }
 }
 
 #[tokio::test]
 async fn folded_pages_are_the_servers_own_with_page_images_as_they_are_at_level_logical() {
     for install in installs() {
-        check_run(install, &[("full_page_writes", "on"), ("wal_level", "logical"), ("wal_log_hints", "on")], 3).await;
+        for seed in seeds(3) {
+            check_run(
+                install.clone(),
+                &[("full_page_writes", "on"), ("wal_level", "logical"), ("wal_log_hints", "on")],
+                seed,
+            )
+            .await;
+        }
     }
 }
 

@@ -60,6 +60,11 @@ impl Followed {
         &mut self.feed
     }
 
+    /// After the server was stopped and started: the feed finds it again by itself.
+    pub async fn come_back(&mut self, server: &Cluster) {
+        self.marker = session(server).await;
+    }
+
     /// All records up to now: a commit that wrote something flushes everything before it.
     pub async fn catch_up(&mut self) -> Vec<Record> {
         let write = "select pg_logical_emit_message(true, 'marker', '')::text";
@@ -98,4 +103,11 @@ pub async fn seed(session: &Session) -> Seed {
     let row = session.query_one(include_str!("seed.sql"), &[]).await.expect("a snapshot");
     let (lsn, snapshot): (String, String) = (row.get("lsn"), row.get("snapshot"));
     Seed { lsn: lsn.parse().expect("a position"), snapshot: snapshot.parse().expect("a snapshot") }
+}
+
+/// The seeds of random work: one for each run of the tests, and as many more as `PGSTRATA_REPLAY_SEEDS` says, for whoever
+/// wants to be surer.
+pub fn seeds(first: u64) -> impl Iterator<Item = u64> {
+    let more = std::env::var("PGSTRATA_REPLAY_SEEDS").ok().and_then(|more| more.parse().ok()).unwrap_or(0);
+    (0..=more).map(move |number: u64| first + 100 * number)
 }

@@ -189,7 +189,7 @@ impl Worker {
 /// Several rows by one `copy`: those are logged together.
 async fn copy(session: &Session, statement: &str, number: usize) -> Result<(), tokio_postgres::Error> {
     let mut sink = Box::pin(session.copy_in::<_, bytes::Bytes>(statement).await?);
-    let rows: String = (0..7).map(|row| format!("{}\t{row}\tcopied {number}\n", 1000 + number * 10 + row)).collect();
-    sink.send(bytes::Bytes::from(rows)).await?;
+    let rows: Vec<String> = (0..7).map(|row| format!("{}\t{row}\tcopied {number}", 1000 + number * 10 + row)).collect();
+    sink.send(bytes::Bytes::from(rows.join("\n") + "\n")).await?;
     sink.as_mut().finish().await.map(drop)
 }

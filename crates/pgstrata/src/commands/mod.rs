@@ -9,6 +9,7 @@ pub mod flash_sale;
 pub mod isolation;
 pub mod ledger;
 pub mod list;
+pub mod mvcc;
 pub mod pg;
 pub mod record;
 pub mod reference;

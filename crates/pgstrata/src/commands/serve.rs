@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use pgstrata_lab::error::LabError;
+use pgstrata_pg::overlay;
 use pgstrata_pg::{AttachPolicy, Cluster, ClusterSpec, Dirs, Endpoint, Install, Profile, StopMode};
 use pgstrata_server::routes::runs::{RunPreset, RunRequest};
 use pgstrata_server::{Access, Ground, Setting, Token, Workbench};
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Ended;
 use crate::cli::serve::ServeArgs;
+use crate::commands::ext;
 use crate::interrupt;
 use crate::servers;
 use crate::terminal::Terminal;
@@ -83,12 +85,50 @@ async fn ground(
         // Again, for an error of our own.
         Err(_) => servers::install(&args.server)?,
     };
+    let (install, is_extended) = extended(install, terminal);
     let mut spec = ClusterSpec::new(install, Profile::Durable);
     for (name, value) in SETTINGS {
         spec = spec.with_setting(name, value);
     }
+    if is_extended {
+        spec = spec.with_setting("shared_preload_libraries", ext::NAME);
+    }
     let server = Cluster::create(spec).await?;
+    make_extensions(&server.endpoint(), is_extended).await?;
     Ok((Ground::private(&server.endpoint()), Some(server)))
+}
+
+/// The same server with `mvcc_visualizer` beside it, if that was built; else as it is, and the reader is told what he misses.
+fn extended(install: Install, terminal: Terminal) -> (Install, bool) {
+    if install.extensions.contains(ext::NAME) {
+        return (install, true);
+    }
+    let made = ext::built(install.version.major).and_then(|files| overlay::make(&install, &files, &Dirs::resolve()));
+    match made {
+        Ok(install) => (install, true),
+        Err(error) => {
+            tracing::info!(error = %error, "the server runs without the extension");
+            let words = Text {
+                en: "without mvcc_visualizer: snapshots of other sessions and short waits cannot be seen; `./x ext` builds it",
+                zh: "没有 mvcc_visualizer：看不到其他会话的快照和短暂的等待；`./x ext` 可以构建它",
+            };
+            eprintln!("{}", terminal.say(words));
+            (install, false)
+        }
+    }
+}
+
+/// Makes the extensions that show more in the private server's database, as far as the server offers them.
+async fn make_extensions(endpoint: &Endpoint, is_extended: bool) -> anyhow::Result<()> {
+    let session = endpoint.connect().await?;
+    for name in ["pageinspect"].into_iter().chain(is_extended.then_some(ext::NAME)) {
+        let statement = format!("create extension if not exists {}", pgstrata_pg::quote_identifier(name));
+        if let Err(error) = session.batch_execute(&statement).await {
+            tracing::info!(error = %error, name, "the server has no such extension");
+        }
+    }
+    session.close().await;
+    Ok(())
 }
 
 async fn run(

@@ -6,7 +6,9 @@ mod ends;
 mod errors;
 mod isolation;
 mod ledger;
+mod mvcc;
 mod runs;
+mod serve;
 mod servers;
 mod specs;
 

@@ -108,7 +108,7 @@ mod tests {
     fn rows(names: &[&str], rows: &[&[Option<&str>]]) -> Rows {
         let column = |name: &&str| Column { name: (*name).to_owned(), type_oid: 25 };
         let values = |row: &&[Option<&str>]| row.iter().map(|value| value.map(str::to_owned)).collect();
-        Rows { columns: names.iter().map(column).collect(), rows: rows.iter().map(values).collect() }
+        Rows { columns: names.iter().map(column).collect(), rows: rows.iter().map(values).collect(), left_out: 0 }
     }
 
     fn check(names: &[&str], given: &[&[Option<&str>]], expect: &str) {

@@ -229,7 +229,7 @@ mod tests {
                 "!" => Reply::Error(ServerMessage::default()),
                 "SELECT 1" => Reply::Complete {
                     tag: "SELECT 1".to_owned(),
-                    rows: Some(Rows { columns: Vec::new(), rows: vec![Vec::new()] }),
+                    rows: Some(Rows { columns: Vec::new(), rows: vec![Vec::new()], left_out: 0 }),
                 },
                 tag => Reply::Complete { tag: tag.to_owned(), rows: None },
             };

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use pgstrata_timeline::{Cause, Log, LogLimits, Resume};
+use pgstrata_timeline::{Cause, Log, LogLimits, Moment, Resume};
+use pgstrata_tools::mvcc::{Pace, Watch};
 use rand::RngExt;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::message::{LiveMoment, Watch};
 use super::source::{Seen, Source};
 use crate::limits;
 use crate::problem::Problem;
@@ -44,7 +44,7 @@ pub enum Next {
     /// All that there is.
     Moment {
         /// The moment.
-        moment: LiveMoment,
+        moment: Moment,
         /// Whether the reader was too slow; else it had nothing yet.
         is_behind: bool,
     },
@@ -97,19 +97,18 @@ impl Feed {
         // One that has been away for too long begins anew.
         let is_kept = |after: &u64| matches!(self.log().since(*after, 1), Resume::Changes(_));
         let after = after.filter(is_kept);
-        Reader { feed: Arc::clone(self), after, told: self.last.subscribe(), is_returning: after.is_some() }
+        Reader {
+            feed: Arc::clone(self),
+            after,
+            told: self.last.subscribe(),
+            patience: limits::VIEWER_BEHIND,
+            is_returning: after.is_some(),
+        }
     }
 
     /// What there is now.
-    pub fn moment(&self) -> LiveMoment {
-        let moment = self.log().moment().clone();
-        LiveMoment {
-            log: self.id.clone(),
-            watch: self.watch.clone(),
-            seq: moment.seq,
-            at: moment.at,
-            items: moment.items.into_values().collect(),
-        }
+    pub fn moment(&self) -> Moment {
+        self.log().moment().clone()
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -122,6 +121,7 @@ impl Feed {
         mut wanted: mpsc::Receiver<Cause>,
         stop: CancellationToken,
     ) {
+        let mut pace = Pace::default();
         let mut cause = Cause::Begin;
         loop {
             let began = Instant::now();
@@ -129,15 +129,15 @@ impl Feed {
                 seen = source.look(cause) => seen,
                 () = stop.cancelled() => return,
             };
-            match seen {
+            let took = began.elapsed();
+            let is_changed = match seen {
                 Ok(seen) => self.keep(seen),
                 Err(problem) => {
                     self.last.send_modify(|progress| progress.end = Some(problem));
                     return;
                 }
-            }
-            // A look that takes long is followed by as long a pause: at most half of the time is spent on it.
-            let pause = limits::LOOK_EVERY.max(began.elapsed());
+            };
+            let pause = pace.pause(took, is_changed);
             cause = tokio::select! {
                 Some(cause) = wanted.recv() => cause,
                 () = tokio::time::sleep(pause) => Cause::Sample,
@@ -146,7 +146,8 @@ impl Feed {
         }
     }
 
-    fn keep(&self, seen: Vec<Seen>) {
+    /// Whether that changed anything.
+    fn keep(&self, seen: Vec<Seen>) -> bool {
         let seq = {
             let mut log = self.log();
             for seen in seen {
@@ -157,7 +158,7 @@ impl Feed {
             }
             log.moment().seq
         };
-        self.last.send_if_modified(|progress| std::mem::replace(&mut progress.seq, seq) != seq);
+        self.last.send_if_modified(|progress| std::mem::replace(&mut progress.seq, seq) != seq)
     }
 }
 
@@ -166,6 +167,8 @@ pub struct Reader {
     feed: Arc<Feed>,
     after: Option<u64>,
     told: watch::Receiver<Progress>,
+    /// Changes that it may be behind.
+    patience: usize,
     /// Whether nothing was read yet after coming back.
     is_returning: bool,
 }
@@ -179,6 +182,12 @@ impl Reader {
     /// The change after which it goes on, if it needs no moment first.
     pub fn goes_on_after(&self) -> Option<u64> {
         self.after
+    }
+
+    /// The same, and may be as far behind as changes are kept: for whoever must not miss any.
+    pub fn patient(mut self) -> Self {
+        self.patience = limits::KEPT_CHANGES;
+        self
     }
 
     /// The next changes, or a moment. Waits until there is something; nothing is lost if the waiting is given up.
@@ -204,7 +213,7 @@ impl Reader {
     }
 
     fn available(&mut self) -> Option<Next> {
-        let most = if self.is_returning { limits::KEPT_CHANGES } else { limits::VIEWER_BEHIND };
+        let most = if self.is_returning { limits::KEPT_CHANGES } else { self.patience };
         self.is_returning = false;
         let resume = self.after.map(|after| self.feed.log().since(after, most + 1));
         match resume {

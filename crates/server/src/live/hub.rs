@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pgstrata_timeline::Cause;
+use pgstrata_tools::mvcc::{Viewers, Watch};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Feed, Reader};
-use super::message::{Viewers, Watch};
 use super::source::Sources;
 use crate::limits;
 use crate::problem::{Code, Problem};
@@ -20,7 +20,8 @@ pub struct Hub(Arc<Shared>);
 
 struct Shared {
     sources: Box<dyn Sources>,
-    feeds: Mutex<HashMap<Watch, Kept>>,
+    /// By what they watch, as JSON.
+    feeds: Mutex<HashMap<String, Kept>>,
     viewers: Arc<Semaphore>,
     stop: CancellationToken,
 }
@@ -63,10 +64,11 @@ impl Hub {
     /// If the log cannot be begun, or there are too many.
     pub async fn read(&self, watch: Watch, log: Option<&str>, after: Option<u64>) -> Result<Reader, Problem> {
         let watch = checked(watch)?;
+        let name = serde_json::to_string(&watch).map_err(|error| Problem::internal("name a log", &error))?;
         // One at a time begins a log, so that two viewers of the same never begin two.
         let mut feeds = self.0.feeds.lock().await;
         feeds.retain(|_, kept| !kept.feed.has_ended());
-        if let Some(kept) = feeds.get_mut(&watch) {
+        if let Some(kept) = feeds.get_mut(&name) {
             kept.idle_since = None;
             let after = after.filter(|_| log == Some(kept.feed.id()));
             return Ok(kept.feed.reader(after));
@@ -77,9 +79,9 @@ impl Hub {
         }
         let source = self.0.sources.open(&watch).await?;
         let stop = self.0.stop.child_token();
-        let feed = Feed::begin(watch.clone(), source, stop.clone());
+        let feed = Feed::begin(watch, source, stop.clone());
         let reader = feed.reader(None);
-        feeds.insert(watch, Kept { feed, stop, idle_since: None });
+        feeds.insert(name, Kept { feed, stop, idle_since: None });
         Ok(reader)
     }
 

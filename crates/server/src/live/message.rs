@@ -1,42 +1,13 @@
 //! What goes over `/api/live`, in both directions.
 
-use pgstrata_timeline::{At, Change, PutItem};
+use pgstrata_timeline::{At, Change, Moment, PutItem};
+use pgstrata_tools::mvcc::Watch;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
 use crate::routes::consoles::Statement;
 use crate::routes::runs::Run;
-
-/// What is watched.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-pub struct Watch {
-    /// A table by its name, with its schema or where the role's search path finds it, or by its OID. None: sessions and waits only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub table: Option<String>,
-    /// One row of it: its key as text (a JSON object by column for a key of several), or the place of a version, `(0,3)`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub row: Option<String>,
-    /// With whose eyes versions are judged.
-    #[serde(default)]
-    pub viewers: Viewers,
-    /// Versions shown, at most; as many as the observer shows anyway if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_versions: Option<usize>,
-}
-
-/// With whose eyes versions are judged.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Viewers {
-    /// All sessions that hold a snapshot, and a transaction that begins now.
-    #[default]
-    All,
-    /// These sessions, by process, and a transaction that begins now.
-    Only(Vec<i32>),
-    /// Nobody.
-    None,
-}
 
 /// What the page sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -109,4 +80,18 @@ pub struct LiveMoment {
     pub at: Option<At>,
     /// What there is.
     pub items: Vec<PutItem>,
+}
+
+impl LiveMoment {
+    /// A moment of a log.
+    #[must_use]
+    pub fn of(log: &str, watch: &Watch, moment: Moment) -> Self {
+        Self {
+            log: log.to_owned(),
+            watch: watch.clone(),
+            seq: moment.seq,
+            at: moment.at,
+            items: moment.items.into_values().collect(),
+        }
+    }
 }

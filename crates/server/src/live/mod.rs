@@ -7,8 +7,9 @@ mod news;
 mod source;
 mod viewer;
 
+pub use feed::{Next, Reader};
 pub use hub::Hub;
-pub use message::{ClientMessage, LiveMoment, ServerMessage, Viewers, Watch};
+pub use message::{ClientMessage, LiveMoment, ServerMessage};
 pub use news::News;
 pub use source::{Seen, Source, Sources};
 pub use viewer::accompany;

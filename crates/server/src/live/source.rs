@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use pgstrata_timeline::{At, Cause, Key, PutItem};
 
-use super::Watch;
+use pgstrata_tools::mvcc::Watch;
+
 use crate::problem::Problem;
 
 /// Something that looks at a server.

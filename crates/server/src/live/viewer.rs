@@ -1,12 +1,14 @@
 //! One WebSocket: what the page asks for, what it is sent. A page that takes nothing for too long is left.
 
+use std::sync::Arc;
+
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::feed::{Next, Reader};
+use super::feed::{Feed, Next, Reader};
 use super::hub::Hub;
-use super::message::{ClientMessage, ServerMessage};
+use super::message::{ClientMessage, LiveMoment, ServerMessage};
 use super::news::News;
 use crate::browser::Browser;
 use crate::limits;
@@ -52,7 +54,7 @@ async fn converse(socket: &mut WebSocket, hub: &Hub, news: &News, runs: &Runs, b
                 }
             }
             next = next_of(&mut reader) => match next {
-                Ok(next) => forward(socket, next).await,
+                Ok((next, feed)) => forward(socket, next, &feed).await,
                 Err(problem) => {
                     reader = None;
                     send(socket, &ServerMessage::Problem { problem }).await
@@ -78,9 +80,9 @@ async fn converse(socket: &mut WebSocket, hub: &Hub, news: &News, runs: &Runs, b
 }
 
 /// Waits for ever where nothing is watched.
-async fn next_of(reader: &mut Option<Reader>) -> Result<Next, Problem> {
+async fn next_of(reader: &mut Option<Reader>) -> Result<(Next, Arc<Feed>), Problem> {
     match reader {
-        Some(reader) => reader.next().await,
+        Some(reader) => Ok((reader.next().await?, Arc::clone(reader.feed()))),
         None => std::future::pending().await,
     }
 }
@@ -117,7 +119,7 @@ async fn receive(socket: &mut WebSocket, hub: &Hub, reader: &mut Option<Reader>,
     }
 }
 
-async fn forward(socket: &mut WebSocket, next: Next) -> Result<(), Left> {
+async fn forward(socket: &mut WebSocket, next: Next, feed: &Feed) -> Result<(), Left> {
     match next {
         Next::Changes(changes) => {
             for change in changes {
@@ -129,6 +131,7 @@ async fn forward(socket: &mut WebSocket, next: Next) -> Result<(), Left> {
             if is_behind {
                 send(socket, &ServerMessage::Lagged).await?;
             }
+            let moment = LiveMoment::of(feed.id(), feed.watch(), moment);
             send(socket, &ServerMessage::Moment(moment)).await
         }
     }

@@ -69,8 +69,14 @@ pub struct Statement {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_us: Option<i64>,
+    /// Processes that it waits for now; 0 stands for a prepared transaction.
+    pub waits_for: Vec<i32>,
+    /// Whether it was ever found waiting.
+    pub has_waited: bool,
     /// One answer for each statement that was carried out.
     pub answers: Vec<Answer>,
+    /// Warnings and notices.
+    pub notices: Vec<SqlError>,
     /// What PostgreSQL said, if it said no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<SqlError>,
@@ -87,12 +93,14 @@ pub struct Answer {
     pub rows: Vec<Vec<Option<String>>>,
     /// Whether there were more rows than are shown.
     pub is_cut: bool,
+    /// How many more.
+    pub left_out: u64,
 }
 
-/// What PostgreSQL said no with.
+/// What PostgreSQL said: an error, a warning, a notice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SqlError {
-    /// `ERROR`, `FATAL`.
+    /// `ERROR`, `FATAL`, `WARNING`, `NOTICE`.
     pub severity: String,
     /// Its code.
     pub sqlstate: String,

@@ -5,12 +5,14 @@ use axum::body::Body as HttpBody;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use pgstrata_timeline::file::Ending;
 use pgstrata_timeline::{Change, Tier};
+use pgstrata_tools::mvcc::{Difference, Watch};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::body::Body;
-use crate::live::{LiveMoment, Watch};
+use crate::live::LiveMoment;
 use crate::problem::Problem;
 use crate::workbench::Workbench;
 
@@ -23,8 +25,14 @@ pub struct Recording {
     pub name: String,
     /// Whether it is still being made.
     pub is_recording: bool,
-    /// What is watched in it.
-    pub watch: Watch,
+    /// The watched table with its schema, if one was watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// The watched row's key, if one was watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<String>,
+    /// The database.
+    pub database: String,
     /// Version of the server that was watched.
     pub server_version: String,
     /// How much could be seen of it.
@@ -33,14 +41,15 @@ pub struct Recording {
     pub began_us: i64,
     /// When its last change was.
     pub ended_us: i64,
-    /// Its first change.
+    /// The moment that it begins with.
     pub first: u64,
     /// Its last change.
     pub last: u64,
     /// Bytes of its file.
     pub bytes: u64,
-    /// Whether its beginning was given up to stay within its bytes.
-    pub is_cut: bool,
+    /// Why it ended; none while it is being made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
 }
 
 /// A recording that is to be made.
@@ -83,6 +92,16 @@ pub struct Changes {
 pub struct AtSeq {
     /// After this change.
     pub seq: u64,
+}
+
+/// Which two moments are compared.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Between {
+    /// The one, after this change.
+    pub first: u64,
+    /// The other.
+    pub second: u64,
 }
 
 /// Which point of the server's log is meant.
@@ -158,6 +177,17 @@ pub async fn recording_moment(
     Query(wanted): Query<AtSeq>,
 ) -> Result<Json<LiveMoment>, Problem> {
     workbench.recordings().moment(&id, wanted.seq).await.map(Json)
+}
+
+/// What is different between two moments.
+#[utoipa::path(get, path = "/api/recordings/{id}/difference", tag = "recordings", params(("id" = String, Path), Between),
+    responses((status = 200, body = Difference), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub async fn recording_difference(
+    State(workbench): State<Workbench>,
+    Path(id): Path<String>,
+    Query(between): Query<Between>,
+) -> Result<Json<Difference>, Problem> {
+    workbench.recordings().difference(&id, between.first, between.second).await.map(Json)
 }
 
 /// What a transaction would have seen that had begun at a point of the server's log: the moment with the verdicts of the

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::body::Body;
 use crate::browser::Browser;
 use crate::problem::Problem;
-use crate::routes::consoles::Statement;
+use crate::routes::consoles::{Scenario, Statement};
 use crate::words::Words;
 use crate::workbench::Workbench;
 
@@ -71,13 +71,17 @@ pub struct SceneSession {
 pub struct SceneStep {
     /// Its session's name.
     pub session: String,
-    /// What it runs.
-    pub sql: String,
+    /// What it runs; nothing for a step that waits until a statement of before goes on and ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<String>,
     /// What to look at.
     pub note: Words,
     /// What became of it; none before it was played.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statement: Option<Statement>,
+    /// Whether that is what the scene says must come of it; none if it says nothing, or was not played.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_as_told: Option<bool>,
 }
 
 /// Which step is to be played.
@@ -106,7 +110,18 @@ pub async fn scene(
     workbench.scenes().show(&browser, &name).await.map(Json)
 }
 
-/// Opens a scene: makes its table anew and opens its sessions.
+/// What was done in a scene, by the script and by hand, as a scenario file.
+#[utoipa::path(get, path = "/api/scenes/{name}/scenario", tag = "scenes", params(("name" = String, Path)),
+    responses((status = 200, body = Scenario), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub async fn scene_scenario(
+    State(workbench): State<Workbench>,
+    browser: Browser,
+    Path(name): Path<String>,
+) -> Result<Json<Scenario>, Problem> {
+    workbench.scenes().scenario(&browser, &name).await.map(Json)
+}
+
+/// Opens a scene, or begins it anew: makes its table and opens its sessions.
 #[utoipa::path(post, path = "/api/scenes/{name}/open", tag = "scenes", params(("name" = String, Path)),
     responses((status = 201, body = Scene), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub async fn open_scene(

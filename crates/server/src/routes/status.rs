@@ -47,7 +47,7 @@ pub struct ServerStatus {
     pub is_up: bool,
     /// How much can be seen of it.
     pub tiers: Vec<Tier>,
-    /// What a user should know: what is missing, and how to get it. English.
+    /// Why it does not answer, or what is missing and how to get it: `code: sentence`, in English.
     pub notes: Vec<String>,
 }
 

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use pgstrata_tools::mvcc::TableInfo;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,10 +13,8 @@ use crate::workbench::Workbench;
 /// What there is to watch.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Tables {
-    /// The tables, by schema and name.
+    /// The tables, the biggest first.
     pub tables: Vec<Table>,
-    /// Whether there are more than are listed.
-    pub is_cut: bool,
 }
 
 /// A table of the database.
@@ -23,24 +22,71 @@ pub struct Tables {
 pub struct Table {
     /// Its OID.
     pub oid: u32,
-    /// Its schema.
+    /// Its schema, quoted where it must be.
     pub schema: String,
-    /// Its name.
+    /// Its name, quoted where it must be; it is watched as `schema.name`.
     pub name: String,
     /// Columns of its primary key, in order; empty if it has none.
     pub key: Vec<String>,
-    /// Rows by the server's own estimate; `None` before the first `analyze`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rows: Option<f64>,
-    /// Bytes of the table without its indexes.
-    pub bytes: i64,
+    /// Rows, as the planner last knew.
+    pub rows: u64,
+    /// Its pages, as the planner last knew.
+    pub pages: u64,
+    /// Whether it is partitioned: it holds no rows itself.
+    pub is_partitioned: bool,
+    /// Whether it is a partition of another.
+    pub is_partition: bool,
     /// Whether its rows may be read by us.
     pub is_readable: bool,
 }
 
-/// The tables of the database, partitions one by one.
+impl From<TableInfo> for Table {
+    fn from(table: TableInfo) -> Self {
+        let (schema, name) = split(&table.name);
+        Self {
+            oid: table.oid,
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            key: table.key,
+            rows: table.rows,
+            pages: table.pages,
+            is_partitioned: table.is_partitioned,
+            is_partition: table.is_partition,
+            is_readable: table.may_read,
+        }
+    }
+}
+
+/// A qualified name at its dot: the first that is not within quotes.
+fn split(name: &str) -> (&str, &str) {
+    let mut is_quoted = false;
+    let dot = name.char_indices().find(|(_, character)| {
+        is_quoted ^= *character == '"';
+        *character == '.' && !is_quoted
+    });
+    dot.map_or(("", name), |(at, _)| (&name[..at], &name[at + 1..]))
+}
+
+/// The tables of the database, partitioned ones and their partitions too.
 #[utoipa::path(get, path = "/api/tables", tag = "server",
     responses((status = 200, body = Tables), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub async fn tables(State(workbench): State<Workbench>) -> Result<Json<Tables>, Problem> {
     observe::tables(workbench.ground()).await.map(Json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dot_within_quotes_does_not_part_schema_and_name() {
+        for (name, expect) in [
+            ("public.account", ("public", "account")),
+            ("\"a.b\".\"c.d\"", ("\"a.b\"", "\"c.d\"")),
+            ("\"a\"\".b\".c", ("\"a\"\".b\"", "c")),
+            ("account", ("", "account")),
+        ] {
+            assert_eq!(split(name), expect, "{name}");
+        }
+    }
 }

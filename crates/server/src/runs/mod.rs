@@ -5,12 +5,15 @@ mod order;
 mod progress;
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pgstrata_lab::error::LabError;
+use pgstrata_lab::meter::{Meter, Reading};
 use pgstrata_lab::site::{Site, SiteSpec};
 use pgstrata_pg::Install;
 use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -193,6 +196,20 @@ impl Runs {
         }
     }
 
+    /// Tells what is measured while a run goes on.
+    async fn feel_pulse(&self, id: &str, meter: &Meter) -> Infallible {
+        let mut beats = tokio::time::interval(limits::PULSE);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            beats.tick().await;
+            let Some(reading) = meter.read() else { continue };
+            // Between two loads there is nothing to draw.
+            if reading.decided + reading.undecided > 0 && reading.seconds > 0.0 {
+                self.change(id, |entry| entry.add_pulse(&reading));
+            }
+        }
+    }
+
     async fn measure(
         &self,
         id: &str,
@@ -209,8 +226,13 @@ impl Runs {
             site = Site::open(&place, &spec.faults) => site?,
             () = interrupt.cancelled() => return Err(LabError::Interrupted),
         };
+        let meter = Meter::counting();
+        let opened = opened.metered(meter.clone());
         let reporter = Reporter::new(self.clone(), id.to_owned());
-        let outcome = pgstrata_lab::run::run(&spec, &opened, &reporter, interrupt).await;
+        let outcome = tokio::select! {
+            outcome = pgstrata_lab::run::run(&spec, &opened, &reporter, interrupt) => outcome,
+            never = self.feel_pulse(id, &meter) => match never {},
+        };
         if let Err(error) = opened.close().await {
             tracing::warn!(error = %error, "a server did not stop in order");
         }
@@ -294,7 +316,16 @@ impl Entry {
         self.order = None;
     }
 
-    fn add_pulse(&mut self, pulse: Pulse) {
+    fn add_pulse(&mut self, reading: &Reading) {
+        let pulse = Pulse {
+            arm: reading.arm.to_owned(),
+            trial: self.run.trials_done + 1,
+            at_ms: reading.at_ms,
+            per_second: reading.decided as f64 / reading.seconds,
+            failed_per_second: reading.undecided as f64 / reading.seconds,
+            latency_us_p50: reading.latency_us_p50,
+            latency_us_p99: reading.latency_us_p99,
+        };
         if self.pulses.len() >= KEPT_PULSES {
             self.pulses.pop_front();
         }

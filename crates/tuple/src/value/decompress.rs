@@ -30,8 +30,11 @@ pub(crate) fn decompress(bytes: &[u8]) -> Option<(u32, Option<Method>, Option<Ve
     Some((raw_bytes, method, value))
 }
 
+/// Unpacks exactly `length` bytes of PostgreSQL's own compression (`src/common/pg_lzcompress.c`); `None` if they are not there.
+///
 /// Every control byte says of up to eight things that follow whether they are a byte or a reference back.
-fn pglz(mut data: &[u8], length: usize) -> Option<Vec<u8>> {
+#[must_use]
+pub fn pglz(mut data: &[u8], length: usize) -> Option<Vec<u8>> {
     let mut value = Vec::with_capacity(length);
     while value.len() < length {
         let control = take(&mut data)?;
@@ -56,8 +59,11 @@ fn pglz(mut data: &[u8], length: usize) -> Option<Vec<u8>> {
     data.is_empty().then_some(value)
 }
 
+/// Unpacks exactly `length` bytes of one LZ4 block; `None` if they are not there.
+///
 /// Sequences of literal bytes and a reference back; the last one has only literals.
-fn lz4(mut data: &[u8], length: usize) -> Option<Vec<u8>> {
+#[must_use]
+pub fn lz4(mut data: &[u8], length: usize) -> Option<Vec<u8>> {
     let mut value = Vec::with_capacity(length);
     while !data.is_empty() {
         let token = take(&mut data)?;

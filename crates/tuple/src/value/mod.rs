@@ -11,6 +11,7 @@ mod jsonb;
 mod numeric;
 
 use self::decompress::{Method, decompress};
+pub use self::decompress::{lz4, pglz};
 use crate::bytes::u32_at;
 use crate::error::TupleError;
 use crate::row::{ColumnLayout, Row, Value, Varlena};

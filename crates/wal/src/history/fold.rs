@@ -3,6 +3,8 @@
 //! Headers follow the same rules as pages do ([`crate::replay`]), so a version's life is known also while its page is
 //! not; what was on a page before it became known is found when it does.
 
+use std::borrow::Cow;
+
 use pgstrata_tuple::{ItemPointer, Row, TupleHeader};
 use pgstrata_units::{Lsn, Xid};
 
@@ -10,9 +12,9 @@ use super::version::{Removal, RemovalReason, State, Step, Version, VersionId};
 use super::{Happened, History};
 use crate::block::RelFile;
 use crate::error::DecodeError;
-use crate::heap_record::{HeapAction, Prune, Update};
+use crate::heap_record::{HeapAction, NewVersion, Prune, Update};
 use crate::record::Record;
-use crate::replay::apply::{Deletion, Locking, fresh, mark_deleted, mark_frozen, mark_locked, mark_replaced};
+use crate::replay::apply::{Deletion, Locking, fresh, mark_deleted, mark_frozen, mark_locked, mark_replaced, parts};
 use crate::replay::{LineKind, Outcome, PageId, storage_truncation};
 
 /// A record's place and writer.
@@ -28,7 +30,7 @@ struct Writer {
 struct Newcomer<'a> {
     at: ItemPointer,
     header: Option<TupleHeader>,
-    row: Option<&'a [u8]>,
+    row: Option<Cow<'a, [u8]>>,
 }
 
 impl History {
@@ -144,7 +146,7 @@ impl History {
         let on_page = self.pages.page(PageId { relation: writer.relation, block: newcomer.at.block });
         let tuple = on_page.and_then(|page| page.tuple(newcomer.at.offset));
         let header = newcomer.header.or_else(|| TupleHeader::parse(tuple?));
-        let row = newcomer.row.or_else(|| tuple.and_then(|tuple| tuple.get(TupleHeader::BYTES..)));
+        let row = newcomer.row.as_deref().or_else(|| tuple.and_then(|tuple| tuple.get(TupleHeader::BYTES..)));
         let version = Version {
             id: VersionId(0),
             relation: writer.relation,
@@ -173,8 +175,7 @@ impl History {
         let newcomer = Newcomer {
             at: update.to,
             header: update.new.map(|new| fresh(new.header, writer.short, update.new_xmax, update.to)),
-            // Whole only if nothing of it was left in the old version.
-            row: update.new.filter(|new| new.prefix == 0 && new.suffix == 0).map(|new| new.bytes),
+            row: update.new.and_then(|new| self.whole_row(&new, old)),
         };
         let new = self.arrive(writer, &newcomer, old, is_there(update.to.block), happened);
         let (Some(old), Some(new)) = (old, new) else { return };
@@ -189,6 +190,30 @@ impl History {
         }
     }
 
+    /// Whether a version was surely there before a record: it was made before, or its maker had ended before.
+    fn was_there(&self, version: &Version, lsn: Lsn) -> bool {
+        if let Some(made) = version.made {
+            return made < lsn;
+        }
+        let Some(xmin) = version.xmin else { return false };
+        match self.transactions.life(xmin) {
+            Some(life) => life.ended.is_some_and(|ended| ended.lsn < lsn),
+            // Of before the history began, and no part of a transaction that ran then.
+            None => xmin < self.transactions.next() && self.transactions.top(xmin).is_some(),
+        }
+    }
+
+    /// A new version's bytes: what was left in the old one is taken from there, if that is known.
+    fn whole_row<'a>(&self, new: &NewVersion<'a>, old: Option<VersionId>) -> Option<Cow<'a, [u8]>> {
+        if new.prefix == 0 && new.suffix == 0 {
+            return Some(Cow::Borrowed(new.bytes));
+        }
+        let old = self.versions.get(old?)?;
+        let mut tuple = old.latest()?.header?.to_bytes().to_vec();
+        tuple.extend_from_slice(old.row.as_deref()?);
+        parts(new, Some(&tuple)).ok().map(|parts| Cow::Owned(parts.concat()))
+    }
+
     /// The version that a record speaks of, which must be at a place; a stand-in if it was never seen.
     fn known_at(
         &mut self,
@@ -198,7 +223,8 @@ impl History {
         happened: &mut Happened,
     ) -> Option<VersionId> {
         if let Some(version) = self.versions.current(writer.relation, at) {
-            return Some(version.id);
+            // On a page of later, another version may be in the place that the record speaks of.
+            return (!is_later_page || self.was_there(version, writer.lsn)).then_some(version.id);
         }
         if is_later_page {
             return None;
@@ -365,6 +391,6 @@ fn newcomer(writer: Writer, at: ItemPointer, tuple: Option<Row<'_>>) -> Newcomer
     Newcomer {
         at,
         header: tuple.map(|tuple| fresh(tuple.header(), writer.short, 0, at)),
-        row: tuple.map(|tuple| tuple.bytes()),
+        row: tuple.map(|tuple| Cow::Borrowed(tuple.bytes())),
     }
 }

@@ -78,13 +78,15 @@ pub struct Happened {
     pub transactions: Vec<Xid>,
     /// Pages that were changed, or became known.
     pub pages: Vec<Touched>,
+    /// Versions that were forgotten to make room; they are among no others here.
+    pub forgotten: Vec<VersionId>,
 }
 
 impl Happened {
     /// Whether nothing did.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.versions.is_empty() && self.transactions.is_empty() && self.pages.is_empty()
+        self.versions.is_empty() && self.transactions.is_empty() && self.pages.is_empty() && self.forgotten.is_empty()
     }
 
     fn version(&mut self, id: VersionId) {
@@ -95,6 +97,7 @@ impl Happened {
 }
 
 /// Versions, transactions and pages as the log tells them.
+#[derive(Debug)]
 pub struct History {
     transactions: Transactions,
     versions: Versions,
@@ -174,6 +177,11 @@ impl History {
         self.told
     }
 
+    /// The log is flushed up to here, and all of it was folded in: nothing happened since the last record.
+    pub fn told_up_to(&mut self, lsn: Lsn) {
+        self.told = self.told.max(lsn);
+    }
+
     /// Takes word of a transaction that ended before the history began (`pg_xact_status`).
     pub fn learn(&mut self, xid: Xid, status: Status) {
         self.transactions.learn(xid, status);
@@ -200,6 +208,7 @@ impl History {
             // The position of a page is the end of the record that changed it last.
             self.reconcile(id, Lsn(lsn.0.saturating_sub(1)), RemovalReason::Unseen, &mut happened);
         }
+        self.note_forgotten(&mut happened);
         happened
     }
 
@@ -227,7 +236,8 @@ impl History {
             self.learn_multixact(id, members);
         }
         self.change_rows(record, &mut happened)?;
-        self.told = record.end;
+        self.told = self.told.max(record.end);
+        self.note_forgotten(&mut happened);
         Ok(happened)
     }
 
@@ -276,6 +286,11 @@ impl History {
     fn made_at(&self, relation: RelFile, at: ItemPointer, xmin: Option<Xid>) -> Option<VersionId> {
         let ids = self.versions.at(relation, at).iter().rev();
         ids.copied().find(|id| self.versions.get(*id).is_some_and(|version| version.xmin == xmin && xmin.is_some()))
+    }
+
+    fn note_forgotten(&mut self, happened: &mut Happened) {
+        happened.forgotten = self.versions.take_forgotten();
+        happened.versions.retain(|id| !happened.forgotten.contains(id));
     }
 
     fn note_writer(&mut self, record: &Record, happened: &mut Happened) {

@@ -23,12 +23,14 @@ pub struct Versions {
     row_bytes: usize,
     limits: Limits,
     forgotten: u64,
+    /// Those that were forgotten since somebody asked.
+    just_forgotten: Vec<VersionId>,
 }
 
 impl Versions {
     pub(super) fn new(limits: Limits) -> Self {
         let (all, by_place, removed) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
-        Self { all, by_place, removed, next: 1, row_bytes: 0, limits, forgotten: 0 }
+        Self { all, by_place, removed, next: 1, row_bytes: 0, limits, forgotten: 0, just_forgotten: Vec::new() }
     }
 
     /// A version that is remembered.
@@ -88,6 +90,11 @@ impl Versions {
 
     pub(super) fn get_mut(&mut self, id: VersionId) -> Option<&mut Version> {
         self.all.get_mut(&id)
+    }
+
+    /// Those that were forgotten since the last call.
+    pub(super) fn take_forgotten(&mut self) -> Vec<VersionId> {
+        std::mem::take(&mut self.just_forgotten)
     }
 
     /// Current versions of a page, by line pointer.
@@ -151,6 +158,7 @@ impl Versions {
         let Some(version) = self.all.remove(&id) else { return };
         self.row_bytes -= version.row.as_ref().map_or(0, |row| row.len());
         self.forgotten += 1;
+        self.just_forgotten.push(id);
         let place = (version.relation, version.at);
         if let Some(ids) = self.by_place.get_mut(&place) {
             ids.retain(|there| *there != id);

@@ -14,7 +14,7 @@ use crate::running::RunningTransactions;
 use crate::transaction::{Completion, Preparation};
 
 /// More ids than this at once were not given out since the last record: the log has a gap.
-const IDS_AT_ONCE_MAX: u64 = 100_000;
+const IDS_AT_ONCE_MAX: u64 = 10_000;
 
 /// The bare statuses of how many transactions are kept for each whole life; they take a tenth of the room.
 const STATUSES_PER_LIFE: usize = 8;
@@ -201,6 +201,7 @@ impl Transactions {
             self.lives.insert(*xid, unborn(*xid));
         }
         self.next = Xid(xid.0 + 1);
+        self.make_room();
         seen
     }
 
@@ -290,11 +291,20 @@ impl Transactions {
         lost
     }
 
+    /// The oldest of all, if twice as many as are remembered seem to run: no server has so many sessions, so the log had
+    /// a gap. It counts as lost.
+    fn oldest_of_too_many(&self) -> Option<(Xid, Ended)> {
+        let is_too_many = self.lives.len() > self.most.saturating_mul(2);
+        let xid = *self.lives.keys().next().filter(|_| is_too_many)?;
+        let lsn = self.lives.values().filter_map(|life| life.began).max().unwrap_or(self.seed.lsn);
+        Some((xid, Ended { lsn, time_us: None, outcome: Outcome::Lost }))
+    }
+
     /// Forgets the oldest that have ended; how they ended is kept longer.
     fn make_room(&mut self) {
         while self.lives.len() > self.most {
             let oldest = self.lives.values().find_map(|life| life.ended.map(|ended| (life.xid, ended)));
-            let Some((xid, ended)) = oldest else { return };
+            let Some((xid, ended)) = oldest.or_else(|| self.oldest_of_too_many()) else { return };
             self.lives.remove(&xid);
             self.forgotten_to = self.forgotten_to.max(Lsn(ended.lsn.0 + 1));
             self.forgotten += 1;

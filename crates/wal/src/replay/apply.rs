@@ -112,7 +112,7 @@ pub(super) fn renew(page: &mut Page, update: &Update<'_>, old: Option<&[u8]>, xi
 }
 
 /// Null bitmap, prefix, own middle, suffix.
-fn parts<'a>(new: &NewVersion<'a>, old: Option<&'a [u8]>) -> Result<[&'a [u8]; 4], Misfit> {
+pub(crate) fn parts<'a>(new: &NewVersion<'a>, old: Option<&'a [u8]>) -> Result<[&'a [u8]; 4], Misfit> {
     if new.prefix == 0 && new.suffix == 0 {
         return Ok([new.bytes, &[], &[], &[]]);
     }

@@ -71,6 +71,7 @@ pub struct Touched {
 /// How many pages are kept unless told otherwise: 64 MB.
 pub const PAGES_MAX: usize = 8192;
 
+#[derive(Debug)]
 struct Kept {
     page: Page,
     /// When it was changed last, in [`Pages::clock`]'s count.
@@ -78,6 +79,7 @@ struct Kept {
 }
 
 /// Pages of tables as the log tells them.
+#[derive(Debug)]
 pub struct Pages {
     kept: HashMap<PageId, Kept>,
     /// Pages by when they were changed last.

@@ -4,8 +4,10 @@
 
 mod html;
 mod read;
+mod seen;
 mod write;
 
 pub use html::{EXPORT_MOST_BYTES, write_html};
 pub use read::{Difference, Recording, Summary};
+pub use seen::seen_at;
 pub use write::{Recorder, RecorderLimits};

@@ -6,11 +6,12 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use pgstrata_timeline::file::{Ending, Header, Recorded, Source};
-use pgstrata_timeline::{Change, Moment, PutItem};
+use pgstrata_timeline::{Change, Moment, PutItem, Verdict, Viewer};
 use pgstrata_units::Lsn;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::seen::seen_at;
 use crate::mvcc::error::MvccError;
 
 /// A file that is read where it is asked for.
@@ -159,6 +160,14 @@ impl Recording {
     /// Number of the last change that tells the server's log up to `lsn` or less.
     pub fn seq_at_lsn(&self, lsn: Lsn) -> Result<u64, MvccError> {
         self.recorded.seq_at_lsn(lsn).map_err(|error| MvccError::file(&self.path, error))
+    }
+
+    /// What a transaction would have seen that began at a position of the server's log: the number of the moment there, the viewer
+    /// `lsn:…` and its verdicts. `None` if that moment is empty.
+    pub fn seen_at(&self, lsn: Lsn) -> Result<Option<(u64, Viewer, Vec<Verdict>)>, MvccError> {
+        let seq = self.seq_at_lsn(lsn)?;
+        let seen = seen_at(&self.moment_at(seq)?, &format!("lsn:{lsn}"));
+        Ok(seen.map(|(viewer, verdicts)| (seq, viewer, verdicts)))
     }
 
     /// What is different at `second` from `first`.

@@ -51,6 +51,12 @@ impl Known {
         }
     }
 
+    /// These are parts of one transaction.
+    pub fn join(&mut self, top: Xid, subs: impl Iterator<Item = Xid>) {
+        self.tops.insert(top, top);
+        self.tops.extend(subs.map(|sub| (sub, top)));
+    }
+
     /// Finds out how these stand. They are asked after the pages were read, so one that runs now ran then.
     pub async fn learn(&mut self, connection: &mut Connection, wanted: &BTreeSet<Xid>) -> Result<(), Trouble> {
         if self.ended.len() > ENDED_MOST {

@@ -11,6 +11,7 @@ pub(crate) mod snapshots;
 pub(crate) mod table;
 pub(crate) mod verdicts;
 pub(crate) mod versions;
+pub(crate) mod visualizer;
 
 pub(crate) mod waits;
 

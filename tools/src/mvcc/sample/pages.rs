@@ -11,6 +11,7 @@ use super::Picture;
 use super::knowledge::Known;
 use super::table::{Columns, Leaf, Tracker, Watched};
 use super::versions::{self, Opened};
+use super::visualizer;
 use crate::mvcc::connection::{Connection, Trouble};
 use crate::mvcc::watch::{Limits, Watch};
 
@@ -18,6 +19,24 @@ const PAGES: &str = include_str!("../sql/pages.sql");
 
 /// Pages of a big table that are searched for versions of the watched row, at most; 32 MiB.
 const SEARCHED_MOST: u32 = 4_096;
+
+/// How pages can be had.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Means {
+    /// Raw, by `pageinspect`.
+    pub raw: bool,
+    /// Taken apart, by `mvcc_visualizer`, which also finds a row's pages by the index.
+    pub by_extension: bool,
+}
+
+/// Who is asked for pages, and for which.
+pub(crate) struct Asking<'a> {
+    pub connection: &'a mut Connection,
+    pub means: Means,
+    pub watch: &'a Watch,
+    pub limits: &'a Limits,
+    pub picture: &'a mut Picture,
+}
 
 /// A page as it was.
 #[derive(Clone, Debug)]
@@ -33,6 +52,8 @@ pub(crate) struct Cache {
     pages: BTreeMap<(u32, i64, u32), Kept>,
     /// The next page to search, by table.
     searched: BTreeMap<u32, u32>,
+    /// Pages that the server took apart, as they were last.
+    opened: Vec<Opened>,
 }
 
 impl Cache {
@@ -44,26 +65,34 @@ impl Cache {
     /// The pages that are shown, taken apart.
     pub async fn look(
         &mut self,
-        connection: &mut Connection,
-        watch: &Watch,
+        ask: &mut Asking<'_>,
         watched: &Watched,
         tracker: &mut Tracker,
         known: &mut Known,
-        limits: &Limits,
-        picture: &mut Picture,
     ) -> Result<Vec<Opened>, Trouble> {
         self.pages.retain(|(oid, file, _), _| watched.leaves.iter().any(|leaf| leaf.oid == *oid && leaf.file == *file));
         let mut columns = BTreeMap::new();
         for leaf in &watched.leaves {
-            let of_leaf = tracker.columns(connection, leaf.oid).await;
-            columns.insert(leaf.oid, picture.or_note("columns-refused", of_leaf)?);
+            let of_leaf = tracker.columns(ask.connection, leaf.oid).await;
+            columns.insert(leaf.oid, ask.picture.or_note("columns-refused", of_leaf)?);
         }
         if !watched.is_locked {
+            self.opened.clear();
             for leaf in &watched.leaves {
-                self.fetch(connection, watch, leaf, &columns[&leaf.oid], limits, picture).await?;
+                let columns = &columns[&leaf.oid];
+                let wanted = self.wanted(ask, leaf, columns).await?;
+                if ask.means.raw {
+                    self.fetch(ask, leaf, columns, &wanted).await?;
+                } else {
+                    let opened = visualizer::pages(ask.connection, leaf, &wanted, columns, known).await;
+                    self.opened.extend(ask.picture.or_note("pages-refused", opened)?);
+                }
             }
         }
-        self.learn(connection, known, picture).await?;
+        if !ask.means.raw {
+            return Ok(self.opened.clone());
+        }
+        self.learn(ask.connection, known, ask.picture).await?;
         let opened = self.pages.iter().filter_map(|((oid, _, block), kept)| {
             let leaf = watched.leaves.iter().find(|leaf| leaf.oid == *oid)?;
             let page = HeapPage::parse(&kept.bytes).ok()?;
@@ -72,37 +101,45 @@ impl Cache {
         Ok(opened.collect())
     }
 
-    /// Fetches what has changed of one table.
-    async fn fetch(
-        &mut self,
-        connection: &mut Connection,
-        watch: &Watch,
-        leaf: &Leaf,
-        columns: &Columns,
-        limits: &Limits,
-        picture: &mut Picture,
-    ) -> Result<(), Trouble> {
-        let shown = u32::try_from(limits.pages).unwrap_or(u32::MAX);
-        let wanted = match &watch.row {
-            Some(_) if leaf.pages > shown => self.search(leaf, shown, picture),
+    /// Which pages of a table are to be looked at.
+    async fn wanted(&mut self, ask: &mut Asking<'_>, leaf: &Leaf, columns: &Columns) -> Result<BTreeSet<u32>, Trouble> {
+        let shown = u32::try_from(ask.limits.pages).unwrap_or(u32::MAX);
+        Ok(match &ask.watch.row {
+            Some(row) if leaf.pages > shown && ask.means.by_extension => {
+                let row = versions::wanted_row(row, &columns.key);
+                let found = visualizer::row_blocks(ask.connection, leaf, &row, ask.limits.pages).await;
+                ask.picture.or_note("row-search-refused", found)?
+            }
+            Some(_) if leaf.pages > shown => self.search(leaf, shown, ask.picture),
             _ => {
                 if leaf.pages > shown {
-                    picture.note(
+                    ask.picture.note(
                         "pages-cut",
                         format_args!("the first {shown} of {} pages of {} are shown", leaf.pages, leaf.name),
                     );
                 }
                 (0..leaf.pages.min(shown)).collect()
             }
-        };
+        })
+    }
+
+    /// Fetches what has changed of one table.
+    async fn fetch(
+        &mut self,
+        ask: &mut Asking<'_>,
+        leaf: &Leaf,
+        columns: &Columns,
+        wanted: &BTreeSet<u32>,
+    ) -> Result<(), Trouble> {
+        let shown = u32::try_from(ask.limits.pages).unwrap_or(u32::MAX);
         let blocks: Vec<i64> = wanted.iter().map(|block| i64::from(*block)).collect();
         let digests: Vec<Option<&str>> = wanted
             .iter()
             .map(|block| self.pages.get(&(leaf.oid, leaf.file, *block)).map(|kept| kept.digest.as_str()))
             .collect();
-        let rows = connection.rows(PAGES, &[&leaf.name, &blocks, &digests, &i64::from(leaf.oid)]).await;
+        let rows = ask.connection.rows(PAGES, &[&leaf.name, &blocks, &digests, &i64::from(leaf.oid)]).await;
         let is_answered = rows.is_ok();
-        let rows = picture.or_note("pages-refused", rows)?;
+        let rows = ask.picture.or_note("pages-refused", rows)?;
         if !is_answered {
             return Ok(());
         }
@@ -115,7 +152,7 @@ impl Cache {
                 self.pages.insert((leaf.oid, leaf.file, block), kept);
             }
         }
-        let row = watch.row.as_ref().filter(|_| leaf.pages > shown);
+        let row = ask.watch.row.as_ref().filter(|_| leaf.pages > shown);
         let row = row.map(|row| versions::wanted_row(row, &columns.key));
         let (oid, file) = (leaf.oid, leaf.file);
         self.pages.retain(|(of, in_file, block), kept| {

@@ -49,6 +49,14 @@ pub(crate) struct Columns {
     pub key: Vec<(String, String)>,
 }
 
+impl Columns {
+    /// The OID of a column's type, 0 if there is no such column.
+    pub fn type_of(&self, name: &str) -> u32 {
+        let column = self.columns.iter().find(|column| !column.is_dropped && column.name == name);
+        column.map_or(0, |column| column.type_oid)
+    }
+}
+
 /// Follows the table from look to look.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
@@ -88,44 +96,10 @@ impl Tracker {
             picture.note("partitions-cut", format_args!("{} of {total} partitions are shown", rows.len()));
         }
         for row in &rows {
-            self.take(row, &mut watched, picture);
+            take(row, &mut watched, picture);
         }
         self.note_rewrite(&watched, picture);
         Ok(Some(watched))
-    }
-
-    /// Takes one table in, if it can be looked at.
-    fn take(&self, row: &Row, watched: &mut Watched, picture: &mut Picture) {
-        let name: String = row.get("name");
-        let refusal = if row.get("is_temp_of_another") {
-            Some((
-                "table-temporary",
-                "is a temporary table of another session, whose pages are in that session's memory",
-            ))
-        } else if !matches!(row.get("kind"), "r" | "m" | "t") || !row.get::<_, bool>("is_heap") {
-            Some(("table-no-heap", "has no heap: it is no ordinary table"))
-        } else if row.get("hides_rows") {
-            Some(("table-row-security", "has row-level security for this role, and dead versions would leak past it"))
-        } else if !row.get::<_, bool>("may_read") {
-            Some(("table-denied", "may not be read by this role"))
-        } else {
-            None
-        };
-        if let Some((code, why)) = refusal {
-            picture.note(code, format_args!("{name} {why}"));
-            return;
-        }
-        let pages: Option<i64> = row.get("pages");
-        if row.get("is_locked") {
-            watched.is_locked = true;
-            picture.note(
-                "table-locked",
-                format_args!("{name} is locked exclusively, or about to be: it is shown as it was"),
-            );
-        }
-        let pages = pages.unwrap_or_else(|| row.get("planner_pages"));
-        let pages = u32::try_from(pages).unwrap_or(u32::MAX);
-        watched.leaves.push(Leaf { oid: oid(row.get("oid")), name, file: row.get("file"), pages });
     }
 
     fn note_rewrite(&mut self, watched: &Watched, picture: &mut Picture) {
@@ -171,6 +145,35 @@ impl Tracker {
     pub fn reset(&mut self) {
         *self = Self::default();
     }
+}
+
+/// Takes one table in, if it can be looked at.
+fn take(row: &Row, watched: &mut Watched, picture: &mut Picture) {
+    let name: String = row.get("name");
+    let refusal = if row.get("is_temp_of_another") {
+        Some(("table-temporary", "is a temporary table of another session, whose pages are in that session's memory"))
+    } else if !matches!(row.get("kind"), "r" | "m" | "t") || !row.get::<_, bool>("is_heap") {
+        Some(("table-no-heap", "has no heap: it is no ordinary table"))
+    } else if row.get("hides_rows") {
+        Some(("table-row-security", "has row-level security for this role, and dead versions would leak past it"))
+    } else if !row.get::<_, bool>("may_read") {
+        Some(("table-denied", "may not be read by this role"))
+    } else {
+        None
+    };
+    if let Some((code, why)) = refusal {
+        picture.note(code, format_args!("{name} {why}"));
+        return;
+    }
+    let pages: Option<i64> = row.get("pages");
+    if row.get("is_locked") {
+        watched.is_locked = true;
+        picture
+            .note("table-locked", format_args!("{name} is locked exclusively, or about to be: it is shown as it was"));
+    }
+    let pages = pages.unwrap_or_else(|| row.get("planner_pages"));
+    let pages = u32::try_from(pages).unwrap_or(u32::MAX);
+    watched.leaves.push(Leaf { oid: oid(row.get("oid")), name, file: row.get("file"), pages });
 }
 
 fn column(row: &Row) -> Option<Column> {

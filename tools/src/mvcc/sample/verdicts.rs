@@ -1,8 +1,8 @@
 //! Who sees what: each viewer and each version, judged by the rules of `pgstrata-tuple` with what can be known from outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pgstrata_timeline::{Item, Origin, Verdict, Viewer};
+use pgstrata_timeline::{Item, Key, Origin, Verdict, Viewer};
 use pgstrata_tuple::{CommandField, Judgement, Listing, Own, TupleHeader, Viewer as Eyes, judge};
 use pgstrata_units::Snapshot;
 
@@ -10,15 +10,20 @@ use super::Picture;
 use super::knowledge::Known;
 use super::snapshots::Sight;
 use super::versions::Found;
+use super::visualizer;
+use crate::mvcc::connection::{Connection, Trouble};
 use crate::mvcc::watch::{Limits, Viewers};
 
 /// Verdicts shown, at most; with more versions than this allows, fewer versions are judged.
 const VERDICTS_MOST: usize = 20_000;
 
+/// Pages that the server is asked to judge in one look, at most.
+const ASKED_MOST: usize = 24;
+
 /// The reason given where two snapshots are possible and they differ.
 const UNKNOWN_SNAPSHOT: &str = "unknown-snapshot";
 
-/// `HEAP_COMBOCID` (src/include/access/htup_details.h).
+/// `HEAP_COMBOCID` (`src/include/access/htup_details.h`).
 const COMBO_COMMAND: u16 = 0x0020;
 
 /// Somebody to judge with.
@@ -64,8 +69,18 @@ pub(crate) fn put_judges(judges: &[Judge], picture: &mut Picture) {
     }
 }
 
-/// Puts what each judge says of each version.
-pub(crate) fn put_verdicts(judges: &[Judge], found: &[Found], known: &Known, is_standby: bool, picture: &mut Picture) {
+/// What a judge says of a version, by the judge's id and where the version is.
+pub(crate) type Verdicts = BTreeMap<(String, Key), (Origin, Option<bool>, String)>;
+
+/// What each judge says of each version.
+pub(crate) fn verdicts(
+    judges: &[Judge],
+    found: &[Found],
+    known: &Known,
+    is_standby: bool,
+    picture: &mut Picture,
+) -> Verdicts {
+    let mut verdicts = Verdicts::new();
     let most = VERDICTS_MOST / judges.len().max(1);
     if found.len() > most {
         picture.note("verdicts-cut", format_args!("{most} of {} versions are judged", found.len()));
@@ -76,9 +91,54 @@ pub(crate) fn put_verdicts(judges: &[Judge], found: &[Found], known: &Known, is_
         let is_exact = judge.sight.is_own || judge.id == "new";
         for version in found.iter().take(most) {
             let (is_visible, reason) = one(judge, version, known, listing);
-            let verdict = Verdict { viewer: judge.id.clone(), version: version.version.key(), is_visible, reason };
-            picture.put(if is_exact { Origin::Sampled } else { Origin::Inferred }, Item::Verdict(verdict));
+            let origin = if is_exact { Origin::Sampled } else { Origin::Inferred };
+            verdicts.insert((judge.id.clone(), version.version.key()), (origin, is_visible, reason));
         }
+    }
+    verdicts
+}
+
+/// Asks the server where it cannot be known from outside, for whoever's snapshot is known.
+pub(crate) async fn ask(
+    connection: &mut Connection,
+    judges: &[Judge],
+    found: &[Found],
+    verdicts: &mut Verdicts,
+) -> Result<(), Trouble> {
+    let mut asked = 0;
+    for judge in judges.iter().filter(|judge| judge.sight.only().is_some()) {
+        let mut blocks: BTreeMap<u32, BTreeSet<i64>> = BTreeMap::new();
+        for found in found {
+            let verdict = verdicts.get(&(judge.id.clone(), found.version.key()));
+            if verdict.is_some_and(|(_, is_visible, _)| is_visible.is_none()) {
+                blocks.entry(found.version.relation).or_default().insert(i64::from(found.place.block));
+            }
+        }
+        for (relation, blocks) in blocks {
+            let blocks: Vec<i64> = blocks.into_iter().take(ASKED_MOST - asked).collect();
+            asked += blocks.len();
+            let told = visualizer::verdicts(connection, relation, &blocks, &judge.sight).await?;
+            for found in found.iter().filter(|found| found.version.relation == relation) {
+                let place = (found.place.block, found.place.offset);
+                let verdict = verdicts.get_mut(&(judge.id.clone(), found.version.key()));
+                if let (Some(verdict), Some((is_visible, reason))) = (verdict, told.get(&place))
+                    && verdict.1.is_none()
+                {
+                    (verdict.1, verdict.2) = (*is_visible, reason.clone());
+                }
+            }
+            if asked >= ASKED_MOST {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts the verdicts.
+pub(crate) fn put_verdicts(verdicts: Verdicts, picture: &mut Picture) {
+    for ((viewer, version), (origin, is_visible, reason)) in verdicts {
+        picture.put(origin, Item::Verdict(Verdict { viewer, version, is_visible, reason }));
     }
 }
 

@@ -90,7 +90,8 @@ pub(crate) fn open(
     Opened { page: page_item(leaf, block, page, knowledge), lines, found }
 }
 
-fn page_item(leaf: &Leaf, block: u32, page: &HeapPage<'_>, knowledge: &impl Knowledge) -> Page {
+/// The page itself.
+pub(crate) fn page_item(leaf: &Leaf, block: u32, page: &HeapPage<'_>, knowledge: &impl Knowledge) -> Page {
     let header = page.header();
     Page {
         relation: leaf.oid,
@@ -105,7 +106,8 @@ fn page_item(leaf: &Leaf, block: u32, page: &HeapPage<'_>, knowledge: &impl Know
     }
 }
 
-fn line(leaf: &Leaf, block: u32, pointer: page::LinePointer, chains: &Chains, version: Option<Key>) -> Line {
+/// One line pointer.
+pub(crate) fn line(leaf: &Leaf, block: u32, pointer: page::LinePointer, chains: &Chains, version: Option<Key>) -> Line {
     let (state, at, bytes, to) = match pointer.state {
         page::LineState::Unused => (LineState::Unused, 0, 0, None),
         page::LineState::Normal { at, bytes } => (LineState::Normal, at, bytes, None),
@@ -116,7 +118,14 @@ fn line(leaf: &Leaf, block: u32, pointer: page::LinePointer, chains: &Chains, ve
     Line { relation: leaf.oid, block, offset: pointer.offset, state, at, bytes, to, root, version }
 }
 
-fn version(leaf: &Leaf, place: ItemPointer, tuple: &Tuple<'_>, columns: &Columns, knowledge: &impl Knowledge) -> Found {
+/// One version by its tuple; parent and row are as far as the tuple itself tells.
+pub(crate) fn version(
+    leaf: &Leaf,
+    place: ItemPointer,
+    tuple: &Tuple<'_>,
+    columns: &Columns,
+    knowledge: &impl Knowledge,
+) -> Found {
     let header = tuple.header;
     let fate = fate(&header, place, knowledge);
     let values = print_row(&tuple.row(), &columns.columns).ok().map(|printed| values(printed, columns));
@@ -238,16 +247,12 @@ const BOOLEAN: u32 = 16;
 const JSON: [u32; 2] = [114, 3802];
 
 fn values(printed: Vec<(String, Printed)>, columns: &Columns) -> Map<String, Value> {
-    let type_of = |name: &str| {
-        let column = columns.columns.iter().find(|column| !column.is_dropped && column.name == name);
-        column.map_or(0, |column| column.type_oid)
-    };
     printed
         .into_iter()
         .map(|(name, value)| {
             let value = match value {
                 Printed::Null => Value::Null,
-                Printed::Text(text) => of_text(type_of(&name), text),
+                Printed::Text(text) => of_text(columns.type_of(&name), text),
                 Printed::Toast { value_id, raw_bytes, stored_bytes, .. } => {
                     json!({ "$toast": { "value_id": value_id, "raw_bytes": raw_bytes, "stored_bytes": stored_bytes } })
                 }
@@ -261,6 +266,18 @@ fn values(printed: Vec<(String, Printed)>, columns: &Columns) -> Map<String, Val
         .collect()
 }
 
+/// Values that are all text, as their types have them in JSON.
+pub(crate) fn typed(values: Map<String, Value>, columns: &Columns) -> Map<String, Value> {
+    let typed = values.into_iter().map(|(name, value)| match value {
+        Value::String(text) => {
+            let value = of_text(columns.type_of(&name), text);
+            (name, value)
+        }
+        value => (name, value),
+    });
+    typed.collect()
+}
+
 fn of_text(type_oid: u32, text: String) -> Value {
     let parsed = match type_oid {
         BOOLEAN => match text.as_str() {
@@ -270,7 +287,11 @@ fn of_text(type_oid: u32, text: String) -> Value {
         },
         // A number that JSON would not give back digit for digit stays text.
         _ if NUMBERS.contains(&type_oid) => {
-            serde_json::from_str::<Value>(&text).ok().filter(|value| value.is_number() && value.to_string() == text)
+            let number = serde_json::from_str::<Value>(&text).ok().filter(Value::is_number);
+            number.filter(|number| {
+                let printed = number.to_string();
+                printed == text
+            })
         }
         _ if JSON.contains(&type_oid) => serde_json::from_str(&text).ok(),
         _ => None,

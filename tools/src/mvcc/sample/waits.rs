@@ -85,6 +85,15 @@ impl Tracker {
         }
     }
 
+    /// Takes in waits that ended, whether they were seen or not.
+    pub fn ended(&mut self, waits: Vec<Wait>) {
+        for wait in waits {
+            let key = (wait.pid, wait.since_us);
+            self.running.remove(&key);
+            self.ended.insert(key, wait);
+        }
+    }
+
     /// The waits that run.
     #[cfg(test)]
     fn running(&self) -> impl Iterator<Item = &Wait> {

@@ -7,8 +7,8 @@ with numbered as (
 ),
 
 posted as (
-    insert into ledger.transfers (transfer_id, request_hash, kind, posted_at)
-    select n.transfer_id, 0, 1, now()
+    insert into ledger.transfers (transfer_id, request_hash, kind, posted_at, legs)
+    select n.transfer_id, 0, 1, now(), '{}'
     from numbered as n
 )
 

@@ -63,6 +63,14 @@ fn find(from: Option<&Path>, major: u32) -> Result<ExtensionFiles, Error> {
     ExtensionFiles::in_directory(built.unwrap_or(&PathBuf::from(BUILT).join(major.to_string())), NAME)
 }
 
+/// The files for a major version, as they were built in the checkout.
+///
+/// # Errors
+/// If they were not.
+pub fn built(major: u32) -> Result<ExtensionFiles, Error> {
+    find(None, major)
+}
+
 /// Where the files for a major version may have been built.
 fn built_places(major: u32) -> Vec<PathBuf> {
     let named = std::env::var_os("PGSTRATA_EXTENSION_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -1,0 +1,10 @@
+//! The workbench over real sockets, on real servers.
+
+mod consoles;
+mod hostile;
+mod live;
+mod pages;
+mod recordings;
+mod records;
+mod runs;
+mod support;

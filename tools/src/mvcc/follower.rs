@@ -1,0 +1,133 @@
+//! Follows a server on both tracks, and says what changes as it changes.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use pgstrata_pg::Endpoint;
+use pgstrata_timeline::{Change, LogLimits, Tier, Verdict, Viewer};
+use pgstrata_units::Lsn;
+
+use super::error::MvccError;
+use super::exact::{Exact, ExactOptions};
+use super::observer::{Observer, Options};
+use super::pace::Pace;
+use super::sample::now_us;
+use super::tracks::Tracks;
+use super::watch::Watch;
+
+/// An observer, the server's log where it is to be had, and one log of both.
+#[derive(Debug)]
+pub struct Follower {
+    observer: Observer,
+    exact: Option<Exact>,
+    /// Why there is no exact track.
+    lack: Option<String>,
+    tracks: Tracks,
+    pace: Pace,
+    next_look: Instant,
+}
+
+impl Follower {
+    /// Attaches to a server, and follows its log if the role may.
+    ///
+    /// # Errors
+    /// Those of [`Observer::attach`]. That the log cannot be followed is none: see [`Follower::lack`].
+    pub async fn begin(endpoint: &Endpoint, options: Options, limits: LogLimits) -> Result<Self, MvccError> {
+        let observer = Observer::attach(endpoint, options).await?;
+        let (exact, lack) = if options.best.is_some_and(|best| best < Tier::Wal) {
+            (None, Some("it is not wanted".to_owned()))
+        } else {
+            match Exact::begin(endpoint, ExactOptions::default()).await {
+                Ok(exact) => (Some(exact), None),
+                Err(error) => (None, Some(error.to_string())),
+            }
+        };
+        let tracks = Tracks::new(limits);
+        Ok(Self { observer, exact, lack, tracks, pace: Pace::default(), next_look: Instant::now() })
+    }
+
+    /// Why there is no exact track, if there is none.
+    #[must_use]
+    pub fn lack(&self) -> Option<&str> {
+        self.lack.as_deref()
+    }
+
+    /// The observer, for questions about tables and tiers.
+    #[must_use]
+    pub fn observer(&mut self) -> &mut Observer {
+        &mut self.observer
+    }
+
+    /// The log so far.
+    #[must_use]
+    pub fn tracks(&self) -> &Tracks {
+        &self.tracks
+    }
+
+    /// Watches something else from now on.
+    pub async fn watch(&mut self, watch: Watch) -> Vec<Arc<Change>> {
+        let mut appended = Vec::new();
+        if let Some(exact) = &mut self.exact {
+            match exact.watch(watch.table.as_deref()).await {
+                Ok(change) => appended = self.tracks.take_exact(change),
+                // The observer says what is wrong with the table; a lost log is found out at the next step.
+                Err(error) => tracing::debug!(error = %error, "the exact track does not follow this table"),
+            }
+        }
+        self.observer.watch(watch);
+        self.next_look = Instant::now();
+        appended
+    }
+
+    /// What happens next: returns after each record of the watched table and after each look, often with nothing new. Giving up
+    /// the wait loses at most one look.
+    pub async fn next(&mut self) -> Vec<Arc<Change>> {
+        let is_due = tokio::time::sleep_until(self.next_look.into());
+        let told = if let Some(exact) = &mut self.exact {
+            tokio::select! {
+                told = exact.next() => Some(told),
+                () = is_due => None,
+            }
+        } else {
+            is_due.await;
+            None
+        };
+        match told {
+            Some(Ok(Some(change))) => self.tracks.take_exact(change),
+            Some(Ok(None)) => self.end_exact("the log ended".to_owned()),
+            Some(Err(error)) => self.end_exact(error.to_string()),
+            None => self.look().await,
+        }
+    }
+
+    async fn look(&mut self) -> Vec<Arc<Change>> {
+        let sample = self.observer.sample().await;
+        let took = sample.took;
+        let told = self.exact.as_ref().map(|exact| exact.history().told());
+        let mut appended = self.tracks.take_told(told, now_us());
+        appended.extend(self.tracks.take_sample(sample, now_us()));
+        self.next_look = Instant::now() + self.pace.pause(took, !appended.is_empty());
+        appended
+    }
+
+    fn end_exact(&mut self, reason: String) -> Vec<Arc<Change>> {
+        tracing::warn!(reason, "the server's log cannot be followed any more");
+        self.exact = None;
+        self.lack = Some(reason);
+        Vec::new()
+    }
+
+    /// What a transaction begun at a position would have seen, where the server's log is followed and remembered so far back.
+    #[must_use]
+    pub fn seen_at(&self, lsn: Lsn) -> Option<(Viewer, Vec<Verdict>)> {
+        self.exact.as_ref()?.seen_at(lsn)
+    }
+
+    /// Says goodbye.
+    pub async fn close(self) {
+        self.observer.close().await;
+        if let Some(exact) = self.exact {
+            exact.close().await;
+        }
+    }
+}

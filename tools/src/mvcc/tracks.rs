@@ -1,0 +1,222 @@
+//! Two tracks in one log: what the server's own log tells exactly, and what was seen by looking.
+//!
+//! The log is ordered by positions in the server's log: a picture waits until the exact track is told up to where the server was when
+//! the picture was taken, because what the picture shows was caused by records before it. It waits at most [`HELD_MOST_US`]; the
+//! server writes its log out with some delay, and writes nothing when nothing happens. What is exact is never overwritten by what
+//! was sampled: a sampled item only adds what the server's log does not have.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use pgstrata_timeline::{
+    At, Cause, Change, Item, Key, Log, LogLimits, Moment, Origin, PutItem, RowVersion, Transaction,
+};
+use pgstrata_units::Lsn;
+
+use super::exact::ExactChange;
+use super::observer::Sample;
+
+/// How long a picture waits for the exact track, microseconds: twice the server's `wal_writer_delay`.
+pub const HELD_MOST_US: i64 = 400_000;
+
+/// Pictures that wait, at most.
+const HELD_MOST: usize = 32;
+
+/// A log of both tracks.
+#[derive(Debug, Default)]
+pub struct Tracks {
+    log: Log,
+    exact: BTreeMap<Key, PutItem>,
+    sampled: BTreeMap<Key, PutItem>,
+    held: VecDeque<Sample>,
+    /// Up to where the exact track is told; `None` if there is none.
+    told: Option<Lsn>,
+    last_us: i64,
+}
+
+impl Tracks {
+    /// An empty log.
+    #[must_use]
+    pub fn new(limits: LogLimits) -> Self {
+        Self { log: Log::new(limits), ..Self::default() }
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The last moment.
+    #[must_use]
+    pub fn moment(&self) -> &Moment {
+        self.log.moment()
+    }
+
+    /// Takes a change of the exact track.
+    pub fn take_exact(&mut self, change: ExactChange) -> Vec<Arc<Change>> {
+        // A picture of exactly this position shows the record already.
+        let before = change.at.lsn.map(|Lsn(lsn)| Lsn(lsn.saturating_sub(1)));
+        let mut appended = self.take_told(before, change.at.unix_us);
+        let (mut put, mut drop) = (Vec::new(), Vec::new());
+        for key in &change.drop {
+            self.exact.remove(key);
+            match self.sampled.get(key) {
+                Some(sampled) => put.push(sampled.clone()),
+                None => drop.push(key.clone()),
+            }
+        }
+        for item in change.put {
+            put.push(merged(&item, self.sampled.get(&item.key)));
+            self.exact.insert(item.key.clone(), item);
+        }
+        let moment = self.log.moment();
+        put.retain(|put| moment.items.get(&put.key) != Some(put));
+        drop.retain(|key| moment.items.contains_key(key));
+        if !put.is_empty() || !drop.is_empty() || matches!(change.cause, Cause::Connection { .. }) {
+            let at = self.at(change.at.unix_us, change.at.lsn);
+            appended.push(self.log.append(put, drop, at, change.cause));
+        }
+        appended.extend(self.take_told(change.at.lsn, change.at.unix_us));
+        appended
+    }
+
+    /// The exact track is told up to here: pictures that waited for that are appended.
+    pub fn take_told(&mut self, told: Option<Lsn>, now_us: i64) -> Vec<Arc<Change>> {
+        self.told = self.told.max(told);
+        self.release(now_us)
+    }
+
+    /// Takes a picture. Without an exact track it is appended at once.
+    pub fn take_sample(&mut self, sample: Sample, now_us: i64) -> Vec<Arc<Change>> {
+        self.held.push_back(sample);
+        self.release(now_us)
+    }
+
+    /// Appends the pictures whose time has come.
+    fn release(&mut self, now_us: i64) -> Vec<Arc<Change>> {
+        let mut appended = Vec::new();
+        while let Some(first) = self.held.front() {
+            let is_told = match (self.told, first.at.lsn) {
+                (Some(told), Some(lsn)) => told >= lsn,
+                _ => true,
+            };
+            if !is_told && now_us - first.at.unix_us < HELD_MOST_US && self.held.len() <= HELD_MOST {
+                break;
+            }
+            if let Some(sample) = self.held.pop_front() {
+                appended.extend(self.append_sample(sample));
+            }
+        }
+        appended
+    }
+
+    fn append_sample(&mut self, sample: Sample) -> Option<Arc<Change>> {
+        self.sampled = sample.items.into_iter().map(|put| (put.key.clone(), put)).collect();
+        let mut picture: Vec<PutItem> =
+            self.exact.iter().map(|(key, exact)| merged(exact, self.sampled.get(key))).collect();
+        picture
+            .extend(self.sampled.iter().filter(|(key, _)| !self.exact.contains_key(*key)).map(|(_, put)| put.clone()));
+        let cause =
+            if self.log.moment().seq == 0 && sample.cause == Cause::Sample { Cause::Begin } else { sample.cause };
+        let at = self.at(sample.at.unix_us, if self.told.is_some() { None } else { sample.at.lsn });
+        self.log.push(picture, at, cause)
+    }
+
+    /// A time that does not go back, and the position up to which the exact track is told.
+    fn at(&mut self, unix_us: i64, lsn: Option<Lsn>) -> At {
+        self.last_us = self.last_us.max(unix_us);
+        At { unix_us: self.last_us, lsn: self.told.max(lsn) }
+    }
+}
+
+/// The exact item with what only looking can tell.
+fn merged(exact: &PutItem, sampled: Option<&PutItem>) -> PutItem {
+    let item = match (&exact.item, sampled.map(|put| &put.item)) {
+        (Item::Version(exact), Some(Item::Version(sampled))) => Item::Version(with_values(exact, sampled)),
+        (Item::Transaction(exact), Some(Item::Transaction(sampled))) => {
+            Item::Transaction(Transaction { pid: exact.pid.or(sampled.pid), ..exact.clone() })
+        }
+        (item, _) => item.clone(),
+    };
+    PutItem { key: exact.key.clone(), origin: Origin::Exact, item }
+}
+
+/// Values of rows from before the log was followed are only on the page; commands are only there at all.
+fn with_values(exact: &RowVersion, sampled: &RowVersion) -> RowVersion {
+    let has_values = exact.values.is_some();
+    RowVersion {
+        row: if has_values { exact.row.clone() } else { sampled.row.clone().or_else(|| exact.row.clone()) },
+        values: exact.values.clone().or_else(|| sampled.values.clone()),
+        command: exact.command.or(sampled.command),
+        ..exact.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pgstrata_timeline::TransactionState;
+    use pgstrata_units::Xid;
+
+    use super::*;
+
+    fn transaction(origin: Origin, xid: u64, state: TransactionState, pid: Option<i32>) -> PutItem {
+        let item = Transaction { xid: Xid(xid), top: None, state, pid, began: None, ended: None, ended_us: None };
+        Item::Transaction(item).known(origin)
+    }
+
+    fn exact(lsn: u64, us: i64, put: Vec<PutItem>) -> ExactChange {
+        let cause = Cause::Record { lsn: Lsn(lsn), name: "Transaction/COMMIT".to_owned(), xid: 0 };
+        ExactChange { put, drop: Vec::new(), at: At { unix_us: us, lsn: Some(Lsn(lsn)) }, cause }
+    }
+
+    fn sample(lsn: u64, us: i64, items: Vec<PutItem>) -> Sample {
+        Sample { items, at: At { unix_us: us, lsn: Some(Lsn(lsn)) }, cause: Cause::Sample, took: Duration::ZERO }
+    }
+
+    use TransactionState::{Committed, InProgress};
+
+    #[test]
+    fn what_is_exact_is_not_overwritten_by_what_was_sampled() {
+        let mut tracks = Tracks::new(LogLimits::default());
+        tracks.take_exact(exact(100, 1, vec![transaction(Origin::Exact, 750, Committed, None)]));
+        tracks.take_sample(sample(90, 2, vec![transaction(Origin::Sampled, 750, InProgress, Some(7))]), 2);
+        let items: Vec<_> = tracks.moment().items.values().cloned().collect();
+        assert_eq!(items, [transaction(Origin::Exact, 750, Committed, Some(7))], "but the process comes from looking");
+    }
+
+    #[test]
+    fn a_picture_waits_until_the_records_before_it_are_told() {
+        let mut tracks = Tracks::new(LogLimits::default());
+        tracks.take_exact(exact(100, 1, vec![transaction(Origin::Exact, 750, InProgress, None)]));
+        let picture = vec![transaction(Origin::Sampled, 751, InProgress, None)];
+        assert!(tracks.take_sample(sample(200, 2, picture), 3).is_empty());
+        let appended = tracks.take_exact(exact(150, 4, vec![transaction(Origin::Exact, 750, Committed, None)]));
+        assert_eq!(appended.len(), 1);
+        let appended = tracks.take_told(Some(Lsn(200)), 5);
+        let positions: Vec<_> = appended.iter().map(|change| (change.at.unix_us, change.at.lsn)).collect();
+        assert_eq!(positions, [(4, Some(Lsn(200)))], "and its time does not lie before what was told meanwhile");
+    }
+
+    #[test]
+    fn a_picture_does_not_wait_for_ever_for_a_server_that_writes_nothing() {
+        let mut tracks = Tracks::new(LogLimits::default());
+        tracks.take_exact(exact(100, 1, Vec::new()));
+        let picture = vec![transaction(Origin::Sampled, 751, InProgress, None)];
+        assert!(tracks.take_sample(sample(200, 10, picture), 11).is_empty());
+        assert_eq!(tracks.take_told(None, 10 + HELD_MOST_US).len(), 1);
+    }
+
+    #[test]
+    fn what_the_exact_track_forgets_is_what_was_seen_again() {
+        let mut tracks = Tracks::new(LogLimits::default());
+        let seen = transaction(Origin::Sampled, 750, InProgress, Some(7));
+        tracks.take_sample(sample(1, 1, vec![seen.clone()]), 1);
+        tracks.take_exact(exact(100, 2, vec![transaction(Origin::Exact, 750, Committed, None)]));
+        let forget = ExactChange { drop: vec![seen.key.clone()], ..exact(101, 3, Vec::new()) };
+        tracks.take_exact(forget);
+        assert_eq!(tracks.moment().items.get(&seen.key), Some(&seen));
+    }
+}

@@ -1,0 +1,121 @@
+// A real browser and a real server for tests. The browser is Debian's Chromium, or whatever `PGSTRATA_CHROMIUM` names; the
+// server is the program that `PGSTRATA_BIN` names, with a private PostgreSQL. Both end with the test.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+
+import type { SharedRecording } from '../../src/state/shared.ts';
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'];
+/** A private PostgreSQL is made first; on a loaded machine that takes its time. */
+const START_MS = 180_000;
+
+export function browserPath(): string {
+  const found = [process.env['PGSTRATA_CHROMIUM'], ...CHROMIUM].find((path) => path !== undefined && existsSync(path));
+  if (!found) throw new Error('no Chromium was found; install the package chromium, or set PGSTRATA_CHROMIUM');
+  return found;
+}
+
+export function launch(): Promise<Browser> {
+  const args = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--force-color-profile=srgb', '--font-render-hinting=none'];
+  // Chromium's sandbox refuses root.
+  if (process.getuid?.() === 0) args.push('--no-sandbox');
+  return chromium.launch({ executablePath: browserPath(), args });
+}
+
+export interface Workbench {
+  /** With a slash at its end. */
+  address: string;
+  stop: () => Promise<void>;
+}
+
+/** Starts `pgstrata serve` on a free port. */
+export async function serve(...more: string[]): Promise<Workbench> {
+  const program = process.env['PGSTRATA_BIN'];
+  if (!program) throw new Error('PGSTRATA_BIN must name the program; `cargo xtask ui test` sets it');
+  const keep = mkdtempSync(join(tmpdir(), 'pgstrata-ui-'));
+  const child = spawn(program, ['serve', '--port', '0', '--no-open', '--keep', keep, ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const address = await addressOf(child);
+  const stop = async () => {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGINT');
+    await ended;
+    rmSync(keep, { recursive: true, force: true });
+  };
+  return { address, stop };
+}
+
+function addressOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const timer = setTimeout(() => reject(new Error(`pgstrata said no address:\n${said}`)), START_MS);
+    const read = (part: Buffer) => {
+      said += part.toString();
+      const found = /http:\/\/\S+/.exec(said);
+      if (!found) return;
+      clearTimeout(timer);
+      resolve(found[0].endsWith('/') ? found[0] : `${found[0]}/`);
+    };
+    child.stdout?.on('data', read);
+    child.stderr?.on('data', read);
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      reject(new Error(`pgstrata ended with ${code}:\n${said}`));
+    });
+  });
+}
+
+export interface Look {
+  theme?: 'light' | 'dark';
+  language?: 'en' | 'zh';
+  width?: number;
+  height?: number;
+}
+
+/** A page that notes everything that must not happen on it. */
+export interface Watched {
+  context: BrowserContext;
+  page: Page;
+  /** Errors, and what the content security policy refused. */
+  faults: string[];
+}
+
+export async function openPage(browser: Browser, look: Look = {}): Promise<Watched> {
+  const { theme = 'light', language = 'en', width = 1280, height = 800 } = look;
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale: language === 'zh' ? 'zh-CN' : 'en-GB', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    // A refused request (404, 501) is said on the page; the console repeats it.
+    if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) faults.push(`console: ${message.text()}`);
+  });
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      const list = ((globalThis as unknown as { refused?: string[] }).refused ??= []);
+      list.push(`${event.violatedDirective} ${event.blockedURI}`);
+    });
+  });
+  return { context, page, faults };
+}
+
+/** What the content security policy refused on a page. */
+export async function refused(page: Page): Promise<string[]> {
+  return page.evaluate(() => (globalThis as unknown as { refused?: string[] }).refused ?? []);
+}
+
+const DIST = new URL('../../dist/', import.meta.url).pathname;
+
+/** A shared file with this recording, on disk; its address. */
+export function sharedFile(recording: SharedRecording): { address: string; remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'pgstrata-share-'));
+  const page = readFileSync(join(DIST, 'share.html'), 'utf8');
+  const json = JSON.stringify(recording).replaceAll('<', String.raw`\u003c`);
+  const at = page.indexOf('</head>');
+  const path = join(folder, 'share.html');
+  writeFileSync(path, `${page.slice(0, at)}<script type="application/json" id="pgstrata-recording">${json}</script>${page.slice(at)}`);
+  return { address: `file://${path}`, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}

@@ -1,0 +1,64 @@
+// Pictures of every page in both themes, widths and languages, for people to look at; the best go into README and book.
+// Recordings are shown from stories; the other pages by the server that `PGSTRATA_URL` names, or one that is started.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, test } from 'vitest';
+
+import { launch, openPage, serve, sharedFile, type Look, type Workbench } from './browser/harness.ts';
+import { deadlock, everything, many, server, writeSkew } from './fixtures/stories.ts';
+
+const FOLDER = process.env['PGSTRATA_SCREENSHOTS'] ?? new URL('../test-results/screenshots', import.meta.url).pathname;
+const LOOKS: Required<Look>[] = [
+  { theme: 'light', language: 'en', width: 1280, height: 860 },
+  { theme: 'dark', language: 'zh', width: 1280, height: 860 },
+  { theme: 'dark', language: 'en', width: 390, height: 844 },
+  { theme: 'light', language: 'zh', width: 390, height: 844 },
+];
+const nameOf = (look: Required<Look>) => `${look.width}-${look.theme}-${look.language}`;
+
+let browser: Browser;
+let workbench: Workbench | undefined;
+beforeAll(async () => {
+  mkdirSync(FOLDER, { recursive: true });
+  browser = await launch();
+  const url = process.env['PGSTRATA_URL'];
+  if (url !== undefined) workbench = { address: url, stop: async () => {} };
+  else if (process.env['PGSTRATA_BIN'] !== undefined) workbench = await serve();
+});
+afterAll(async () => {
+  await browser?.close();
+  await workbench?.stop();
+});
+
+async function shoot(name: string, address: string, look: Required<Look>, full = true) {
+  const { context, page } = await openPage(browser, look);
+  await page.goto(address);
+  await page.waitForSelector('main');
+  await page.evaluate(() => document.fonts.ready);
+  await page.waitForTimeout(400);
+  await page.screenshot({ path: join(FOLDER, `${name}-${nameOf(look)}.png`), fullPage: full });
+  await context.close();
+}
+
+const begin = { moment: { seq: 0, items: [server(6000), ...many(5000)] }, changes: [{ seq: 1, unix_us: 1, cause: 'begin' as const }], name: '5,000' };
+const STORIES = [
+  { name: 'deadlock', recording: deadlock(), hash: '#/timeline?seq=19&pick=session/4712' },
+  { name: 'write-skew', recording: writeSkew(), hash: '#/timeline?seq=21&pick=serializable/4/7' },
+  { name: 'versions', recording: everything(), hash: '#/timeline?pick=version/16400/0/5/755' },
+  { name: 'page', recording: everything(), hash: '#/timeline?view=page&pick=line/16400/0/1' },
+  { name: 'compare', recording: deadlock(), hash: '#/timeline?seq=21&with=16&axis=time' },
+  { name: 'field', recording: begin, hash: '#/timeline' },
+];
+
+test.each(STORIES)('$name', async ({ name, recording, hash }) => {
+  const file = sharedFile(recording);
+  for (const look of LOOKS) await shoot(name, `${file.address}${hash}`, look);
+  file.remove();
+});
+
+test.each(['live', 'timeline', 'consoles', 'cases', 'cases/flash-sale'])('%s', async (page) => {
+  if (!workbench) return;
+  for (const look of LOOKS) await shoot(page.replace('/', '-'), `${workbench.address}#/${page}`, look);
+});
