@@ -22,13 +22,13 @@ fn horizon(call: &Call, rows: &mut Rows) -> Result<(), Refusal> {
     let (horizon, next) = (clock.full(horizon), clock.full(next));
     let age = horizon.zip(next).map(|(Xid(horizon), Xid(next))| next.saturating_sub(horizon));
     let head = || [horizon.into(), next.into(), age.and_then(|age| i64::try_from(age).ok()).into()];
-    let mut held = holders.iter().filter_map(|holder| Some((holds(holder, clock)?, holder))).collect::<Vec<_>>();
-    held.sort_by_key(|(oldest, _)| *oldest);
-    if held.is_empty() {
+    let mut holding = holders.iter().filter_map(|holder| Some((holds(holder, clock)?, holder))).collect::<Vec<_>>();
+    holding.sort_by_key(|(oldest, _)| *oldest);
+    if holding.is_empty() {
         let nobody: [Cell; 6] = std::array::from_fn(|_| Cell::Null);
         rows.push(head().into_iter().chain(["nobody".into()]).chain(nobody).collect());
     }
-    for (oldest, holder) in held {
+    for (oldest, holder) in holding {
         let (kind, keeps) = kind(holder);
         rows.push(
             head()

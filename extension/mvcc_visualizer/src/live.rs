@@ -68,6 +68,7 @@ fn snapshot(session: &Live, clock: Clock) -> Option<String> {
     Some(format!("{xmin}:{xmax}:{}", running.join(",")))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what all answers return")]
 fn preload_state(_call: &Call, rows: &mut Rows) -> Result<(), Refusal> {
     let state = shim::preloaded();
     let is_preloaded = state.is_some();

@@ -12,7 +12,6 @@ use pgrx::prelude::*;
 use pgstrata_units::Xid;
 
 /// What one session sees.
-#[expect(clippy::struct_excessive_bools, reason = "it is the twin of a record in C")]
 #[repr(C)]
 pub struct Live {
     pub pid: i32,
@@ -40,7 +39,7 @@ const BLOCKERS_MAX: usize = 16;
 /// One wait for a lock, or for a safe snapshot.
 #[repr(C)]
 pub struct Wait {
-    pub wait: u64,
+    pub number: u64,
     pub change: u64,
     pub since: i64,
     pub ended: i64,

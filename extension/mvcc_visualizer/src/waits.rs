@@ -36,7 +36,7 @@ fn wait_ring(call: &Call, rows: &mut Rows) -> Result<(), Refusal> {
     let mut kept: Vec<&Wait> = shim::ring(after).ok_or_else(not_preloaded)?.iter().collect();
     kept.sort_unstable_by_key(|wait| wait.change);
     for wait in kept {
-        let mut row: Vec<Cell> = vec![number(wait.change), number(wait.wait)];
+        let mut row: Vec<Cell> = vec![number(wait.change), number(wait.number)];
         let mut described = description(wait, clock).into_iter();
         row.extend(described.by_ref().take(2));
         row.push(if wait.ended == 0 { Cell::Null } else { Cell::Timestamp(wait.ended) });
@@ -99,15 +99,15 @@ impl Object {
             return plain("safe snapshot", "safe snapshot".to_owned());
         }
         match u32::from(wait.kind) {
-            pg_sys::LockTagType::LOCKTAG_RELATION => Self::of_relation("relation", two, String::new()),
-            pg_sys::LockTagType::LOCKTAG_RELATION_EXTEND => Self::of_relation("extend", two, "end of ".to_owned()),
+            pg_sys::LockTagType::LOCKTAG_RELATION => Self::of_relation("relation", two, ""),
+            pg_sys::LockTagType::LOCKTAG_RELATION_EXTEND => Self::of_relation("extend", two, "end of "),
             pg_sys::LockTagType::LOCKTAG_DATABASE_FROZEN_IDS => {
                 plain("frozenid", format!("frozen ids of database {one}"))
             }
-            pg_sys::LockTagType::LOCKTAG_PAGE => Self::of_relation("page", two, format!("page {three} of ")),
+            pg_sys::LockTagType::LOCKTAG_PAGE => Self::of_relation("page", two, &format!("page {three} of ")),
             pg_sys::LockTagType::LOCKTAG_TUPLE => Self {
                 row: Some(format!("({three},{four})")),
-                ..Self::of_relation("tuple", two, format!("row ({three},{four}) of "))
+                ..Self::of_relation("tuple", two, &format!("row ({three},{four}) of "))
             },
             pg_sys::LockTagType::LOCKTAG_TRANSACTION => {
                 let transaction = clock.full(one);
@@ -135,7 +135,7 @@ impl Object {
         }
     }
 
-    fn of_relation(kind: &'static str, relation: u32, before: String) -> Self {
+    fn of_relation(kind: &'static str, relation: u32, before: &str) -> Self {
         let words = format!("{before}relation {relation}");
         Self { kind, words, relation: Some(relation), row: None, transaction: None }
     }
