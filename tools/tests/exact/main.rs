@@ -58,7 +58,7 @@ impl Told {
         while !self
             .versions()
             .iter()
-            .any(|version| is_there(&version) && version.xmin_state == TransactionState::Committed)
+            .any(|version| is_there(version) && version.xmin_state == TransactionState::Committed)
         {
             let next = tokio::time::timeout(LIMIT, self.exact.next()).await.expect("the log goes on");
             let change = next.expect("no error").expect("no end");
