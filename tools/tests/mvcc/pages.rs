@@ -23,7 +23,8 @@ pub async fn really_seen(session: &Session, table: &str) -> BTreeSet<(u32, u16)>
     let sql = format!("select (ctid::text::point)[0]::bigint, (ctid::text::point)[1]::int from {table}");
     let rows = session.query(&sql, &[]).await.expect("it can be read");
     let place = |row: &pgstrata_pg::sql::Row| {
-        (row.get::<_, i64>(0).unsigned_abs() as u32, row.get::<_, i32>(1).unsigned_abs() as u16)
+        let block = u32::try_from(row.get::<_, i64>(0)).expect("a page's number");
+        (block, u16::try_from(row.get::<_, i32>(1)).expect("a line pointer's number"))
     };
     rows.iter().map(place).collect()
 }

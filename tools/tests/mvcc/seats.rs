@@ -7,7 +7,7 @@ use pgstrata_timeline::{Horizon, Item, PutItem, RowVersion, Server, Verdict, Wai
 use pgstrata_tools::mvcc::{Observer, Options, Sample, Watch};
 
 /// How long an observer looks for something before the test fails; far beyond what a loaded machine takes.
-const LOOK_LIMIT: Duration = Duration::from_secs(60);
+const LOOK_LIMIT: Duration = Duration::from_mins(1);
 
 /// A private server of its own for one test, with the settings that all of them want.
 pub async fn server() -> Cluster {

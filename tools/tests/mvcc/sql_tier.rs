@@ -101,8 +101,14 @@ async fn sessions_transactions_and_subtransactions_are_told_apart() {
         .map(|it| (it.xid.0.cast_signed() - top, it.top.is_some(), it.state))
         .collect();
     states.sort_by_key(|(distance, ..)| *distance);
-    use TransactionState::{InProgress, Prepared};
-    assert_eq!(states, [(0, false, InProgress), (1, true, InProgress), (2, false, Prepared)]);
+    assert_eq!(
+        states,
+        [
+            (0, false, TransactionState::InProgress),
+            (1, true, TransactionState::InProgress),
+            (2, false, TransactionState::Prepared)
+        ]
+    );
     let writers: Vec<_> = sessions(&sample).into_iter().filter(|session| session.name == "writer").collect();
     assert_eq!(writers.len(), 1);
     assert_eq!(writers[0].xid.map(|xid| xid.0.cast_signed()), Some(top));

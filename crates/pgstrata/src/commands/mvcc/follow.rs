@@ -135,6 +135,8 @@ async fn follow(
             moment.fold(change);
         }
         let left = duration.map(|duration| duration.saturating_sub(began.elapsed()));
+        // However short the time is, there is a first look.
+        let left = left.filter(|_| moment.seq > 0);
         if left.is_some_and(|left| left.is_zero()) {
             break;
         }

@@ -25,7 +25,7 @@ const REASONS: [(&str, Text); 30] = [
     ("taken-back", Text { en: "a speculative insert, taken back", zh: "推测插入，已撤回" }),
     ("own-later-command", Text { en: "made by a later command of its own", zh: "由自己稍后的命令创建" }),
     ("replaced", Text { en: "another version took its place", zh: "已被新版本取代" }),
-    ("deleted", Text { en: "deleted", zh: "已删除" }),
+    ("deleted", Text { en: "its row was deleted", zh: "已删除" }),
     ("moved-to-partition", Text { en: "moved to another partition", zh: "已移到另一个分区" }),
     ("own-replaced", Text { en: "replaced by the viewer itself", zh: "被观察者自己取代" }),
     ("own-deleted", Text { en: "deleted by the viewer itself", zh: "被观察者自己删除" }),

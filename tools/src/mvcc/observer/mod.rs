@@ -4,28 +4,28 @@
 //! picture too. What changed between two looks is found by the log ([`pgstrata_timeline::Log`]), how often to look is decided
 //! by [`super::Pace`].
 
+mod watched;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use pgstrata_pg::{Endpoint, Error};
-use pgstrata_timeline::{At, Cause, Fate, Item, Key, Origin, PutItem, RowVersion, Server, Tier};
+use pgstrata_timeline::{At, Cause, Item, Key, Origin, PutItem, RowVersion, Server, Tier};
 use pgstrata_units::{Lsn, Snapshot, Xid};
 
-use super::connection::{Connection, Trouble};
-use super::error::MvccError;
-use super::sample::knowledge::Known;
-use super::sample::sessions::{self, Seen};
-use super::sample::snapshots::Sight;
-use super::sample::versions::{Found, Opened};
-use super::sample::{
-    Picture, horizon, now_us, pages, seen, serializable, snapshots, table, verdicts, visualizer, waits,
-};
-use super::tables::{TableInfo, tables};
-use super::tiers::{Rights, TierState};
-use super::watch::{Limits, Watch};
+use crate::mvcc::connection::{Connection, Trouble};
+use crate::mvcc::error::MvccError;
+use crate::mvcc::note::note;
+use crate::mvcc::sample::knowledge::Known;
+use crate::mvcc::sample::sessions::{self, Seen};
+use crate::mvcc::sample::snapshots::Sight;
+use crate::mvcc::sample::{Picture, now_us, pages, serializable, snapshots, table, visualizer, waits};
+use crate::mvcc::tables::{TableInfo, tables};
+use crate::mvcc::tiers::{Rights, TierState};
+use crate::mvcc::watch::{Limits, Watch};
 
-const SERVER: &str = include_str!("sql/server.sql");
-const SNAPSHOT: &str = include_str!("sql/snapshot.sql");
+const SERVER: &str = include_str!("../sql/server.sql");
+const SNAPSHOT: &str = include_str!("../sql/snapshot.sql");
 
 /// The pause before another attempt to connect, after the first one that failed at once.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
@@ -256,9 +256,7 @@ impl Observer {
             if let Item::Server(server) = &mut put.item {
                 server.is_up = false;
                 server.notes.retain(|note| !note.starts_with("connection-lost: "));
-                server
-                    .notes
-                    .insert(0, super::note::note("connection-lost", format_args!("shown as it was last seen; {told}")));
+                server.notes.insert(0, note("connection-lost", format_args!("shown as it was last seen; {told}")));
             }
         }
         let cause = if is_told { Cause::Sample } else { Cause::Connection { is_up: false, reason: told } };
@@ -348,106 +346,6 @@ impl Observer {
         self.tier() >= Tier::Extension && self.link.rights.as_ref().is_some_and(|rights| rights.may_call(function))
     }
 
-    /// The watched table: its versions, who sees them, what vacuum must leave.
-    async fn look_at_table(
-        &mut self,
-        connection: &mut Connection,
-        sights: &BTreeMap<i32, Sight>,
-        after: &Snapshot,
-        picture: &mut Picture,
-    ) -> Result<(), Trouble> {
-        let limits = self.options.limits;
-        let Some(name) = self.watch.table.clone() else { return Ok(()) };
-        let Some(watched) = self.table.look(connection, &name, &limits, picture).await? else {
-            return Ok(());
-        };
-        let judges = verdicts::judges(&self.watch.viewers, sights, after, &limits, picture);
-        verdicts::put_judges(&judges, picture);
-        let most = self.watch.max_versions.unwrap_or(limits.versions);
-        let mut horizon = horizon::horizon(connection, &limits, self.known.next, picture).await?;
-        horizon.relation = watched.oid;
-        horizon.name.clone_from(&watched.name);
-        if self.tier() >= Tier::Pageinspect {
-            let means = self.means();
-            let Self { pages, table, known, watch, .. } = self;
-            let mut asking = pages::Asking { connection, means, watch, limits: &limits, picture };
-            let mut opened = pages.look(&mut asking, &watched, table, known).await?;
-            if horizon.holders.is_empty() {
-                // Nobody holds it, so it lies behind whatever has ended since it was asked for.
-                let ids = opened
-                    .iter()
-                    .flat_map(|page| &page.found)
-                    .flat_map(|found| [Some(found.version.xmin), ender(found)]);
-                horizon.xid = ids.flatten().map(|xid| Xid(xid.0 + 1)).fold(horizon.xid, Xid::max);
-            }
-            count_dead(&opened, &mut horizon);
-            if let Some(row) = &self.watch.row {
-                let key = match watched.leaves.first() {
-                    Some(leaf) => self.table.columns(connection, leaf.oid).await?.key,
-                    None => Vec::new(),
-                };
-                pages::keep_row(&mut opened, &super::sample::versions::wanted_row(row, &key));
-            }
-            pages::cut(&mut opened, most, picture);
-            let is_standby = self.link.rights.as_ref().is_some_and(|rights| rights.is_standby);
-            let found: Vec<Found> = opened.iter().flat_map(|page| page.found.iter().cloned()).collect();
-            let mut verdicts = verdicts::verdicts(&judges, &found, &self.known, is_standby, picture);
-            if means.by_extension {
-                let asked = verdicts::ask(connection, &judges, &found, &mut verdicts).await;
-                picture.or_note("verdicts-refused", asked)?;
-            }
-            verdicts::put_verdicts(verdicts, picture);
-            self.put_pages(opened, picture);
-        } else if watched.is_locked {
-            // Reading would wait.
-            picture.items.extend(self.last.iter().filter(|put| matches!(put.item, Item::Version(_))).cloned());
-        } else {
-            let next = self.known.next;
-            seen::put(connection, &self.watch, &watched, &mut self.table, next, most, picture).await?;
-        }
-        picture.put(Origin::Sampled, Item::Horizon(horizon));
-        Ok(())
-    }
-
-    /// Puts pages, line pointers and versions, and those versions that were there and are gone.
-    fn put_pages(&mut self, opened: Vec<Opened>, picture: &mut Picture) {
-        let mut on_disk = BTreeMap::new();
-        for page in opened {
-            picture.put(Origin::Sampled, Item::Page(page.page));
-            for line in page.lines {
-                picture.put(Origin::Sampled, Item::Line(line));
-            }
-            for found in page.found {
-                on_disk.insert(found.version.key(), found.version.clone());
-                picture.put(Origin::Sampled, Item::Version(found.version));
-            }
-        }
-        for (key, version) in std::mem::replace(&mut self.on_disk, on_disk) {
-            if !self.on_disk.contains_key(&key) {
-                self.removed.insert(key, RowVersion { fate: Fate::Removed, ..version });
-            }
-        }
-        let on_disk = &self.on_disk;
-        self.removed.retain(|key, _| !on_disk.contains_key(key));
-        while self.removed.len() > self.options.limits.removed {
-            let oldest = self.removed.iter().min_by_key(|(_, version)| version.xmin).map(|(key, _)| key.clone());
-            let Some(oldest) = oldest else { break };
-            self.removed.remove(&oldest);
-        }
-        for version in self.removed.values() {
-            picture.put(Origin::Inferred, Item::Version(version.clone()));
-        }
-    }
-
-    /// How pages can be had.
-    fn means(&self) -> pages::Means {
-        let rights = self.link.rights.as_ref();
-        pages::Means {
-            raw: rights.is_some_and(|rights| rights.has(Tier::Pageinspect)),
-            by_extension: self.tier() >= Tier::Extension,
-        }
-    }
-
     async fn renew_rights(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
         if self.link.rights_asked.is_some_and(|asked| asked.elapsed() < RIGHTS_FOR) {
             return Ok(());
@@ -481,7 +379,7 @@ impl Observer {
         let mut notes = std::mem::take(&mut picture.notes);
         notes.extend(states.iter().filter_map(|state| state.lack.clone()));
         if !rights.reads_all_activity {
-            notes.push(super::note::note("activity-denied", "grant pg_monitor to see what sessions of other roles do"));
+            notes.push(note("activity-denied", "grant pg_monitor to see what sessions of other roles do"));
         }
         let server = Server {
             version: rights.version.clone(),
@@ -497,32 +395,6 @@ impl Observer {
             sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
         };
         picture.put(Origin::Sampled, Item::Server(server));
-    }
-}
-
-/// Who replaced or deleted a version for good.
-fn ender(found: &Found) -> Option<Xid> {
-    match found.fate {
-        pgstrata_tuple::Fate::Replaced(by) | pgstrata_tuple::Fate::Deleted(by) => Some(by),
-        _ => None,
-    }
-}
-
-/// Counts the dead versions that were seen: those that could go, and those that must stay.
-fn count_dead(opened: &[Opened], horizon: &mut pgstrata_timeline::Horizon) {
-    for found in opened.iter().flat_map(|page| &page.found) {
-        let is_dead = matches!(
-            found.fate,
-            pgstrata_tuple::Fate::Aborted | pgstrata_tuple::Fate::Replaced(_) | pgstrata_tuple::Fate::Deleted(_)
-        );
-        match found.fate.is_removable(horizon.xid) {
-            Some(true) => horizon.removable += 1,
-            Some(false) if is_dead => {
-                horizon.kept += 1;
-                horizon.kept_bytes += u64::from(found.version.bytes);
-            }
-            _ => {}
-        }
     }
 }
 
