@@ -80,8 +80,8 @@ async fn a_feed_goes_on_where_it_was_after_a_crash_and_a_restart() {
             }
         }
     }
-    // The last restart's loss may be told only after its message was.
-    assert!(losses >= 2, "{losses} losses were told");
+    // The last loss may be told after its message; two may be one, if the server was stopped again before it was found.
+    assert!(losses >= 1, "no loss was told");
 }
 
 #[tokio::test]
