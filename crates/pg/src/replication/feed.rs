@@ -2,7 +2,8 @@
 //!
 //! A task receives, puts records together and hands them on through a queue that is bounded by bytes and by number. When
 //! it is full nothing more is read from the server, which keeps its log (with a slot as long as it takes, without one as
-//! long as `wal_keep_size` and the checkpoints let it); signs of life go on, so the server does not hang up.
+//! long as `wal_keep_size` and the checkpoints let it); signs of life go on for half a minute, so the server does not hang up on
+//! a reader who is only slow. On one who is stuck it does, and the feed connects anew when he goes on.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +24,9 @@ const QUEUE_RECORDS: usize = 4096;
 const QUEUE_BYTES: u32 = 16 << 20;
 /// The longest time between two signs of life.
 const STATUS_PAUSE: Duration = Duration::from_secs(10);
+/// How long a reader who takes nothing is covered for. A server that is told to stop waits until its receivers have all; behind
+/// a reader who is stuck it must not wait longer than its own patience (`wal_sender_timeout`) after this.
+const STUCK_LIMIT: Duration = Duration::from_secs(30);
 /// The pause before a connection is tried anew, at first and at most.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
@@ -260,6 +264,7 @@ impl Follower {
             for fed in self.take(stream, sent).await? {
                 // While the reader is slow the server must not take us for dead.
                 let mut put = std::pin::pin!(outlet.put(Ok(fed)));
+                let began = Instant::now();
                 loop {
                     tokio::select! {
                         biased;
@@ -267,7 +272,7 @@ impl Follower {
                             Ok(()) => break,
                             Err(Unread) => return Ok(()),
                         },
-                        _ = status.tick() => self.report(stream).await?,
+                        _ = status.tick(), if began.elapsed() < STUCK_LIMIT => self.report(stream).await?,
                     }
                 }
             }

@@ -214,8 +214,8 @@ impl History {
 
     /// Folds a record in; they must come in the order of the log, without gaps.
     ///
-    /// The error is a record that cannot be read; it changes nothing, and the history goes on with the next, with that
-    /// record's page possibly wrong.
+    /// The error is a record that cannot be read. The history goes on with the next; the record's pages are not known from
+    /// here on, and of versions on them later changes alone.
     pub fn apply(&mut self, record: &Record) -> Result<Happened, DecodeError> {
         let mut happened = Happened::default();
         self.note_writer(record, &mut happened);

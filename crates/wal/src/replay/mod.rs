@@ -131,7 +131,8 @@ impl Pages {
         !is_older
     }
 
-    /// Carries a record out. Pages of indexes and maps are left alone; the error is a body that cannot be read.
+    /// Carries a record out. Pages of indexes and maps are left alone; the error is a body that cannot be read, whose pages
+    /// are not known from here on.
     pub fn apply(&mut self, record: &Record) -> Result<Vec<Touched>, DecodeError> {
         let mut touched = Vec::new();
         for block in &record.blocks {
@@ -139,7 +140,8 @@ impl Pages {
                 touched.push(self.restore(record, block));
             }
         }
-        if let Some(heap) = record.heap()? {
+        let heap = record.heap().inspect_err(|_| self.forget_pages_of(record))?;
+        if let Some(heap) = heap {
             self.carry_out(record, heap.relation, &heap.action, &mut touched);
         } else if record.header.manager == ResourceManager::STORAGE {
             self.cut(record, &mut touched);
@@ -291,6 +293,12 @@ impl Pages {
         self.clock += 1;
         self.by_change.insert(self.clock, id);
         self.kept.insert(id, Kept { page, changed: self.clock });
+    }
+
+    fn forget_pages_of(&mut self, record: &Record) {
+        for block in record.blocks.iter().filter(|block| block.fork == Fork::Main) {
+            self.forget(PageId { relation: block.relation, block: block.number });
+        }
     }
 
     fn forget(&mut self, id: PageId) -> Option<Page> {
