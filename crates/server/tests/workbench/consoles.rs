@@ -172,8 +172,8 @@ async fn every_scene_plays_to_its_end_as_it_is_told() {
             assert_eq!(scene["next"], json!(step), "{name}");
             let early = browser.post(&open, &format!("/api/scenes/{name}/step"), &json!({"step": step + 1})).await;
             assert_eq!(early.status, 409, "{name}: {early:?}");
-            let played = browser.post(&open, &format!("/api/scenes/{name}/step"), &json!({"step": step}));
-            let played = tokio::time::timeout(PATIENCE, played).await.expect("it ends");
+            let (path, body) = (format!("/api/scenes/{name}/step"), json!({"step": step}));
+            let played = tokio::time::timeout(PATIENCE, browser.post(&open, &path, &body)).await.expect("it ends");
             assert_eq!(played.status, 200, "{name} {step}: {played:?}");
             scene = played.json();
             assert_ne!(scene["steps"][step]["is_as_told"], json!(false), "{name}: {}", scene["steps"][step]);
