@@ -45,7 +45,8 @@ async fn two_consoles_wait_for_each_other_on_real_sessions_and_all_of_it_is_told
     let browser = Browser::new(&open).await;
     let (alice, bob) = (browser.console(&open, "alice").await, browser.console(&open, "bob").await);
     browser.run(&open, &alice, "1", "create table account (id int primary key, balance int)").await;
-    browser.run(&open, &alice, "2", "insert into account values (1, 100); begin; update account set balance = 1").await;
+    browser.run(&open, &alice, "row", "insert into account values (1, 100)").await;
+    browser.run(&open, &alice, "2", "begin; update account set balance = 1").await;
     let blocked = browser.run(&open, &bob, "1", "update account set balance = 2").await;
     assert_eq!(blocked["state"], "running");
     assert_eq!(blocked["waits_for"].as_array().map(Vec::len), Some(1), "{blocked}");
