@@ -45,7 +45,8 @@ async fn two_consoles_wait_for_each_other_on_real_sessions_and_all_of_it_is_told
     let browser = Browser::new(&open).await;
     let (alice, bob) = (browser.console(&open, "alice").await, browser.console(&open, "bob").await);
     browser.run(&open, &alice, "1", "create table account (id int primary key, balance int)").await;
-    browser.run(&open, &alice, "2", "insert into account values (1, 100); begin; update account set balance = 1").await;
+    browser.run(&open, &alice, "row", "insert into account values (1, 100)").await;
+    browser.run(&open, &alice, "2", "begin; update account set balance = 1").await;
     let blocked = browser.run(&open, &bob, "1", "update account set balance = 2").await;
     assert_eq!(blocked["state"], "running");
     assert_eq!(blocked["waits_for"].as_array().map(Vec::len), Some(1), "{blocked}");
@@ -172,8 +173,8 @@ async fn every_scene_plays_to_its_end_as_it_is_told() {
             assert_eq!(scene["next"], json!(step), "{name}");
             let early = browser.post(&open, &format!("/api/scenes/{name}/step"), &json!({"step": step + 1})).await;
             assert_eq!(early.status, 409, "{name}: {early:?}");
-            let played = browser.post(&open, &format!("/api/scenes/{name}/step"), &json!({"step": step}));
-            let played = tokio::time::timeout(PATIENCE, played).await.expect("it ends");
+            let (path, body) = (format!("/api/scenes/{name}/step"), json!({"step": step}));
+            let played = tokio::time::timeout(PATIENCE, browser.post(&open, &path, &body)).await.expect("it ends");
             assert_eq!(played.status, 200, "{name} {step}: {played:?}");
             scene = played.json();
             assert_ne!(scene["steps"][step]["is_as_told"], json!(false), "{name}: {}", scene["steps"][step]);
