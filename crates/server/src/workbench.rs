@@ -66,7 +66,7 @@ impl Workbench {
         Self(Arc::new(Parts {
             started_us: clock::now_us(),
             ground: setting.ground.clone(),
-            recordings: Recordings::new(setting.kept.join("recordings"), hub.clone()),
+            recordings: Recordings::new(setting.kept.join("recordings"), setting.ground.database(), hub.clone()),
             hub,
             news,
             consoles: Consoles::new(setting.ground.clone(), told.clone()),

@@ -8,6 +8,7 @@ mod isolation;
 mod ledger;
 mod mvcc;
 mod runs;
+mod serve;
 mod servers;
 mod specs;
 

@@ -268,11 +268,13 @@ fn cause(console: String, said: &engine::Statement) -> Cause {
         Some(error) => (error.message.clone(), Some(error.sqlstate.clone())),
         None => (said.answers.last().map(|answer| answer.tag.clone()).unwrap_or_default(), None),
     };
-    match said.has_ended() {
-        true => Cause::Answer { console, text, sqlstate },
+    if said.has_ended() {
+        Cause::Answer { console, text, sqlstate }
+    } else if said.has_waited {
         // Found waiting: the picture has changed, and not because of something new.
-        false if said.has_waited => Cause::Sample,
-        false => Cause::Statement { console, sql: said.sql.clone() },
+        Cause::Sample
+    } else {
+        Cause::Statement { console, sql: said.sql.clone() }
     }
 }
 

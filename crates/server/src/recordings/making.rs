@@ -24,14 +24,20 @@ pub struct Making {
 
 impl Making {
     /// Begins a recording at the log's present moment.
-    pub async fn begin(path: PathBuf, name: String, reader: Reader, bytes: u64) -> Result<Self, Problem> {
+    pub async fn begin(
+        path: PathBuf,
+        name: String,
+        database: String,
+        reader: Reader,
+        bytes: u64,
+    ) -> Result<Self, Problem> {
         let mut reader = reader.patient();
         let first = tokio::time::timeout(FIRST_LOOK, reader.next()).await;
         let first = first.map_err(|_| Problem::new(Code::ServerAway, "the server did not answer in time"))??;
         let Next::Moment { moment, .. } = first else {
             return Err(Problem::new(Code::Internal, "a log begins with a moment"));
         };
-        let header = header(&reader, &moment, name);
+        let header = header(&reader, &moment, name, database);
         let most = RecorderLimits { bytes, ..RecorderLimits::default() };
         let recorder = tokio::task::spawn_blocking(move || {
             let mut recorder = Recorder::create(&path, &header, moment, most)?;
@@ -56,7 +62,7 @@ impl Making {
     }
 }
 
-fn header(reader: &Reader, moment: &Moment, name: String) -> Header {
+fn header(reader: &Reader, moment: &Moment, name: String, database: String) -> Header {
     let server = moment.items.values().find_map(|put| match &put.item {
         Item::Server(server) => Some(server.clone()),
         _ => None,
@@ -67,22 +73,13 @@ fn header(reader: &Reader, moment: &Moment, name: String) -> Header {
         format: FORMAT,
         program: format!("pgstrata {}", env!("CARGO_PKG_VERSION")),
         server: version,
-        database: database(moment),
+        database,
         tiers,
         table: watch.table.clone(),
         row: watch.row.clone(),
         began_us: moment.at.map_or_else(crate::clock::now_us, |at| at.unix_us),
         title: Some(name),
     }
-}
-
-/// The database that most is seen of.
-fn database(moment: &Moment) -> String {
-    let of_sessions = moment.items.values().find_map(|put| match &put.item {
-        Item::Session(session) if !session.database.is_empty() => Some(session.database.clone()),
-        _ => None,
-    });
-    of_sessions.unwrap_or_default()
 }
 
 async fn keep(mut reader: Reader, mut recorder: Recorder, stop: CancellationToken) -> Result<(), Problem> {

@@ -35,14 +35,16 @@ pub struct Recordings(Arc<Shared>);
 
 struct Shared {
     hub: Hub,
+    /// That recordings are made of.
+    database: String,
     shelf: Shelf,
     making: Mutex<HashMap<String, Making>>,
 }
 
 impl Recordings {
     /// Recordings in this folder, which is made when it is needed.
-    pub fn new(folder: PathBuf, hub: Hub) -> Self {
-        Self(Arc::new(Shared { hub, shelf: Shelf::new(folder), making: Mutex::default() }))
+    pub fn new(folder: PathBuf, database: String, hub: Hub) -> Self {
+        Self(Arc::new(Shared { hub, database, shelf: Shelf::new(folder), making: Mutex::default() }))
     }
 
     /// All of them, newest first. One that cannot be read is passed over.
@@ -71,7 +73,7 @@ impl Recordings {
                     .hint("stop one of them"));
             }
             let reader = self.0.hub.read(wanted.watch, None, None).await?;
-            making.insert(id.clone(), Making::begin(path, wanted.name, reader, bytes).await?);
+            making.insert(id.clone(), Making::begin(path, wanted.name, self.0.database.clone(), reader, bytes).await?);
         }
         self.show(&id).await
     }
