@@ -296,7 +296,8 @@ create function mvcc_waits(
     out blockers integer[],
     out soft_blockers integer[],
     out in_cycle boolean,
-    out is_truncated boolean
+    out is_truncated boolean,
+    out leader_pid integer
 )
 returns setof record
 as 'MODULE_PATHNAME', 'mvcc_waits'
@@ -321,7 +322,8 @@ create function mvcc_wait_ring(
     out blockers integer[],
     out soft_blockers integer[],
     out in_cycle boolean,
-    out is_truncated boolean
+    out is_truncated boolean,
+    out leader_pid integer
 )
 returns setof record
 as 'MODULE_PATHNAME', 'mvcc_wait_ring'

@@ -1,5 +1,3 @@
 //! Module 11: the tools, one folder a system.
 
-pub mod capture;
 pub mod mvcc;
-pub mod proof;

@@ -3,7 +3,7 @@
 
 use pgstrata_pg::{Dirs, sources, testing};
 use pgstrata_scenario::suite;
-use pgstrata_tools::capture::capture;
+use pgstrata_tools::mvcc::capture::capture;
 use rand::SeedableRng as _;
 use rand::seq::IteratorRandom as _;
 use rand_chacha::ChaCha8Rng;

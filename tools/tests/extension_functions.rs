@@ -259,7 +259,8 @@ async fn values_out_of_line_are_named_and_never_fetched() {
         .run(
             "create table t (id integer primary key, big text, n integer);
         alter table t alter column big set storage external;
-        insert into t values (1, repeat('long ', 2000), 1); update t set big = 'short'",
+        insert into t values (1, repeat('long ', 2000), 1), (2, repeat('kept ', 2000), 1);
+        update t set big = 'short' where id = 1",
         )
         .await;
     let toast = server.text("select reltoastrelid::regclass::text from pg_class where oid = 't'::regclass").await;

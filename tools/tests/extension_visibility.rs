@@ -1,12 +1,16 @@
-//! The extension's judgements against what readers see, short. The long proof is `pgstrata ext prove`.
+//! The extension's judgements against what readers see, and its reading of damaged pages; both short. The long ones are
+//! `pgstrata ext prove` and `pgstrata ext fuzz`.
 
 use std::time::Duration;
 
 use pgstrata_pg::testing;
-use pgstrata_tools::proof::{ProofSpec, prove};
+use pgstrata_tools::mvcc::proof::fuzz::{FuzzSpec, fuzz};
+use pgstrata_tools::mvcc::proof::{ProofSpec, prove};
 
 /// Judgements of the short proof: some seconds' worth.
 const JUDGEMENTS: u64 = 20_000;
+/// Damaged pages of the short reading.
+const PAGES: u64 = 2_000;
 /// Far more than it takes, for machines that do other things.
 const LIMIT: Duration = Duration::from_mins(5);
 
@@ -36,4 +40,15 @@ async fn no_version_is_judged_otherwise_than_readers_see_it() {
     assert!(proof.prepared > 0 && proof.multixacts > 0 && proof.overflowed > 0, "{proof:#?}");
     // On this load simpler formulas fail, so not being wrong means something.
     assert!(proof.wrong_by_xmax > 0 && proof.wrong_without_mapping > 0, "{proof:#?}");
+}
+
+#[tokio::test]
+async fn damaged_pages_are_refused_and_never_bring_the_server_down() {
+    let server = testing::extended_spec().expect("the extension is built by `cargo xtask ext`");
+    let spec = FuzzSpec { server, pages: PAGES, seed: 7, limit: LIMIT };
+    let fuzzed = fuzz(spec).await.expect("the server is there afterwards");
+    assert!(fuzzed.pages >= PAGES);
+    // Each way of being damaged was met, and most was shown all the same.
+    assert!(fuzzed.refused > 0 && fuzzed.problems > 0 && fuzzed.damaged > 0, "{fuzzed:?}");
+    assert!(fuzzed.rows > fuzzed.problems + fuzzed.damaged, "{fuzzed:?}");
 }

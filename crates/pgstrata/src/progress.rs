@@ -16,6 +16,10 @@ pub struct Bar {
     terminal: Terminal,
 }
 
+/// The bar. What is left is what the run expects, and not what the bar would conclude from its own speed: a trial under
+/// five hundred faults is one step of it, like a window of a second.
+const TEMPLATE: &str = "{elapsed_precise} [{bar:32}] {pos}/{len} {wide_msg} {prefix}";
+
 /// Without a terminal, a line for every so many trials.
 const PLAIN_EVERY: u64 = 10;
 
@@ -47,19 +51,25 @@ fn target(terminal: Terminal, quiet: bool) -> ProgressDrawTarget {
 
 impl Progress for Bar {
     fn begin(&self, trials: usize, estimate: Duration) {
-        let template = "{elapsed_precise} [{bar:32}] {pos}/{len} {wide_msg} ~{eta}";
-        // The template is a constant that the test below parses.
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
         self.drawn.set_style(style.progress_chars("=> "));
         self.drawn.set_length(trials as u64);
-        let about = self.terminal.say(Text { en: "trials, about", zh: "次试验，大约" });
+        let about = self.terminal.say(Text { en: "trials at most, about", zh: "次试验以内，大约" });
         self.note(&format!("{trials} {about} {}", humantime::format_duration(round(estimate))));
+    }
+
+    fn left(&self, estimate: Duration) {
+        let left = self.terminal.say(Text { en: "left: about", zh: "约剩" });
+        self.drawn.set_prefix(format!("{left} {}", humantime::format_duration(round(estimate))));
     }
 
     fn trial(&self, what: &str) {
         self.drawn.set_message(what.to_owned());
         if self.plain && self.drawn.position().is_multiple_of(PLAIN_EVERY) {
-            eprintln!("[{}/{}] {what}", self.drawn.position() + 1, self.drawn.length().unwrap_or(0));
+            let (number, of) = (self.drawn.position() + 1, self.drawn.length().unwrap_or(0));
+            let left = self.drawn.prefix();
+            let separator = if left.is_empty() { "" } else { "; " };
+            eprintln!("[{number}/{of}] {what}{separator}{left}");
         }
     }
 
@@ -79,6 +89,6 @@ mod tests {
 
     #[test]
     fn the_template_of_the_bar_is_sound() {
-        assert!(ProgressStyle::with_template("{elapsed_precise} [{bar:32}] {pos}/{len} {wide_msg} ~{eta}").is_ok());
+        assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
     }
 }

@@ -28,7 +28,7 @@ counts_for(Relation relation, PGPROC *process)
 }
 
 static void
-add_holder(MvccHolder *holders, int *count, int kind, int pid, TransactionId xid, TransactionId xmin, Oid database)
+add_holder(MvccHolder *holders, int *count, int kind, int pid, TransactionId xid, TransactionId xmin)
 {
     MvccHolder *holder = &holders[(*count)++];
 
@@ -36,7 +36,6 @@ add_holder(MvccHolder *holders, int *count, int kind, int pid, TransactionId xid
     holder->pid = pid;
     holder->xid = xid;
     holder->xmin = xmin;
-    holder->database = database;
 }
 
 static void
@@ -47,9 +46,9 @@ add_slots(Relation relation, MvccHolder *holders, int *count)
 
     ProcArrayGetReplicationSlotXmin(&xmin, &catalog_xmin);
     if (TransactionIdIsValid(xmin))
-        add_holder(holders, count, HOLDER_SLOT, 0, InvalidTransactionId, xmin, InvalidOid);
+        add_holder(holders, count, HOLDER_SLOT, 0, InvalidTransactionId, xmin);
     if (TransactionIdIsValid(catalog_xmin) && RelationIsAccessibleInLogicalDecoding(relation))
-        add_holder(holders, count, HOLDER_CATALOG_SLOT, 0, InvalidTransactionId, catalog_xmin, InvalidOid);
+        add_holder(holders, count, HOLDER_CATALOG_SLOT, 0, InvalidTransactionId, catalog_xmin);
 }
 
 /* The horizon of a relation, whose lock is only taken if that needs no waiting; 0 if it does. */
@@ -86,7 +85,7 @@ mvcc_horizon_of(Oid id, uint32 *next, MvccHolder **holders, int *holder_count)
             continue;
         if (process->statusFlags & PROC_AFFECTS_ALL_HORIZONS)
             kind = HOLDER_STANDBY;
-        add_holder(*holders, &count, kind, process->pid, xid, xmin, process->databaseId);
+        add_holder(*holders, &count, kind, process->pid, xid, xmin);
     }
     LWLockRelease(ProcArrayLock);
     add_slots(relation, *holders, &count);

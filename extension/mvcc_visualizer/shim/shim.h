@@ -54,6 +54,7 @@ typedef struct MvccWait
     uint32 field1;          /* of the lock's tag; see LOCKTAG in storage/lock.h */
     uint32 field2;
     uint32 field3;
+    int32 leader;           /* whom it works for in a parallel query; itself otherwise. Blockers are leaders. */
     uint16 field4;
     uint8 type;
     bool is_safe_snapshot;
@@ -76,8 +77,7 @@ typedef struct MvccSerializable
     uint32 xmin;
     uint32 finished_before;
     uint32 flags;
-    uint64 prepared_at;
-    uint64 committed_at;
+    uint64 committed_at;    /* in the order of commits; the largest number before it */
     bool is_summary;        /* stands for all that are too old to be kept one by one */
 } MvccSerializable;
 
@@ -96,7 +96,6 @@ typedef struct MvccHolder
     int32 pid;
     uint32 xid;
     uint32 xmin;
-    uint32 database;
 } MvccHolder;
 
 #define HOLDER_SESSION 0
@@ -120,10 +119,10 @@ typedef struct MvccPreloaded
 
 /* The twins in src/shim.rs say the same of themselves. */
 StaticAssertDecl(sizeof(MvccLive) == 64, "MvccLive differs from its twin");
-StaticAssertDecl(sizeof(MvccWait) == 192, "MvccWait differs from its twin");
-StaticAssertDecl(sizeof(MvccSerializable) == 56, "MvccSerializable differs from its twin");
+StaticAssertDecl(sizeof(MvccWait) == 200, "MvccWait differs from its twin");
+StaticAssertDecl(sizeof(MvccSerializable) == 48, "MvccSerializable differs from its twin");
 StaticAssertDecl(sizeof(MvccConflict) == 12, "MvccConflict differs from its twin");
-StaticAssertDecl(sizeof(MvccHolder) == 20, "MvccHolder differs from its twin");
+StaticAssertDecl(sizeof(MvccHolder) == 16, "MvccHolder differs from its twin");
 StaticAssertDecl(sizeof(MvccPreloaded) == 40, "MvccPreloaded differs from its twin");
 
 extern bool mvcc_layout_fits(void);

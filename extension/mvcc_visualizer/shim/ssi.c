@@ -76,7 +76,6 @@ describe(PredXactList list, SERIALIZABLEXACT *transaction, MvccSerializable *row
     row->xmin = transaction->xmin;
     row->finished_before = transaction->finishedBefore;
     row->flags = transaction->flags;
-    row->prepared_at = transaction->prepareSeqNo;
     row->committed_at = transaction->commitSeqNo;
     row->is_summary = transaction == list->OldCommittedSxact;
 }

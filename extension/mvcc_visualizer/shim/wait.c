@@ -111,17 +111,16 @@ look_at_lock(MvccWait *wait)
         for (int lock = 0; lock < blocked->num_locks; lock++)
             if (locks[lock].pid == blocked->pid && locks[lock].waitLockMode != NoLock)
                 own = &locks[lock];
-        if (own == NULL)
+        /* Others who work for the same leader have waits of their own. */
+        if (own == NULL || blocked->pid != wait->pid)
             continue;
-        if (blocked->pid == wait->pid || wait->mode == 0)
-        {
-            wait->mode = own->waitLockMode;
-            wait->type = own->locktag.locktag_type;
-            wait->field1 = own->locktag.locktag_field1;
-            wait->field2 = own->locktag.locktag_field2;
-            wait->field3 = own->locktag.locktag_field3;
-            wait->field4 = own->locktag.locktag_field4;
-        }
+        wait->leader = own->leaderPid;
+        wait->mode = own->waitLockMode;
+        wait->type = own->locktag.locktag_type;
+        wait->field1 = own->locktag.locktag_field1;
+        wait->field2 = own->locktag.locktag_field2;
+        wait->field3 = own->locktag.locktag_field3;
+        wait->field4 = own->locktag.locktag_field4;
         for (int lock = 0; lock < blocked->num_locks; lock++)
             look_at_other(wait, own, &locks[lock], all, blocked);
     }
@@ -134,6 +133,8 @@ mvcc_wait_look(MvccWait *wait)
     wait->hard_count = 0;
     wait->soft_count = 0;
     wait->is_truncated = false;
+    wait->leader = wait->pid;
+    wait->mode = 0;
     if (wait->is_safe_snapshot)
         look_at_safe_snapshot(wait);
     else
@@ -176,7 +177,7 @@ mvcc_wait_mark_cycles(MvccWait **waits, int count)
 
             for (int next = 0; next < count; next++)
             {
-                if (reached[next] || !waits_for(from, waits[next]->pid))
+                if (reached[next] || !waits_for(from, waits[next]->leader))
                     continue;
                 reached[next] = true;
                 if (next == start)

@@ -9,6 +9,7 @@ use pgstrata_tuple::{ColumnLayout, Structure, Tuple, Value, Varlena};
 
 use crate::attempt::attempt;
 use crate::knowledge::take_text;
+use crate::shim;
 use crate::table::Table;
 
 /// A column as the catalog has it.
@@ -108,7 +109,7 @@ impl Columns {
 impl Column {
     fn of(description: pg_sys::TupleDesc, index: i32) -> Option<Self> {
         // SAFETY: the index is below the number of attributes; the row of the catalog is copied field by field.
-        let attribute = unsafe { &*attribute(description, index) };
+        let attribute = unsafe { &*shim::attribute(description, index) };
         let alignment = attribute.attalign.cast_unsigned();
         let layout = ColumnLayout::of_catalog(attribute.attlen, alignment)?;
         // SAFETY: names of catalogs end in a zero byte.
@@ -281,22 +282,6 @@ fn is_virtual(attribute: &pg_sys::FormData_pg_attribute) -> bool {
 #[cfg(not(feature = "pg18"))]
 fn is_virtual(_: &pg_sys::FormData_pg_attribute) -> bool {
     false
-}
-
-/// # Safety
-/// `index` must be below the description's number of attributes.
-#[cfg(feature = "pg18")]
-unsafe fn attribute(description: pg_sys::TupleDesc, index: i32) -> *const pg_sys::FormData_pg_attribute {
-    // SAFETY: by the contract of this function.
-    unsafe { pg_sys::TupleDescAttr(description, index) }
-}
-
-/// # Safety
-/// `index` must be below the description's number of attributes.
-#[cfg(not(feature = "pg18"))]
-unsafe fn attribute(description: pg_sys::TupleDesc, index: i32) -> *const pg_sys::FormData_pg_attribute {
-    // SAFETY: by the contract of this function.
-    unsafe { (*description).attrs.as_ptr().offset(index as isize) }
 }
 
 /// What rows have that are older than the column: the server's own copy, which lives as long as the description.

@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 use pgstrata_units::Xid;
 
 /// What one session sees.
+#[expect(clippy::struct_excessive_bools, reason = "it is the twin of a record in C")]
 #[repr(C)]
 pub struct Live {
     pub pid: i32,
@@ -48,6 +49,7 @@ pub struct Wait {
     pub field1: u32,
     pub field2: u32,
     pub field3: u32,
+    pub leader: i32,
     pub field4: u16,
     pub kind: u8,
     pub is_safe_snapshot: bool,
@@ -70,7 +72,6 @@ pub struct Serializable {
     pub xmin: u32,
     pub finished_before: u32,
     pub flags: u32,
-    pub prepared_at: u64,
     pub committed_at: u64,
     pub is_summary: bool,
 }
@@ -90,7 +91,6 @@ pub struct Holder {
     pub pid: i32,
     pub xid: u32,
     pub xmin: u32,
-    pub database: pg_sys::Oid,
 }
 
 /// What the preloaded part is doing.
@@ -107,8 +107,8 @@ pub struct Preloaded {
     pub waits: u64,
 }
 
-const _: () = assert!(size_of::<Live>() == 64 && size_of::<Wait>() == 192 && size_of::<Serializable>() == 56);
-const _: () = assert!(size_of::<Conflict>() == 12 && size_of::<Holder>() == 20 && size_of::<Preloaded>() == 40);
+const _: () = assert!(size_of::<Live>() == 64 && size_of::<Wait>() == 200 && size_of::<Serializable>() == 48);
+const _: () = assert!(size_of::<Conflict>() == 12 && size_of::<Holder>() == 16 && size_of::<Preloaded>() == 40);
 
 unsafe extern "C-unwind" {
     fn mvcc_preload();
@@ -118,6 +118,7 @@ unsafe extern "C-unwind" {
     fn mvcc_waits_collect(found: *mut *mut Wait) -> c_int;
     fn mvcc_waits_ring(after: u64, found: *mut *mut Wait) -> c_int;
     fn mvcc_waits_work();
+    fn mvcc_attribute(description: pg_sys::TupleDesc, index: c_int) -> *const pg_sys::FormData_pg_attribute;
     fn mvcc_serializable(found: *mut *mut Serializable, conflicts: *mut *mut Conflict, count: *mut c_int) -> c_int;
     fn mvcc_horizon_of(relation: pg_sys::Oid, next: *mut u32, holders: *mut *mut Holder, count: *mut c_int) -> u32;
 }
@@ -126,6 +127,7 @@ unsafe extern "C-unwind" {
 ///
 /// # Safety
 /// `count` records must be there, unless it is 0.
+// SAFETY: every caller below passes what the C part has just counted.
 unsafe fn array<'a, T>(found: *const T, count: c_int) -> &'a [T] {
     match usize::try_from(count) {
         // SAFETY: by the contract of this function.
@@ -158,6 +160,16 @@ impl Wait {
     pub fn soft_blockers(&self) -> Vec<i32> {
         self.soft.iter().take(self.soft_count.into()).copied().collect()
     }
+}
+
+/// The description of a column.
+///
+/// # Safety
+/// `index` must be below the description's number of attributes.
+// SAFETY: the caller promises what the server's macro asks for; it raises no errors.
+pub unsafe fn attribute(description: pg_sys::TupleDesc, index: i32) -> *const pg_sys::FormData_pg_attribute {
+    // SAFETY: by the contract of this function.
+    unsafe { mvcc_attribute(description, index) }
 }
 
 /// Sets up settings, hooks and the worker while the server preloads libraries; does nothing later.

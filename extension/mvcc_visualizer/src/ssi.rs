@@ -29,12 +29,16 @@ const NOT_YET: u64 = u64::MAX;
 
 fn state(transaction: &Serializable) -> &'static str {
     let is = |flag| transaction.flags & flag != 0;
-    match () {
-        () if transaction.is_summary => "summary",
-        () if is(ROLLED_BACK) => "aborted",
-        () if is(COMMITTED) => "committed",
-        () if is(PREPARED) => "prepared",
-        () => "running",
+    if transaction.is_summary {
+        "summary"
+    } else if is(ROLLED_BACK) {
+        "aborted"
+    } else if is(COMMITTED) {
+        "committed"
+    } else if is(PREPARED) {
+        "prepared"
+    } else {
+        "running"
     }
 }
 

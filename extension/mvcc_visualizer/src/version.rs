@@ -1,6 +1,8 @@
 //! One line pointer of a page as a row of SQL: what it is, what its tuple says, who sees it. The rows of `mvcc_page` and
 //! `mvcc_show_versions` are the same.
 
+use std::collections::BTreeMap;
+
 use pgstrata_tuple::chain::{Chains, Evidence};
 use pgstrata_tuple::visibility::Viewer;
 use pgstrata_tuple::{
@@ -55,10 +57,9 @@ impl PageView {
         match HeapPage::parse(&view.bytes) {
             Ok(page) => {
                 let mut chains = Chains::of(&page, block, lens.server);
-                chains.infer_parents(&page, lens.server, |offset| {
-                    let tuple = page.tuple(offset)?.ok()?;
-                    lens.key_of(&tuple)
-                });
+                let keys: BTreeMap<u16, _> =
+                    page.tuples().filter_map(|(offset, tuple)| Some((offset, lens.key_of(&tuple)?))).collect();
+                chains.infer_parents(&page, lens.server, |offset| keys.get(&offset));
                 view.chains = Some(chains);
             }
             Err(PageError::New) => {}

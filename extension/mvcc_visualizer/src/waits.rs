@@ -66,6 +66,7 @@ fn description(wait: &Wait, clock: Clock) -> Vec<Cell> {
         Cell::Ints(wait.soft_blockers()),
         wait.in_cycle.into(),
         wait.is_truncated.into(),
+        wait.leader.into(),
     ]
 }
 

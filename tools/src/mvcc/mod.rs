@@ -4,14 +4,17 @@
 //! a [`Recorder`] keeps it in a file, a [`Recording`] reads that. The debugger reads and never writes; the pages
 //! and charts that show the log are elsewhere.
 
+pub mod capture;
 mod connection;
 pub mod consoles;
+pub mod cost;
 mod error;
 pub mod exact;
 mod follower;
 pub mod note;
 mod observer;
 mod pace;
+pub mod proof;
 mod recording;
 mod sample;
 pub mod scenes;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgstrata_pg::{Cluster, ClusterSpec, Install, Profile, Session, install};
-use pgstrata_timeline::{Change, Fate, Item, Moment, Origin, RowVersion, TransactionState};
+use pgstrata_timeline::{Change, Fate, Item, LineState, Moment, Origin, RowVersion, TransactionState};
 use pgstrata_tools::mvcc::exact::{Exact, ExactChange, ExactOptions};
 
 /// How long anything may take; far more than it needs on a loaded machine.
@@ -54,11 +54,11 @@ impl Told {
 
     /// Folds until a version with this note has come whose maker has committed.
     async fn until_noted(&mut self, note: &str) {
-        let is_there = |version: &&RowVersion| note_of(version) == Some(note);
+        let is_there = |version: &RowVersion| note_of(version) == Some(note);
         while !self
             .versions()
             .iter()
-            .any(|version| is_there(&version) && version.xmin_state == TransactionState::Committed)
+            .any(|version| is_there(version) && version.xmin_state == TransactionState::Committed)
         {
             let next = tokio::time::timeout(LIMIT, self.exact.next()).await.expect("the log goes on");
             let change = next.expect("no error").expect("no end");
@@ -75,6 +75,41 @@ impl Told {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Compares the line pointers that were told with those of the server's page.
+    async fn check_lines(&self, session: &Session, name: &str) {
+        let sql = "select lp::int as lp, lp_flags::int as state, lp_off::int as at, lp_len::int as bytes \
+                   from heap_page_items(get_raw_page('account', 0)) order by lp";
+        let own: Vec<(u16, i32, i32, i32)> = session
+            .query(sql, &[])
+            .await
+            .expect("pageinspect")
+            .iter()
+            .map(|row| {
+                (
+                    u16::try_from(row.get::<_, i32>("lp")).expect("small"),
+                    row.get("state"),
+                    row.get("at"),
+                    row.get("bytes"),
+                )
+            })
+            .collect();
+        let mut ours: Vec<(u16, i32, i32, i32)> = Vec::new();
+        for put in self.moment.items.values() {
+            let Item::Line(line) = &put.item else { continue };
+            let (state, at) = match line.state {
+                LineState::Unused => (0, 0),
+                LineState::Normal => (1, i32::from(line.at)),
+                LineState::Redirect => (2, line.to.map_or(0, i32::from)),
+                LineState::Dead => (3, 0),
+            };
+            assert_eq!(line.version.is_some(), state == 1, "{name}: {line:?}");
+            ours.push((line.offset, state, at, i32::from(line.bytes)));
+        }
+        ours.sort_unstable();
+        assert_eq!(ours, own, "{name}");
+        assert!(self.moment.items.values().any(|put| matches!(put.item, Item::Page(_))), "{name}");
     }
 
     /// The only version with this note.
@@ -122,11 +157,13 @@ async fn branches_that_were_rolled_back_hang_on_their_parent_and_stay_when_they_
             assert!(branch.made.is_some() && branch.removed.is_none(), "{version}");
         }
         assert_eq!(told.noted("pending").fate, Fate::Pending, "{version}");
+        told.check_lines(&session, &format!("{version}")).await;
         assert_eq!(told.noted("pending").parent, Some(second.key()), "{version}");
         for statement in ["commit", "vacuum account", "insert into account values (3, 'mark two')"] {
             run(&session, statement).await;
         }
         told.until_noted("mark two").await;
+        told.check_lines(&session, &format!("{version}")).await;
         for note in ["undone one", "undone two", "undone three", "second"] {
             let gone = told.noted(note);
             assert_eq!(gone.fate, Fate::Removed, "{version} {note}");

@@ -10,7 +10,7 @@ use pgstrata_units::Isolation;
 
 use crate::support::{server, session};
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 const SETTING: Setting<'static> =
     Setting { name: "by-hand", about: "what was done", setup: "", level: Isolation::ReadCommitted };
 

@@ -43,7 +43,8 @@ async fn truth(watcher: &Session, table: &str, pids: &[i32]) -> Truth {
     Truth { versions, seen, waits }
 }
 
-fn shown(sample: &Sample) -> Truth {
+/// What is shown, with what cannot be known of a version (whose part an ended transaction was) taken from the truth.
+fn shown(sample: &Sample, truth: &Truth) -> Truth {
     let (mut versions, mut keys, mut waits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for put in &sample.items {
         match &put.item {
@@ -59,11 +60,12 @@ fn shown(sample: &Sample) -> Truth {
             _ => {}
         }
     }
-    let is_seen = |put: &pgstrata_timeline::PutItem| match &put.item {
-        Item::Verdict(verdict) if verdict.viewer == "new" && verdict.is_visible == Some(true) => {
-            keys.get(&verdict.version).copied()
-        }
-        _ => None,
+    let is_seen = |put: &pgstrata_timeline::PutItem| {
+        let Item::Verdict(verdict) = &put.item else { return None };
+        let place = keys.get(&verdict.version).copied().filter(|_| verdict.viewer == "new")?;
+        let is_unknown = verdict.is_visible.is_none() && verdict.reason == "unknown-subtransaction";
+        let is_seen = if is_unknown { truth.seen.contains(&place) } else { verdict.is_visible == Some(true) };
+        is_seen.then_some(place)
     };
     let seen = sample.items.iter().filter_map(is_seen).collect();
     Truth { versions, seen, waits }
@@ -89,7 +91,7 @@ async fn what_is_shown_after_every_step_of_every_scene_is_what_the_server_says()
                 let before = truth(&watcher, &play.table(), &pids).await;
                 let sample = observer.sample().await;
                 let after = truth(&watcher, &play.table(), &pids).await;
-                let found = shown(&sample);
+                let found = shown(&sample, &after);
                 if before == after && found == after {
                     last = None;
                     break;

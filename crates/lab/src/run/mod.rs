@@ -2,6 +2,7 @@
 //! the card's claims.
 
 mod judge;
+mod pace;
 mod plan;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::site::Site;
 use crate::study::{Arm, ArmKind, Claim, Measure, Preset, Scale, Study};
 use crate::trial::{self, TrialSpec};
 
+use pace::{Pace, Planned};
 use plan::{Step, Timing};
 
 /// What is asked for.
@@ -63,8 +65,10 @@ pub enum LoadChoice {
 
 /// Told how far a run is.
 pub trait Progress: Send + Sync {
-    /// The run has so many trials and takes about so long.
+    /// The run has at most so many trials and takes about so long, as far as can be known before it has begun.
     fn begin(&self, trials: usize, estimate: Duration);
+    /// About so long is left, from what the trials so far took. Told before each trial but the first.
+    fn left(&self, _estimate: Duration) {}
     /// A trial begins; the text says which.
     fn trial(&self, what: &str);
     /// The trial that began last has ended.
@@ -108,6 +112,9 @@ struct Runner<'a> {
     record: Record,
     rng: ChaCha8Rng,
     pairs: judge::Pairs,
+    pace: Pace,
+    /// The steps that are not begun yet, the next one last.
+    ahead: Vec<Step>,
 }
 
 impl<'a> Runner<'a> {
@@ -149,15 +156,22 @@ impl<'a> Runner<'a> {
             record,
             rng: ChaCha8Rng::seed_from_u64(spec.seed),
             pairs: judge::Pairs::default(),
+            pace: Pace::default(),
+            ahead: Vec::new(),
         })
     }
 
     async fn all(&mut self) -> Result<(), LabError> {
         let steps: Vec<Step> = self.proofs().into_iter().chain(self.comparisons()).chain(self.claims()).collect();
-        let estimate = steps.iter().map(|step| step.estimate(&self.timing)).sum();
-        self.progress.begin(steps.iter().map(Step::trials).sum(), estimate);
-        for step in &steps {
-            self.step(step).await?;
+        let trials = steps.iter().map(|step| self.planned(step).len()).sum();
+        self.ahead = steps;
+        self.ahead.reverse();
+        self.progress.begin(trials, self.left());
+        while let Some(step) = self.ahead.pop() {
+            if !self.record.arms.iter().all(|arm| arm.trials.is_empty()) {
+                self.progress.left(self.left() + self.pace.expect(self.planned(&step).into_iter()));
+            }
+            self.step(&step).await?;
         }
         std::mem::take(&mut self.pairs).judge(&mut self.record);
         if self.timing.claims {
@@ -165,6 +179,25 @@ impl<'a> Runner<'a> {
         }
         judge::validity(&mut self.record);
         Ok(())
+    }
+
+    fn planned(&self, step: &Step) -> Vec<Planned> {
+        step.planned(&self.timing, &self.spec.faults)
+    }
+
+    /// How long the steps ahead take.
+    fn left(&self) -> Duration {
+        self.pace.expect(self.ahead.iter().filter(|step| self.is_needed(step)).flat_map(|step| self.planned(step)))
+    }
+
+    /// Whether a step is going to be made, as far as is known now.
+    fn is_needed(&self, step: &Step) -> bool {
+        match step {
+            // A broken arm will have been caught by then, and has no throughput.
+            Step::Pair { arm, .. } | Step::Window(arm) if arm.kind == ArmKind::Broken => false,
+            Step::Pair { arm, .. } => self.is_sound(arm) && !self.pairs.is_settled(arm, self.timing.rule),
+            _ => true,
+        }
     }
 
     fn proofs(&self) -> Vec<Step> {
@@ -335,8 +368,12 @@ impl<'a> Runner<'a> {
         self.progress.trial(&step.label());
         // A proxy in the clients' way costs CPU even when it does nothing.
         let site = if spec.faults.is_empty() { &self.undisturbed } else { self.site };
+        let began = Instant::now();
         let record = trial::run(&self.spec.study, site, spec, &self.probe, self.interrupt).await?;
         self.progress.trial_done();
+        if let Some(planned) = self.planned(step).iter().find(|planned| planned.arm == spec.arm.name) {
+            self.pace.note(planned, began.elapsed());
+        }
         if let Some(arm) = self.record.arms.iter_mut().find(|arm| arm.arm == spec.arm.name) {
             arm.trials.push(record.clone());
         }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use pgstrata_stats::StoppingRule;
 
+use crate::faults::FaultPlan;
 use crate::record::LoadShape;
 use crate::study::{Arm, Claim, ClientCount, DEFAULT_SKEW, Measure, Preset, Scale};
 
 use super::LoadChoice;
+use super::pace::{Planned, Sort};
 
 /// The times of a preset.
 #[derive(Clone, Copy, Debug)]
@@ -55,9 +57,6 @@ const MULTIPLEXED_PER_SECOND: f64 = 250_000.0;
 /// A scarce resource suffices for this many operations per client: every client meets its end.
 const SCARCE_OPERATIONS_PER_CLIENT: u64 = 5;
 
-/// Seconds that preparing, connecting, settling and checking one trial take beside its load, for the estimate.
-const OVERHEAD_SECONDS: f64 = 0.8;
-
 impl Timing {
     /// The times of `preset`; `duration` replaces its windows.
     pub(super) fn of(preset: Preset, duration: Option<Duration>) -> Self {
@@ -73,36 +72,28 @@ impl Timing {
 }
 
 impl Step {
-    /// How many trials the step makes.
-    pub(super) fn trials(&self) -> usize {
-        match self {
-            Self::SellOut(_) | Self::Faults(_) | Self::Window(_) => 1,
-            Self::Pair { .. } => 2,
-            Self::Claim(claim) => match claim.measure {
-                Measure::ThroughputRatio { .. } | Measure::ServerCpuPerAccepted { .. } => 0,
-                Measure::DecidedPerSecond { .. }
-                | Measure::AcceptedPerSecond { .. }
-                | Measure::LatencyP99 { .. }
-                | Measure::ViolationsUnderKills { .. } => 1,
-            },
-        }
-    }
-
-    /// About how long the step takes.
-    pub(super) fn estimate(&self, timing: &Timing) -> Duration {
-        let load = match self {
-            Self::SellOut(_) | Self::Faults(_) => timing.proof,
-            Self::Pair { .. } | Self::Window(_) => timing.window,
+    /// The trials that the step makes, and how long their load is going to last under these faults.
+    pub(super) fn planned(&self, timing: &Timing, faults: &FaultPlan) -> Vec<Planned> {
+        let trial = |arm: &'static str, sort, load| Planned { arm, sort, load };
+        let faulted = |arm, faults: &FaultPlan| trial(arm, Sort::Faults, timing.proof.max(faults.estimate()));
+        let window = |arm: &'static Arm| trial(arm.name, Sort::Window, timing.warmup + timing.window);
+        match *self {
+            Self::SellOut(arm) => vec![trial(arm.name, Sort::SellOut, timing.proof)],
+            Self::Faults(arm) => vec![faulted(arm.name, faults)],
+            Self::Pair { baseline, arm } => vec![window(baseline), window(arm)],
+            Self::Window(arm) => vec![window(arm)],
             Self::Claim(claim) => match claim.measure {
                 Measure::DecidedPerSecond { duration, .. }
                 | Measure::AcceptedPerSecond { duration, .. }
-                | Measure::LatencyP99 { duration, .. } => duration,
-                Measure::ViolationsUnderKills { kills, .. } => Duration::from_secs(u64::from(kills)),
-                Measure::ThroughputRatio { .. } | Measure::ServerCpuPerAccepted { .. } => Duration::ZERO,
+                | Measure::LatencyP99 { duration, .. } => {
+                    vec![trial(claim.measure.arm(), Sort::Claim, timing.warmup + duration)]
+                }
+                Measure::ViolationsUnderKills { kills, .. } => {
+                    vec![faulted(claim.measure.arm(), &FaultPlan::kills_of_the_postmaster(kills))]
+                }
+                Measure::ThroughputRatio { .. } | Measure::ServerCpuPerAccepted { .. } => Vec::new(),
             },
-        };
-        let trials = u32::try_from(self.trials()).unwrap_or(u32::MAX);
-        (load + timing.warmup + Duration::from_secs_f64(OVERHEAD_SECONDS)) * trials
+        }
     }
 
     /// What a person reads while it runs.

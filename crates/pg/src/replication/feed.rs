@@ -335,8 +335,8 @@ fn may_come_back(error: &Error) -> bool {
     match error.kind() {
         Kind::Replication(ReplicationError::Ended) | Kind::Io(_) | Kind::SessionClosed => true,
         Kind::Replication(ReplicationError::Refused(message)) | Kind::LogInRefused(message) => {
-            // Shutting down or starting, or every sender still taken by the connection that was lost.
-            message.sqlstate.starts_with("57P") || message.sqlstate == "53300"
+            // Shutting down or starting; or senders, or our slot, still taken by the connection that was lost.
+            message.sqlstate.starts_with("57P") || ["53300", "42710", "55006"].contains(&message.sqlstate.as_str())
         }
         _ => error.class() == ErrorClass::NotConnected,
     }

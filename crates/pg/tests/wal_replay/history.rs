@@ -1,13 +1,17 @@
 //! The history folded from the log against what sessions did, what pages hold, and what readers saw.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use pgstrata_pg::{Install, Session};
-use pgstrata_tuple::{Alignment, ColumnLayout, ItemPointer, Row, RowHeader, Value};
+use pgstrata_pg::{Install, Session, StopMode};
+use pgstrata_tuple::{Alignment, ColumnLayout, ItemPointer, Row, RowHeader, Status, Value};
 use pgstrata_units::{Lsn, Snapshot};
 use pgstrata_wal::RelFile;
 use pgstrata_wal::history::{History, Limits, Outcome, Version};
 use pgstrata_wal::replay::{Page, PageId};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 use crate::support::{Followed, files, installs, seed, seeds, server, session, work};
 use crate::workload::Workload;
@@ -129,6 +133,112 @@ fn check_parents(history: &History, relation: RelFile, name: &str) -> (usize, us
     (parents, undone)
 }
 
+/// Updates of random rows, many of them undone, until it is told to stop.
+async fn hammer(session: Session, random: u64, stop: Arc<AtomicBool>) -> usize {
+    let mut random = ChaCha8Rng::seed_from_u64(random);
+    let mut updates = 0;
+    session.batch_execute("set lock_timeout = '20ms'; set deadlock_timeout = '10ms'").await.expect("settings");
+    while !stop.load(Ordering::Relaxed) {
+        let id = random.random_range(1..15);
+        let update = format!("update account set was = ctid, amount = amount + 1 where id = {id}");
+        let work = match random.random_range(0..4) {
+            0 => format!("begin; {update}; rollback"),
+            1 => format!("begin; savepoint a; {update}; rollback to a; {update}; commit"),
+            2 => format!("begin; select from account where id = {id} for share; commit"),
+            _ => update,
+        };
+        // Whoever waits too long, or closes a circle, is undone.
+        if session.batch_execute(&work).await.is_err() {
+            session.batch_execute("rollback").await.expect("an end");
+        }
+        updates += 1;
+    }
+    updates
+}
+
+/// Asks the server how transactions ended that are older than the history.
+async fn learn(history: &mut History, relation: RelFile, session: &Session) {
+    let headers = history.versions().of(relation).filter_map(|version| version.latest()?.header);
+    let named: BTreeSet<u32> = headers.flat_map(|header| [header.xmin, header.xmax]).collect();
+    let named: Vec<_> = named.into_iter().filter_map(|short| history.transactions().full(short)).collect();
+    for xid in named {
+        if xid.is_normal() && history.transactions().status_at(xid, history.told()) == Status::Unknown {
+            let sql = "select pg_xact_status($1::text::xid8)";
+            match session.query_one(sql, &[&xid.to_string()]).await.map(|row| row.get::<_, Option<String>>(0)) {
+                Ok(Some(status)) if status == "committed" => history.learn(xid, Status::Committed),
+                Ok(Some(status)) if status == "aborted" => history.learn(xid, Status::Aborted),
+                // A multixact's number, and no transaction's.
+                _ => {}
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_that_begins_in_the_midst_of_work_links_no_wrong_parent() {
+    for install in installs() {
+        let name = format!("{}", install.version);
+        let server = server(install, &[]).await;
+        let watcher = session(&server).await;
+        work(&watcher, include_str!("schema.sql")).await;
+        let relation = files(&watcher, TABLE).await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut hammers = Vec::new();
+        for random in 0..4 {
+            hammers.push(tokio::spawn(hammer(session(&server).await, random, Arc::clone(&stop))));
+        }
+        let mut followed = Followed::open(&server).await;
+        let logs_hints = followed.feed().identity().logs_hints;
+        let mut history = History::begin(seed(&watcher).await, Limits::default(), logs_hints);
+        history.follow(relation);
+        // Some records come before the pages are read, some pages are read before their records come.
+        for record in followed.catch_up().await {
+            history.apply(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        let mut pages_to = Lsn(0);
+        for (block, row) in (0..).zip(watcher.query(include_str!("pages.sql"), &[&TABLE]).await.expect("pages")) {
+            let page = Page::new(row.get(0)).expect("a page");
+            pages_to = pages_to.max(page.lsn());
+            history.seed_page(PageId { relation, block }, page);
+        }
+        for _ in 0..20 {
+            for record in followed.catch_up().await {
+                history.apply(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        let mut updates = 0;
+        for hammer in hammers {
+            updates += hammer.await.expect("no panic");
+        }
+        let reading = read(&watcher).await;
+        for record in followed.catch_up().await {
+            history.apply(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        learn(&mut history, relation, &watcher).await;
+        check_reading(&history, relation, &reading, &name);
+        check_tuples(&history, relation, &watcher, &name).await;
+        let (mut linked, mut unlinked) = (0, 0);
+        for version in history.versions().of(relation).filter(|version| version.made.is_some() && version.row.is_some())
+        {
+            let noted = noted_parent(version);
+            match version.parent {
+                Some(parent) => {
+                    assert_eq!(Some(parent.at), noted, "{name}: the parent of {version:?}");
+                    linked += 1;
+                }
+                None if noted.is_some() => {
+                    let made = version.made.expect("filtered");
+                    assert!(made < pages_to, "{name}: no parent of {version:?}, pages of {pages_to}");
+                    unlinked += 1;
+                }
+                None => {}
+            }
+        }
+        assert!(linked > 50 && linked > 5 * unlinked, "{name}: {linked} linked, {unlinked} not, {updates} updates");
+    }
+}
+
 async fn check_run(install: Install, settings: &[(&str, &str)], random: u64) {
     let name = format!("{} {settings:?} seed {random}", install.version);
     let server = server(install, settings).await;
@@ -171,6 +281,57 @@ async fn check_run(install: Install, settings: &[(&str, &str)], random: u64) {
         parents > 15 && undone > 3 && removed > 20 && judged > 3000,
         "{name}: {parents} {undone} {removed} {judged}"
     );
+}
+
+#[tokio::test]
+async fn what_a_crash_cut_off_is_lost_and_the_history_goes_on() {
+    for install in installs() {
+        let name = format!("{}", install.version);
+        let mut server = server(install, &[]).await;
+        let mut watcher = session(&server).await;
+        let mut followed = Followed::open(&server).await;
+        let mut history = {
+            let logs_hints = followed.feed().identity().logs_hints;
+            History::begin(seed(&watcher).await, Limits::default(), logs_hints)
+        };
+        let mut workload = Workload::begin(&server, 31).await;
+        let relation = files(&watcher, TABLE).await;
+        history.follow(relation);
+        for _ in 0..60 {
+            workload.step().await;
+        }
+        // Still running when the server dies, flushed by a commit of somebody else.
+        let cut_off = session(&server).await;
+        let begun = "begin; update account set was = ctid, note = 'cut off' where id = (select min(id) from account)";
+        cut_off.batch_execute(begun).await.expect("an update");
+        for record in followed.catch_up().await {
+            history.apply(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        drop((workload, cut_off));
+        server.stop(StopMode::Immediate).await.expect("stops");
+        server.start().await.expect("starts");
+        watcher = session(&server).await;
+        followed.come_back(&server).await;
+        let reading = read(&watcher).await;
+        for record in followed.catch_up().await {
+            history.apply(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        check_reading(&history, relation, &reading, &name);
+        check_tuples(&history, relation, &watcher, &name).await;
+        let lost = |xid| history.transactions().life(xid).and_then(|life| life.ended).map(|ended| ended.outcome);
+        let cut_off =
+            history.versions().of(relation).filter(|version| version.xmin.and_then(lost) == Some(Outcome::Lost));
+        assert!(cut_off.count() > 0, "{name}: nothing was lost");
+    }
+}
+
+#[tokio::test]
+async fn the_same_is_true_with_level_logical_and_checksums_of_hints() {
+    for install in installs() {
+        for random in seeds(13) {
+            check_run(install.clone(), &[("wal_level", "logical"), ("wal_log_hints", "on")], random).await;
+        }
+    }
 }
 
 #[tokio::test]

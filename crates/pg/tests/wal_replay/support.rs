@@ -60,6 +60,11 @@ impl Followed {
         &mut self.feed
     }
 
+    /// After the server was stopped and started: the feed finds it again by itself.
+    pub async fn come_back(&mut self, server: &Cluster) {
+        self.marker = session(server).await;
+    }
+
     /// All records up to now: a commit that wrote something flushes everything before it.
     pub async fn catch_up(&mut self) -> Vec<Record> {
         let write = "select pg_logical_emit_message(true, 'marker', '')::text";

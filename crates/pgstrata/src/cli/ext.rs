@@ -36,6 +36,21 @@ pub enum ExtCommand {
                       Starts a private server for it. Fails when one judgement is wrong or missing."
     )]
     Prove(ProveArgs),
+    /// Run PostgreSQL's own isolation specifications and look for each of their waits in what the extension has kept.
+    #[command(
+        after_help = "Examples:\n  pgstrata ext capture\n  pgstrata ext capture --pg 17 --only deadlock-hard,eval-plan-qual --json\n\n\
+                      Starts a private server for it; takes some minutes. Fails when less than 99 % were captured."
+    )]
+    Capture(CaptureArgs),
+    /// Measure what the preloaded part costs: each statement, and the worker that looks at waits.
+    #[command(after_help = "Examples:\n  pgstrata ext bench\n  pgstrata ext bench --pg 18 --pairs 40 --json\n\n\
+                      Starts a private server for it; leave the machine alone meanwhile. Fails when it costs more than promised:\n\
+                      0.2 µs a statement, 1 % of a core.")]
+    Bench(BenchArgs),
+    /// Have the extension read damaged pages; the server must survive it.
+    #[command(after_help = "Examples:\n  pgstrata ext fuzz\n  pgstrata ext fuzz --pg 18 --pages 1000000 --json\n\n\
+                      Starts a private server for it.")]
+    Fuzz(FuzzArgs),
     /// Find the server's header files, which building needs; fetch them into the cache where there are none.
     #[command(after_help = "Examples:\n  pgstrata ext headers\n  pgstrata ext headers --pg 17 --json\n\n\
                       Prints the path of a `pg_config` that names them.")]
@@ -69,6 +84,40 @@ pub struct FilesArgs {
     pub server: PgArgs,
 }
 
+/// Which specifications are run.
+#[derive(Debug, Args)]
+pub struct CaptureArgs {
+    /// Only these files, by their names without ending.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The files and the server they were built for.
+    #[command(flatten)]
+    pub files: FilesArgs,
+}
+
+/// How much is measured.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Statements of one run.
+    #[arg(long, value_name = "N", default_value_t = 300_000, value_parser = clap::value_parser!(i32).range(1..=100_000_000))]
+    pub statements: i32,
+    /// Pairs of runs, with and without.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub pairs: usize,
+    /// How long the worker is watched in each of three situations.
+    #[arg(long, value_name = "TIME", value_parser = super::duration, default_value = "20s")]
+    pub watched: std::time::Duration,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The files and the server they were built for.
+    #[command(flatten)]
+    pub files: FilesArgs,
+}
+
 /// What is to be proved.
 #[derive(Debug, Args)]
 pub struct ProveArgs {
@@ -76,6 +125,23 @@ pub struct ProveArgs {
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub judgements: u64,
     /// What the load is drawn from. Interleavings differ all the same.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The files and the server they were built for.
+    #[command(flatten)]
+    pub files: FilesArgs,
+}
+
+/// How much is to be read.
+#[derive(Debug, Args)]
+pub struct FuzzArgs {
+    /// How many damaged pages.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub pages: u64,
+    /// What the damage is drawn from.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// As JSON.

@@ -190,6 +190,19 @@ impl History {
         }
     }
 
+    /// Whether a version was surely there before a record: it was made before, or its maker had ended before.
+    fn was_there(&self, version: &Version, lsn: Lsn) -> bool {
+        if let Some(made) = version.made {
+            return made < lsn;
+        }
+        let Some(xmin) = version.xmin else { return false };
+        match self.transactions.life(xmin) {
+            Some(life) => life.ended.is_some_and(|ended| ended.lsn < lsn),
+            // Of before the history began, and no part of a transaction that ran then.
+            None => xmin < self.transactions.next() && self.transactions.top(xmin).is_some(),
+        }
+    }
+
     /// A new version's bytes: what was left in the old one is taken from there, if that is known.
     fn whole_row<'a>(&self, new: &NewVersion<'a>, old: Option<VersionId>) -> Option<Cow<'a, [u8]>> {
         if new.prefix == 0 && new.suffix == 0 {
@@ -210,7 +223,8 @@ impl History {
         happened: &mut Happened,
     ) -> Option<VersionId> {
         if let Some(version) = self.versions.current(writer.relation, at) {
-            return Some(version.id);
+            // On a page of later, another version may be in the place that the record speaks of.
+            return (!is_later_page || self.was_there(version, writer.lsn)).then_some(version.id);
         }
         if is_later_page {
             return None;

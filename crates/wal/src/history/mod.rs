@@ -177,6 +177,11 @@ impl History {
         self.told
     }
 
+    /// The log is flushed up to here, and all of it was folded in: nothing happened since the last record.
+    pub fn told_up_to(&mut self, lsn: Lsn) {
+        self.told = self.told.max(lsn);
+    }
+
     /// Takes word of a transaction that ended before the history began (`pg_xact_status`).
     pub fn learn(&mut self, xid: Xid, status: Status) {
         self.transactions.learn(xid, status);
@@ -231,7 +236,7 @@ impl History {
             self.learn_multixact(id, members);
         }
         self.change_rows(record, &mut happened)?;
-        self.told = record.end;
+        self.told = self.told.max(record.end);
         self.note_forgotten(&mut happened);
         Ok(happened)
     }

@@ -5,6 +5,7 @@
 //! does not have (reads, snapshots, waits) is the observer's business; the two are merged by whoever keeps the log.
 
 mod convert;
+mod pages;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,9 @@ use pgstrata_tuple::Status;
 use pgstrata_units::{Lsn, Snapshot, Xid};
 use pgstrata_wal::Record;
 use pgstrata_wal::history::{Happened, History, Limits, Seed, VersionId};
+use pgstrata_wal::replay::{Outcome as PageOutcome, Touched};
 
+use self::pages::Pages;
 use self::tables::Tables;
 use super::connection::Connection;
 use super::error::MvccError;
@@ -32,7 +35,8 @@ const EPOCH_2000_US: i64 = 946_684_800_000_000;
 pub struct ExactOptions {
     /// How much is remembered.
     pub limits: Limits,
-    /// Pages of a table that are read when it begins to be watched, so that versions of before are known.
+    /// Pages of a table that are read when it begins to be watched, so that versions of before are known; and that are told
+    /// of, with their line pointers, from then on.
     pub pages: u32,
     /// How the log is followed.
     pub feed: FeedOptions,
@@ -69,6 +73,9 @@ pub struct Exact {
     /// Versions that a transaction made, ended or locked: they look different when it ends.
     concerned: BTreeMap<Xid, BTreeSet<VersionId>>,
     shown: BTreeMap<VersionId, Key>,
+    pages: Pages,
+    /// Pages with a number below are told of with their line pointers.
+    pages_most: u32,
     /// A watched table got another file, which is to be looked for.
     is_moved: bool,
 }
@@ -87,7 +94,8 @@ impl Exact {
         let snapshot = row.get::<_, &str>("snapshot").parse().map_err(|_| unreadable("snapshot"))?;
         let history = History::begin(Seed { lsn, snapshot }, options.limits, feed.identity().logs_hints);
         let (concerned, shown) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { connection, feed, history, tables: Tables::new(options.pages), concerned, shown, is_moved: false })
+        let (tables, pages, pages_most) = (Tables::new(options.pages), Pages::default(), options.pages);
+        Ok(Self { connection, feed, history, tables, concerned, shown, pages, pages_most, is_moved: false })
     }
 
     /// The history so far, for questions about the past.
@@ -107,6 +115,7 @@ impl Exact {
         }
         let mut drop: Vec<Key> = std::mem::take(&mut self.shown).into_values().collect();
         drop.extend(std::mem::take(&mut self.concerned).into_keys().map(transaction_key));
+        drop.extend(self.pages.forget());
         self.tables.forget();
         let mut happened = Happened::default();
         if let Some(name) = table {
@@ -144,7 +153,10 @@ impl Exact {
                     let reason = format!("timeline {timeline} begins at {from}");
                     Some(self.news(Cause::Connection { is_up: true, reason }))
                 }
-                Fed::UpTo { .. } => None,
+                Fed::UpTo { lsn, .. } => {
+                    self.history.told_up_to(lsn);
+                    None
+                }
             };
             if change.is_some() {
                 return Ok(change);
@@ -203,6 +215,7 @@ impl Exact {
             self.history.follow(relation);
             for (id, page) in self.tables.pages(&mut self.connection, relation).await? {
                 happened.forgotten.extend(self.history.seed_page(id, page).forgotten);
+                happened.pages.push(Touched { page: id, outcome: PageOutcome::Restored });
             }
             let known = self.history.versions().of(relation).map(|version| version.id);
             happened.versions.extend(known.filter(|id| !self.shown.contains_key(id)));
@@ -262,7 +275,14 @@ impl Exact {
                 convert::transaction(&self.history, xid).map(|item| Item::Transaction(item).known(Origin::Exact)),
             );
         }
-        let drop = self.drop_forgotten(&happened.forgotten);
+        let mut drop = self.drop_forgotten(&happened.forgotten);
+        for touched in happened.pages.iter().filter(|touched| touched.page.block < self.pages_most) {
+            let Some(table) = self.tables.of(touched.page.relation) else { continue };
+            let key_of = |relation, at| self.shown.get(&self.history.versions().current(relation, at)?.id).cloned();
+            let (of_page, gone) = self.pages.tell(&self.history, touched.page, table, key_of);
+            put.extend(of_page);
+            drop.extend(gone);
+        }
         let at = At { unix_us: now_us(), lsn: Some(end) };
         ExactChange { put, drop, at, cause }
     }

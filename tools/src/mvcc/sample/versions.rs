@@ -90,7 +90,8 @@ pub(crate) fn open(
     Opened { page: page_item(leaf, block, page, knowledge), lines, found }
 }
 
-fn page_item(leaf: &Leaf, block: u32, page: &HeapPage<'_>, knowledge: &impl Knowledge) -> Page {
+/// The page itself.
+pub(crate) fn page_item(leaf: &Leaf, block: u32, page: &HeapPage<'_>, knowledge: &impl Knowledge) -> Page {
     let header = page.header();
     Page {
         relation: leaf.oid,
@@ -105,7 +106,8 @@ fn page_item(leaf: &Leaf, block: u32, page: &HeapPage<'_>, knowledge: &impl Know
     }
 }
 
-fn line(leaf: &Leaf, block: u32, pointer: page::LinePointer, chains: &Chains, version: Option<Key>) -> Line {
+/// One line pointer.
+pub(crate) fn line(leaf: &Leaf, block: u32, pointer: page::LinePointer, chains: &Chains, version: Option<Key>) -> Line {
     let (state, at, bytes, to) = match pointer.state {
         page::LineState::Unused => (LineState::Unused, 0, 0, None),
         page::LineState::Normal { at, bytes } => (LineState::Normal, at, bytes, None),

@@ -62,7 +62,7 @@ pub enum Act {
 }
 
 /// The scenes' files, in the order in which they are shown.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 9] = [
     ("lost-update", include_str!("lost-update.scenario")),
     ("write-skew", include_str!("write-skew.scenario")),
     ("deadlock", include_str!("deadlock.scenario")),
@@ -70,6 +70,8 @@ const FILES: [(&str, &str); 7] = [
     ("hot-update", include_str!("hot-update.scenario")),
     ("skip-locked", include_str!("skip-locked.scenario")),
     ("freeze", include_str!("freeze.scenario")),
+    ("rolled-back", include_str!("rolled-back.scenario")),
+    ("shared-lock", include_str!("shared-lock.scenario")),
 ];
 
 static SCENES: LazyLock<Vec<Scene>> = LazyLock::new(|| {

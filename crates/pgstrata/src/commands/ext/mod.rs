@@ -2,6 +2,7 @@
 
 mod package;
 mod prove;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,9 @@ pub async fn ext(command: ExtCommand, terminal: Terminal) -> anyhow::Result<Ende
             println!("{}", archive.display());
         }
         ExtCommand::Status { json } => status(json, terminal)?,
+        ExtCommand::Capture(args) => return watch::capture_waits(&args, terminal).await,
+        ExtCommand::Bench(args) => return watch::bench(&args, terminal).await,
+        ExtCommand::Fuzz(args) => return prove::read_damaged(&args, terminal).await,
         ExtCommand::Prove(args) => return prove::perform(&args, terminal).await,
         ExtCommand::Headers { json, server } => find_headers(json, &server)?,
     }

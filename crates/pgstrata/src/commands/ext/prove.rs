@@ -1,4 +1,5 @@
-//! `pgstrata ext prove`: the extension's judgements of visibility against what readers see, on a private server.
+//! `pgstrata ext prove` and `fuzz`: the extension's judgements of visibility against what readers see, and its reading of
+//! damaged pages; each on a private server.
 
 use std::time::Duration;
 
@@ -6,33 +7,26 @@ use anyhow::Context as _;
 use pgstrata_lab::error::LabError;
 use pgstrata_pg::overlay;
 use pgstrata_pg::{ClusterSpec, Dirs, Profile};
-use pgstrata_tools::proof::{Proof, ProofSpec, prove};
+use pgstrata_tools::mvcc::proof::fuzz::{FuzzSpec, fuzz};
+use pgstrata_tools::mvcc::proof::{Proof, ProofSpec, prove};
 use pgstrata_units::Text;
 
 use crate::Ended;
-use crate::cli::ext::ProveArgs;
+use crate::cli::ext::{FilesArgs, FuzzArgs, ProveArgs};
 use crate::interrupt;
 use crate::servers;
 use crate::terminal::Terminal;
 
-/// How long a proof may take for each thousand judgements; ten times what a busy machine of two cores needs.
+/// How long it may take for each thousand judgements or pages; ten times what a busy machine of two cores needs.
 const LIMIT_OF_A_THOUSAND: Duration = Duration::from_secs(10);
 /// And how long it may take in any case.
 const LEAST_LIMIT: Duration = Duration::from_mins(5);
 
 /// Carries out a proof and says what it found; it fails if one judgement was wrong.
 pub async fn perform(args: &ProveArgs, terminal: Terminal) -> anyhow::Result<Ended> {
-    let server = servers::install(&args.files.server)?;
-    let files = super::find(args.files.from.as_deref(), server.version.major)?;
-    let server = overlay::make(&server, &files, &Dirs::resolve())?;
-    eprintln!("PostgreSQL {} · {}", server.version, terminal.say(JUDGING));
-    let thousands = u32::try_from(args.judgements / 1000).unwrap_or(u32::MAX);
-    let spec = ProofSpec {
-        server: ClusterSpec::new(server, Profile::FastTest),
-        judgements: args.judgements,
-        seed: args.seed,
-        limit: LIMIT_OF_A_THOUSAND.saturating_mul(thousands).max(LEAST_LIMIT),
-    };
+    let server = extended(&args.files, terminal, JUDGING)?;
+    let limit = limit_of(args.judgements);
+    let spec = ProofSpec { server, judgements: args.judgements, seed: args.seed, limit };
     let interrupt = interrupt::token()?;
     let proof = tokio::select! {
         proof = prove(spec) => proof.context("the proof was not carried out")?,
@@ -45,6 +39,44 @@ pub async fn perform(args: &ProveArgs, terminal: Terminal) -> anyhow::Result<End
     }
     Ok(if proof.wrong == 0 && proof.unknown == 0 { Ended::Held } else { Ended::Failed })
 }
+
+/// Has damaged pages read; an error if the server does not survive it.
+pub async fn read_damaged(args: &FuzzArgs, terminal: Terminal) -> anyhow::Result<Ended> {
+    let server = extended(&args.files, terminal, DAMAGING)?;
+    let spec = FuzzSpec { server, pages: args.pages, seed: args.seed, limit: limit_of(args.pages) };
+    let interrupt = interrupt::token()?;
+    let fuzzed = tokio::select! {
+        fuzzed = fuzz(spec) => fuzzed.context("the server did not read all pages")?,
+        () = interrupt.cancelled() => return Err(LabError::Interrupted.into()),
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&fuzzed)?);
+        return Ok(Ended::Held);
+    }
+    let say = |en, zh, number: u64| println!("{number:>10}  {}", terminal.say(Text { en, zh }));
+    say("damaged pages read, and the server is still there", "个受损页面已读取，服务器仍在运行", fuzzed.pages);
+    say("refused as a whole", "个整页被拒绝", fuzzed.refused);
+    say("rows shown", "行被显示", fuzzed.rows);
+    say("of which the tuple was refused", "行的元组被拒绝", fuzzed.problems);
+    say("of which a value was refused", "行中有值被拒绝", fuzzed.damaged);
+    Ok(Ended::Held)
+}
+
+/// A private server with the extension beside it; says on which version what is done.
+fn extended(args: &FilesArgs, terminal: Terminal, doing: Text) -> anyhow::Result<ClusterSpec> {
+    let server = servers::install(&args.server)?;
+    let files = super::find(args.from.as_deref(), server.version.major)?;
+    let server = overlay::make(&server, &files, &Dirs::resolve())?;
+    eprintln!("PostgreSQL {} · {}", server.version, terminal.say(doing));
+    Ok(ClusterSpec::new(server, Profile::FastTest))
+}
+
+fn limit_of(work: u64) -> Duration {
+    let thousands = u32::try_from(work / 1000).unwrap_or(u32::MAX);
+    LIMIT_OF_A_THOUSAND.saturating_mul(thousands).max(LEAST_LIMIT)
+}
+
+const DAMAGING: Text = Text { en: "the extension reads damaged pages …", zh: "扩展正在读取受损页面……" };
 
 const JUDGING: Text = Text {
     en: "writers write, readers say what they see, another session judges …",

@@ -6,6 +6,7 @@
 //! is a proof of. Beside it two simpler formulas judge the same versions, to show that the load is one they fail on.
 
 mod error;
+pub mod fuzz;
 mod judge;
 mod reader;
 mod tally;

@@ -1,3 +1,3 @@
 -- What the worker has kept that changed after a sequence number.
-select seq, pid, since, ended
+select seq, leader_pid, since, ended
 from mvcc_wait_ring($1);

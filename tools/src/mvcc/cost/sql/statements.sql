@@ -1,0 +1,2 @@
+-- Runs a small statement so many times.
+select statements($1);
