@@ -75,5 +75,5 @@ function Page({ route }: { route: Route }) {
 function sharedServer(shared: Shared): ServerStatus | undefined {
   const item = shared.log.at(shared.log.last).items.get('server');
   if (item?.kind !== 'server') return undefined;
-  return { address: shared.name, database: '', version: item.version, is_private: false, is_writable: false, is_up: true, tiers: item.tiers.map((tier) => ({ tier, is_there: true })) };
+  return { address: shared.name, database: '', version: item.version, is_private: false, is_writable: false, is_up: true, tiers: item.tiers, notes: [] };
 }

@@ -62,3 +62,24 @@ test.each(['live', 'timeline', 'consoles', 'cases', 'cases/flash-sale'])('%s', a
   if (!workbench) return;
   for (const look of LOOKS) await shoot(page.replace('/', '-'), `${workbench.address}#/${page}`, look);
 });
+
+/** Scenes as they stand after so many steps on a real server. */
+const SCENES = [
+  { scene: 'deadlock', steps: 12 },
+  { scene: 'write-skew', steps: 6 },
+];
+
+test.each(SCENES)('scene $scene', async ({ scene, steps }) => {
+  if (!workbench) return;
+  const look = LOOKS[0]!;
+  const { context, page } = await openPage(browser, { ...look, height: 1000 });
+  await page.goto(`${workbench.address}#/live?scene=${scene}`);
+  await page.locator('[data-panel=script] li.next').waitFor({ timeout: 60_000 });
+  for (let step = 0; step < steps; step++) {
+    await page.locator('[data-panel=script] button.primary:not([disabled])').click({ timeout: 60_000 });
+    await page.locator(`[data-panel=script] li:nth-child(${step + 2}).next`).waitFor({ timeout: 60_000 });
+  }
+  await page.waitForTimeout(600);
+  await page.screenshot({ path: join(FOLDER, `scene-${scene}-${nameOf(look)}.png`) });
+  await context.close();
+});

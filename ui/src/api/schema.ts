@@ -500,8 +500,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Opens a scene: makes its table anew and opens its sessions. */
+        /** Opens a scene, or begins it anew: makes its table and opens its sessions. */
         post: operations["open_scene"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scenes/{name}/scenario": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done in a scene, by the script and by hand, as a scenario file. */
+        get: operations["scene_scenario"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -586,6 +603,11 @@ export interface components {
             columns: string[];
             /** @description Whether there were more rows than are shown. */
             is_cut: boolean;
+            /**
+             * Format: int64
+             * @description How many more.
+             */
+            left_out: number;
             /** @description Rows as PostgreSQL prints them; null is null. */
             rows: (string | null)[][];
             /** @description `UPDATE 1`. */
@@ -1595,12 +1617,14 @@ export interface components {
         };
         /** @description A step of a scene. */
         SceneStep: {
+            /** @description Whether that is what the scene says must come of it; none if it says nothing, or was not played. */
+            is_as_told?: boolean | null;
             /** @description What to look at. */
             note: components["schemas"]["Words"];
             /** @description Its session's name. */
             session: string;
-            /** @description What it runs. */
-            sql: string;
+            /** @description What it runs; nothing for a step that waits until a statement of before goes on and ends. */
+            sql?: string | null;
             statement?: components["schemas"]["Statement"] | null;
         };
         /** @description A serializable transaction as the server's predicate locking sees it (`SERIALIZABLEXACT`). */
@@ -1700,10 +1724,10 @@ export interface components {
             is_up: boolean;
             /** @description Whether consoles, scenes and runs may change it. */
             is_writable: boolean;
-            /** @description How much can be seen of it, and why not more. */
-            tiers: components["schemas"]["TierState"][];
-            /** @description Why it does not answer, in English. */
-            trouble?: string | null;
+            /** @description Why it does not answer, or what is missing and how to get it: `code: sentence`, in English. */
+            notes: string[];
+            /** @description How much can be seen of it. */
+            tiers: components["schemas"]["Tier"][];
             /** @description As `server_version` says it; empty while it does not answer. */
             version: string;
         };
@@ -1759,7 +1783,7 @@ export interface components {
             /** @description The transactions. */
             snapshot: string;
         };
-        /** @description What PostgreSQL said no with. */
+        /** @description What PostgreSQL said: an error, a warning, a notice. */
         SqlError: {
             /** @description More about it. */
             detail?: string | null;
@@ -1772,7 +1796,7 @@ export interface components {
              * @description Where in the text, in characters from 1.
              */
             position?: number | null;
-            /** @description `ERROR`, `FATAL`. */
+            /** @description `ERROR`, `FATAL`, `WARNING`, `NOTICE`. */
             severity: string;
             /** @description Its code. */
             sqlstate: string;
@@ -1806,6 +1830,10 @@ export interface components {
              */
             ended_us?: number | null;
             error?: components["schemas"]["SqlError"] | null;
+            /** @description Whether it was ever found waiting. */
+            has_waited: boolean;
+            /** @description Warnings and notices. */
+            notices: components["schemas"]["SqlError"][];
             /**
              * Format: int64
              * @description Its place among what the console was sent, from 1.
@@ -1815,6 +1843,8 @@ export interface components {
             sql: string;
             /** @description How it stands. */
             state: components["schemas"]["StatementState"];
+            /** @description Processes that it waits for now; 0 stands for a prepared transaction. */
+            waits_for: number[];
         };
         /**
          * @description How a statement stands.
@@ -1879,19 +1909,17 @@ export interface components {
             /** @description Its title. */
             title: components["schemas"]["Words"];
         };
-        /** @description A table that can be watched. */
-        TableInfo: {
+        /** @description A table of the database. */
+        Table: {
             /** @description Whether it is a partition of another. */
             is_partition: boolean;
             /** @description Whether it is partitioned: it holds no rows itself. */
             is_partitioned: boolean;
-            /** @description Whether it is a temporary table. */
-            is_temporary: boolean;
-            /** @description The columns of its primary key, in order. */
+            /** @description Whether its rows may be read by us. */
+            is_readable: boolean;
+            /** @description Columns of its primary key, in order; empty if it has none. */
             key: string[];
-            /** @description Whether the role may read it. */
-            may_read: boolean;
-            /** @description Its name with its schema, quoted where it must be. */
+            /** @description Its name, quoted where it must be; it is watched as `schema.name`. */
             name: string;
             /**
              * Format: int32
@@ -1900,7 +1928,7 @@ export interface components {
             oid: number;
             /**
              * Format: int64
-             * @description Pages, as the planner last knew.
+             * @description Its pages, as the planner last knew.
              */
             pages: number;
             /**
@@ -1908,26 +1936,19 @@ export interface components {
              * @description Rows, as the planner last knew.
              */
             rows: number;
+            /** @description Its schema, quoted where it must be. */
+            schema: string;
         };
         /** @description What there is to watch. */
         Tables: {
             /** @description The tables, the biggest first. */
-            tables: components["schemas"]["TableInfo"][];
+            tables: components["schemas"]["Table"][];
         };
         /**
          * @description How much of a server can be seen, from least to most.
          * @enum {string}
          */
         Tier: "sql" | "pageinspect" | "extension" | "preloaded" | "wal";
-        /** @description One tier of a server. */
-        TierState: {
-            /** @description Whether it is there. */
-            is_there: boolean;
-            /** @description If not: why not and how to get it, as `code: sentence`. */
-            lack?: string | null;
-            /** @description Which. */
-            tier: components["schemas"]["Tier"];
-        };
         /** @description A transaction with an id. */
         Transaction: {
             /** @description Its first record. */
@@ -3045,6 +3066,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Scene"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scene_scenario: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scenario"];
                 };
             };
             default: {

@@ -92,7 +92,7 @@ export function ConsolesPage({ route }: { route: Route }) {
 function TablePick({ table }: { table: string }) {
   const { t } = useTexts();
   const [names, setNames] = useState<string[]>([]);
-  const load = () => void api.tables().then((all) => setNames(all.tables.map((each) => each.name)), () => setNames([]));
+  const load = () => void api.tables().then((all) => setNames(all.tables.map((each) => `${each.schema}.${each.name}`)), () => setNames([]));
   return (
     <select value={table} onFocus={load} onPointerDown={load} onChange={(event) => patchParams({ table: event.target.value })}>
       <option value="">{t('live.noTable')}</option>

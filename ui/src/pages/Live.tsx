@@ -164,7 +164,7 @@ function Picker({ route }: { route: Route }) {
     void api.scenes().then(setScenes, (error: unknown) => setProblem(problemOf(error)));
   }, [server, refresh]);
   const table = route.params.get('table') ?? '';
-  const known = tables.find((each) => each.name === table);
+  const known = tables.find((each) => `${each.schema}.${each.name}` === table);
   return (
     <>
       <form className="picker" onSubmit={(event) => event.preventDefault()}>
@@ -188,8 +188,8 @@ function Picker({ route }: { route: Route }) {
             <option value="">{t('live.noTable')}</option>
             {table !== '' && !known && <option value={table}>{table}</option>}
             {tables.map((each) => (
-              <option key={each.oid} value={each.name} disabled={!each.may_read}>
-                {each.name}
+              <option key={each.oid} value={`${each.schema}.${each.name}`} disabled={!each.is_readable}>
+                {`${each.schema}.${each.name}`}
               </option>
             ))}
           </select>

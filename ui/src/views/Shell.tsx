@@ -90,7 +90,7 @@ export function Shell({ route, settings, server, hasBook, isShared, connection, 
 
 function ServerBadge({ server, connection }: { server: ServerStatus; connection: string }) {
   const { t, code, note } = useTexts();
-  const best = TIERS.findLast((tier) => server.tiers.some((each) => each.tier === tier && each.is_there));
+  const best = TIERS.findLast((tier) => server.tiers.includes(tier));
   const isUp = server.is_up && connection !== 'lost';
   return (
     <details className="server">
@@ -110,8 +110,7 @@ function ServerBadge({ server, connection }: { server: ServerStatus; connection:
         </p>
         <ul className="tiers">
           {TIERS.map((tier) => {
-            const state = server.tiers.find((each) => each.tier === tier);
-            const has = state?.is_there ?? false;
+            const has = server.tiers.includes(tier);
             return (
               <li key={tier} className={has ? 'has' : 'lacks'}>
                 <span aria-hidden="true">{has ? '●' : '○'}</span>
@@ -119,22 +118,16 @@ function ServerBadge({ server, connection }: { server: ServerStatus; connection:
                   <strong>{code('tier', tier)}</strong> <small>{t(has ? 'tier.has' : 'tier.lacks')}</small>
                   <br />
                   {code('tierShows', tier)}
-                  {state?.lack && (
-                    <>
-                      <br />
-                      <small className="lack">{note(state.lack)}</small>
-                    </>
-                  )}
                 </span>
               </li>
             );
           })}
         </ul>
-        {server.trouble && (
-          <p className="note" lang="en">
-            {server.trouble}
+        {server.notes.map((each) => (
+          <p key={each} className="note">
+            {note(each)}
           </p>
-        )}
+        ))}
       </div>
     </details>
   );

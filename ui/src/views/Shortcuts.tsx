@@ -42,7 +42,9 @@ export function useKeys(keys: Record<string, () => void>): void {
 
 /** Whether a key belongs to what has the focus. */
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  // A slider or a box to tick takes arrows and space, no letters.
+  if (target instanceof HTMLInputElement) return !/^(range|checkbox)$/.test(target.type);
+  return target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
 export function handleKey(event: KeyboardEvent, all: { help: () => void; theme: () => void; language: () => void }): void {
