@@ -101,7 +101,6 @@ fn count(way: &'static str, rows: &[Row], truth: &Truth, tally: &Tally) -> Resul
 }
 
 /// What simpler formulas judge by.
-#[expect(clippy::struct_excessive_bools, reason = "independent bits of a tuple")]
 struct Header {
     /// Who made it, if that is committed.
     made_by: Option<Xid>,
