@@ -46,6 +46,7 @@ impl Call {
     /// # Safety
     /// `info` must be what the server passed to a function of the version-1 convention, whose arguments have the types
     /// that `body` asks for.
+    // SAFETY: see `# Safety`; the frame is read, and not kept beyond the call.
     pub unsafe fn run(
         info: pg_sys::FunctionCallInfo,
         body: fn(&Self, &mut Rows) -> Result<(), Refusal>,

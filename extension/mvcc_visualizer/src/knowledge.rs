@@ -177,6 +177,7 @@ impl Server {
 ///
 /// # Safety
 /// `text` must be a C string of the server's memory that nobody else uses.
+// SAFETY: see `# Safety`; the text is freed, so it must be nobody else's.
 pub unsafe fn take_text(text: *mut std::ffi::c_char) -> String {
     // SAFETY: by the contract of this function.
     unsafe {

@@ -150,6 +150,7 @@ impl Rows {
     ///
     /// # Safety
     /// `info` must be what the server passed to a set-returning function that is declared to return a row type.
+    // SAFETY: see `# Safety`; the caller's tuplestore is made through it.
     pub unsafe fn begin(info: pg_sys::FunctionCallInfo) -> Self {
         // SAFETY: by the contract of this function; the server's own set-up checks what the caller takes.
         unsafe {

@@ -77,6 +77,7 @@ impl Eyes {
 
 /// # Safety
 /// The snapshot's lists must have as many elements as its counts say.
+// SAFETY: see `# Safety`; the lists are read as far as their counts say.
 unsafe fn of_active(active: &pg_sys::SnapshotData) -> Option<Eyes> {
     let next = next_xid();
     let full = |short: pg_sys::TransactionId| Xid::near(short.into_inner(), next);
