@@ -131,3 +131,30 @@ async fn bounded<T>(answer: impl Future<Output = Result<T, ClientError>>) -> Res
         Err(_) => Err(Trouble::Lost(format!("no answer within {} s", ANSWER_LIMIT.as_secs()))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refusal(connection: &Connection, sql: &str) -> String {
+        match connection.rows_of(sql, &[]).await {
+            Err(Trouble::Refused { sqlstate, .. }) => sqlstate,
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_observer_cannot_write_and_waits_for_no_lock_for_long() {
+        let server = pgstrata_pg::testing::server().await.expect("PostgreSQL on this machine");
+        let owner = server.endpoint().connect().await.expect("a session");
+        owner.batch_execute("create table t(id int)").await.expect("a table");
+        let connection = Connection::open(&server.endpoint()).await.expect("a session");
+        for sql in ["insert into t values (1)", "create table u(id int)", "delete from t"] {
+            assert_eq!(refusal(&connection, sql).await, "25006", "{sql}");
+        }
+        owner.batch_execute("begin; lock table t in access exclusive mode").await.expect("it locks");
+        assert_eq!(refusal(&connection, "select count(*) from t").await, "55P03");
+        assert_eq!(refusal(&connection, "select pg_sleep(60)").await, "57014");
+        connection.close().await;
+    }
+}

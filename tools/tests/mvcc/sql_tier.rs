@@ -68,23 +68,6 @@ async fn the_observer_is_not_in_its_own_picture_nor_are_others_of_its_kind() {
 }
 
 #[tokio::test]
-async fn the_observer_cannot_write() {
-    let server = server().await;
-    let endpoint = server.endpoint();
-    let mut observer = observer(&endpoint).await;
-    observer.sample().await;
-    let setup = seat(&endpoint, "setup").await;
-    let settings = "select array_agg(name || '=' || setting order by name) from pg_settings where false";
-    run(&setup, settings).await;
-    // The server itself says how each transaction of the observer is: it has written nothing and got no id.
-    let row = setup
-        .query_one("select backend_xid is null and query !~* '(insert|update|delete|create) ' from pg_stat_activity where application_name = $1", &[&APPLICATION_NAME])
-        .await
-        .expect("its session is there");
-    assert!(row.get::<_, bool>(0));
-}
-
-#[tokio::test]
 async fn sessions_transactions_and_subtransactions_are_told_apart() {
     let server = server().await;
     let endpoint = server.endpoint();
