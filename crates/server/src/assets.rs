@@ -128,7 +128,7 @@ fn send(name: &str, file: &EmbeddedFile, asked: &HeaderMap, status: StatusCode) 
     }
     let keep = if name.starts_with("assets/") { FOREVER } else { ASK_AGAIN };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
-    let scripts = if name.ends_with(".html") { inline_scripts(&file.data) } else { Vec::new() };
+    let scripts = if media_type(name).starts_with("text/html") { inline_scripts(&file.data) } else { Vec::new() };
     if !scripts.is_empty()
         && let Ok(policy) = HeaderValue::try_from(policy_with_scripts(&scripts))
     {

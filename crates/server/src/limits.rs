@@ -11,9 +11,9 @@ pub const HEAD_BYTES: usize = 64 * 1024;
 /// Bytes of a request's body, where a route does not say otherwise.
 pub const BODY_BYTES: usize = 256 * 1024;
 /// How long a request may take, its body included, where a route does not say otherwise.
-pub const REQUEST_TIME: Duration = Duration::from_secs(60);
+pub const REQUEST_TIME: Duration = Duration::from_mins(1);
 /// The same for a recording that is sent in.
-pub const IMPORT_TIME: Duration = Duration::from_secs(300);
+pub const IMPORT_TIME: Duration = Duration::from_mins(5);
 /// How long requests under way may take at the end.
 pub const DRAIN_TIME: Duration = Duration::from_secs(5);
 
@@ -53,7 +53,7 @@ pub const KEY_CHARACTERS: usize = 100;
 /// Keys that a console remembers, so that nothing is sent twice.
 pub const KEPT_KEYS: usize = 200;
 /// Consoles and scenes that nobody has touched for so long make room for others.
-pub const LEFT_ALONE: Duration = Duration::from_secs(900);
+pub const LEFT_ALONE: Duration = Duration::from_mins(15);
 /// Scenes that are open at a time.
 pub const SCENES: usize = 8;
 /// Rows of an answer that are shown.
@@ -68,7 +68,7 @@ pub const PULSE: Duration = Duration::from_millis(500);
 /// Runs that are remembered.
 pub const KEPT_RUNS: usize = 50;
 /// The longest window that a run from the page may have.
-pub const RUN_WINDOW: Duration = Duration::from_secs(600);
+pub const RUN_WINDOW: Duration = Duration::from_mins(10);
 
 /// Recordings that are kept.
 pub const RECORDINGS: usize = 100;

@@ -47,13 +47,14 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: 
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => match connections.admit() {
-                Some(connection) => {
+            Ok((stream, _)) => {
+                if let Some(connection) = connections.admit() {
                     let served = one(stream, router.clone(), connection, Arc::clone(&connections), stop.clone());
                     tasks.spawn(served);
+                } else {
+                    tracing::warn!("a connection was turned away: all others are at work");
                 }
-                None => tracing::warn!("a connection was turned away: all others are at work"),
-            },
+            }
             Err(error) => refused(&error).await,
         }
     }

@@ -60,9 +60,11 @@ pub enum Code {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// `urn:pgstrata:` and the code.
-    pub r#type: String,
+    #[schema(value_type = String)]
+    pub r#type: Box<str>,
     /// The kind of problem, in English.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: Box<str>,
     /// The HTTP status.
     pub status: u16,
     /// The kind of problem, for programs.
@@ -150,8 +152,8 @@ impl Problem {
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
-            r#type: format!("urn:pgstrata:{}", code.name()),
-            title: code.title().to_owned(),
+            r#type: format!("urn:pgstrata:{}", code.name()).into(),
+            title: code.title().into(),
             status: code.status().as_u16(),
             code,
             detail: detail.into(),
@@ -182,8 +184,10 @@ impl Problem {
 
 /// The innermost cause of an error of files: what stands around it names places of this machine.
 pub fn without_paths(error: &(dyn Error + 'static)) -> String {
-    let is_of_file = error.source().is_some_and(|cause| cause.is::<FileError>());
-    if is_of_file { error.source().map(chain).unwrap_or_default() } else { chain(error) }
+    match error.source() {
+        Some(cause) if cause.is::<FileError>() => chain(cause),
+        _ => chain(error),
+    }
 }
 
 /// An error with all its causes, in one line.

@@ -98,13 +98,13 @@ impl Consoles {
         let (engine, name, number) = {
             let mut desks = self.0.desks.lock().await;
             let (desk, seat) = find(&mut desks, browser, id)?;
-            let number = match seat.sent.iter().find(|(key, _)| *key == wanted.key) {
-                Some((_, number)) => *number,
-                None => {
-                    let sent = desk.run(&seat.name, &wanted.sql).await?.number;
-                    seat.remember(&wanted.key, sent);
-                    sent
-                }
+            let known = seat.sent.iter().find(|(key, _)| *key == wanted.key).map(|(_, number)| *number);
+            let number = if let Some(number) = known {
+                number
+            } else {
+                let number = desk.run(&seat.name, &wanted.sql).await?.number;
+                seat.remember(&wanted.key, number);
+                number
             };
             (desk.clone(), seat.name.clone(), number)
         };

@@ -44,7 +44,7 @@ fn said(message: &ServerMessage) -> SqlError {
         message: message.message.clone(),
         detail: message.detail.clone(),
         hint: message.hint.clone(),
-        position: message.position.and_then(|position| u32::try_from(position).ok()),
+        position: message.position,
     }
 }
 
@@ -53,9 +53,8 @@ impl From<ConsoleError> for Problem {
         let hint = error.hint();
         let code = match &error {
             ConsoleError::Connect { .. } => Code::ServerAway,
-            ConsoleError::BadName { .. } | ConsoleError::NoStatement => Code::BadRequest,
             ConsoleError::BadText { bytes, most } if bytes > most => Code::TooLarge,
-            ConsoleError::BadText { .. } => Code::BadRequest,
+            ConsoleError::BadName { .. } | ConsoleError::NoStatement | ConsoleError::BadText { .. } => Code::BadRequest,
             ConsoleError::Unknown { .. } | ConsoleError::NoSuchStatement { .. } => Code::NotFound,
             ConsoleError::TooMany { .. } => Code::LimitReached,
             _ => Code::Conflict,

@@ -12,8 +12,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 /// Replaces the scripts of [`POLICY`] for a page of which some small scripts stand in the text: only those run.
 #[must_use]
 pub fn policy_with_scripts(digests: &[String]) -> String {
-    let digests: String = digests.iter().map(|digest| format!(" 'sha256-{digest}'")).collect();
-    POLICY.replacen("script-src 'self'", &format!("script-src 'self'{digests}"), 1)
+    let digests: Vec<String> = digests.iter().map(|digest| format!("'sha256-{digest}'")).collect();
+    POLICY.replacen("script-src 'self'", &format!("script-src 'self' {}", digests.join(" ")), 1)
 }
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");

@@ -70,9 +70,10 @@ pub async fn check(State(access): State<Arc<Access>>, mut request: Request, next
     let is_secret = is_api(request.uri().path());
     let answer = match admit(&access, &request) {
         Err(problem) => problem.into_response(),
-        Ok(()) => match token::login(&access, &request) {
-            Some(redirect) => redirect,
-            None => {
+        Ok(()) => {
+            if let Some(redirect) = token::login(&access, &request) {
+                redirect
+            } else {
                 let (browser, is_new) = browser::known_or_new(request.headers(), access.address.port());
                 request.extensions_mut().insert(Browser(browser.clone()));
                 let mut answer = next.run(request).await;
@@ -81,7 +82,7 @@ pub async fn check(State(access): State<Arc<Access>>, mut request: Request, next
                 }
                 answer
             }
-        },
+        }
     };
     headers::caution(answer, is_secret)
 }

@@ -175,16 +175,19 @@ pub struct Reader {
 
 impl Reader {
     /// The log.
+    #[must_use]
     pub fn feed(&self) -> &Arc<Feed> {
         &self.feed
     }
 
     /// The change after which it goes on, if it needs no moment first.
+    #[must_use]
     pub fn goes_on_after(&self) -> Option<u64> {
         self.after
     }
 
     /// The same, and may be as far behind as changes are kept: for whoever must not miss any.
+    #[must_use]
     pub fn patient(mut self) -> Self {
         self.patience = limits::KEPT_CHANGES;
         self

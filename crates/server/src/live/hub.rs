@@ -98,6 +98,7 @@ impl Hub {
     }
 
     /// Is cancelled when the logs end.
+    #[must_use]
     pub fn stopped(&self) -> &CancellationToken {
         &self.0.stop
     }

@@ -38,6 +38,7 @@ impl News {
     }
 
     /// News from now on.
+    #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<Item> {
         self.0.subscribe()
     }

@@ -89,7 +89,7 @@ async fn keep(mut reader: Reader, mut recorder: Recorder, stop: CancellationToke
         let next = tokio::select! {
             next = reader.next() => next?,
             _ = flushes.tick() => {
-                recorder = written(recorder, |recorder| recorder.flush().map_err(Problem::from)).await?;
+                recorder = written(recorder, |recorder| recorder.flush().map_err(Problem::from))?;
                 continue;
             }
             () = stop.cancelled() => break,
@@ -108,8 +108,7 @@ async fn keep(mut reader: Reader, mut recorder: Recorder, stop: CancellationToke
                 }
             }
             Ok(())
-        })
-        .await?;
+        })?;
         if has_ended {
             return Ok(());
         }
@@ -119,7 +118,7 @@ async fn keep(mut reader: Reader, mut recorder: Recorder, stop: CancellationToke
 }
 
 /// Writes where waiting for a disk holds up nobody else's log: changes are small, and the file is only appended to.
-async fn written(
+fn written(
     mut recorder: Recorder,
     write: impl FnOnce(&mut Recorder) -> Result<(), Problem>,
 ) -> Result<Recorder, Problem> {

@@ -38,19 +38,19 @@ struct Shared {
     /// That recordings are made of.
     database: String,
     shelf: Shelf,
-    making: Mutex<HashMap<String, Making>>,
+    under_way: Mutex<HashMap<String, Making>>,
 }
 
 impl Recordings {
     /// Recordings in this folder, which is made when it is needed.
     pub fn new(folder: PathBuf, database: String, hub: Hub) -> Self {
-        Self(Arc::new(Shared { hub, database, shelf: Shelf::new(folder), making: Mutex::default() }))
+        Self(Arc::new(Shared { hub, database, shelf: Shelf::new(folder), under_way: Mutex::default() }))
     }
 
     /// All of them, newest first. One that cannot be read is passed over.
     pub async fn list(&self) -> Result<Vec<Recording>, Problem> {
-        let shelf = self.0.shelf.clone();
-        let mut recordings = blocking(move || shelf.list()).await?;
+        let folder = self.0.shelf.clone();
+        let mut recordings = blocking(move || folder.list()).await?;
         let making = self.making().await;
         for recording in &mut recordings {
             mark(recording, &making);
@@ -62,11 +62,11 @@ impl Recordings {
     pub async fn start(&self, wanted: StartRecording) -> Result<Recording, Problem> {
         check_name(&wanted.name)?;
         let bytes = wanted.limit_bytes.unwrap_or(limits::RECORDING_BYTES).min(limits::RECORDING_BYTES);
-        let shelf = self.0.shelf.clone();
-        let path = blocking(move || shelf.new_path()).await?;
+        let folder = self.0.shelf.clone();
+        let path = blocking(move || folder.new_path()).await?;
         let id = shelf::id_of(&path).unwrap_or_default();
         {
-            let mut making = self.0.making.lock().await;
+            let mut making = self.0.under_way.lock().await;
             making.retain(|_, one| !one.has_ended());
             if making.len() >= limits::RECORDERS {
                 return Err(Problem::new(Code::LimitReached, format!("{} recordings are being made", making.len()))
@@ -87,7 +87,7 @@ impl Recordings {
 
     /// Ends one that is being made; one that has ended stays as it is.
     pub async fn stop(&self, id: &str) -> Result<Recording, Problem> {
-        let making = self.0.making.lock().await.remove(id);
+        let making = self.0.under_way.lock().await.remove(id);
         if let Some(making) = making {
             making.end().await?;
         }
@@ -97,8 +97,8 @@ impl Recordings {
     /// Removes one.
     pub async fn remove(&self, id: &str) -> Result<(), Problem> {
         self.stop(id).await?;
-        let (shelf, id) = (self.0.shelf.clone(), id.to_owned());
-        blocking(move || shelf.remove(&id)).await
+        let (folder, id) = (self.0.shelf.clone(), id.to_owned());
+        blocking(move || folder.remove(&id)).await
     }
 
     /// Its changes after a number.
@@ -146,8 +146,8 @@ impl Recordings {
 
     /// Its file.
     pub async fn file(&self, id: &str) -> Result<Response, Problem> {
-        let (shelf, wanted) = (self.0.shelf.clone(), id.to_owned());
-        let path = blocking(move || shelf.path(&wanted)).await?;
+        let (folder, wanted) = (self.0.shelf.clone(), id.to_owned());
+        let path = blocking(move || folder.path(&wanted)).await?;
         let file =
             tokio::fs::File::open(&path).await.map_err(|error| Problem::internal("open the recording", &error))?;
         let body = HttpBody::from_stream(shelf::chunks(file));
@@ -156,8 +156,8 @@ impl Recordings {
 
     /// Takes one in.
     pub async fn import(&self, body: HttpBody) -> Result<Recording, Problem> {
-        let shelf = self.0.shelf.clone();
-        let path = blocking(move || shelf.new_path()).await?;
+        let folder = self.0.shelf.clone();
+        let path = blocking(move || folder.new_path()).await?;
         let arriving = self.0.shelf.arriving()?;
         let mut file = tokio::fs::File::from_std(arriving.reopen().map_err(|error| cannot_keep(&error))?);
         let mut stream = body.into_data_stream();
@@ -190,7 +190,7 @@ impl Recordings {
 
     /// Ends all that are being made.
     pub async fn close(&self) {
-        for (_, making) in self.0.making.lock().await.drain() {
+        for (_, making) in self.0.under_way.lock().await.drain() {
             if let Err(problem) = making.end().await {
                 tracing::warn!(detail = problem.detail, "a recording did not end in order");
             }
@@ -199,7 +199,7 @@ impl Recordings {
 
     /// What is being made, with its name.
     async fn making(&self) -> HashMap<String, bool> {
-        self.0.making.lock().await.iter().map(|(id, one)| (id.clone(), !one.has_ended())).collect()
+        self.0.under_way.lock().await.iter().map(|(id, one)| (id.clone(), !one.has_ended())).collect()
     }
 
     /// Reads one where waiting for a disk holds up nobody.
@@ -208,9 +208,9 @@ impl Recordings {
         id: &str,
         read: impl FnOnce(String, &mvcc::Recording) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let (shelf, id) = (self.0.shelf.clone(), id.to_owned());
+        let (folder, id) = (self.0.shelf.clone(), id.to_owned());
         blocking(move || {
-            let recording = mvcc::Recording::open(&shelf.path(&id)?)?;
+            let recording = mvcc::Recording::open(&folder.path(&id)?)?;
             read(id, &recording)
         })
         .await

@@ -177,6 +177,10 @@ mod tests {
         }
     }
 
+    fn order(asked: RunRequest) -> Order {
+        Order::of(asked).unwrap_or_else(|problem| panic!("{problem:?}"))
+    }
+
     #[test]
     fn an_order_says_the_command_line_that_makes_the_same_run() {
         let asked = RunRequest {
@@ -187,7 +191,7 @@ mod tests {
             seed: Some(7),
             ..request("09-01")
         };
-        let order = Order::of(asked).ok().expect("a good order");
+        let order = order(asked);
         let expect = "pgstrata run flash-sale --arms naive,coalesced --preset ci --clients 8 --duration 500ms --faults none --seed 7";
         assert_eq!(order.spec.command, expect);
         assert!(order.spec.faults.is_empty());
@@ -196,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_seed_that_is_drawn_survives_a_browser() {
-        let order = Order::of(request("flash-sale")).ok().expect("a good order");
+        let order = order(request("flash-sale"));
         assert!(order.request.seed.expect("drawn") < SEEDS);
         assert!(!order.spec.faults.is_empty(), "one crash is the default, as on the command line");
     }

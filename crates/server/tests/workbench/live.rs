@@ -26,7 +26,7 @@ impl Picture {
     fn take(&mut self, message: &Value) {
         match message["type"].as_str() {
             Some("moment") => {
-                self.log = message["log"].as_str().expect("a log").to_owned();
+                message["log"].as_str().expect("a log").clone_into(&mut self.log);
                 self.seq = message["seq"].as_u64().expect("a number");
                 let items = message["items"].as_array().expect("items");
                 self.items = items.iter().map(|item| (key(item), item.clone())).collect();

@@ -18,7 +18,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::sync::CancellationToken;
 
 /// Far more than anything here takes; it ends a test that would wait for ever.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A token for tests.
 pub(crate) const TOKEN: &str = "0123456789abcdef-token";
@@ -116,7 +116,7 @@ impl Open {
     pub(crate) async fn request(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         if !headers.iter().any(|header| header.to_ascii_lowercase().starts_with("host:")) {
-            head.push_str(&format!("Host: {}\r\n", self.address));
+            head.extend(["Host: ", &self.address.to_string(), "\r\n"]);
         }
         for header in headers {
             head.push_str(header);
