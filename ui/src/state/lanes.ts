@@ -264,7 +264,10 @@ export function lanesOf(log: Log, from: number, to: number): Lanes {
     weaver.cause(change, at);
   }
   weaver.finish(at);
-  const all = weaver.lanes();
+  const everybody = weaver.lanes();
+  // Who did nothing at all while others did has no lane.
+  const busy = everybody.filter((lane) => lane.weight > 0);
+  const all = busy.length > 0 ? busy : everybody;
   const kept = all.toSorted((a, b) => b.weight - a.weight).slice(0, LANES_DRAWN);
   const lanes = kept.toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
   return { lanes, more: all.length - lanes.length, from: points[0] ?? first, to: at, points };

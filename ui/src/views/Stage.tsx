@@ -66,6 +66,10 @@ export function Stage({ log, version, seq, route, overlay, aside, noTable }: Sta
       <div className="main">
         <LanesPanel {...shared} />
         <VersionsPanel {...shared} noTable={noTable} />
+        <div className="two">
+          <WaitsPanel {...shared} />
+          <SsiPanel {...shared} />
+        </div>
         {compared !== null && <Difference log={log} from={Number(compared)} to={seq} onPick={onPick} />}
       </div>
       <div className="side">
@@ -73,8 +77,6 @@ export function Stage({ log, version, seq, route, overlay, aside, noTable }: Sta
         <Panel title={t('panel.inspector')} name="inspector" tools={picked !== undefined && <button type="button" className="quiet" onClick={() => onPick(undefined)}>{t('clear')}</button>}>
           <Inspector moment={moment} log={log} picked={picked} viewer={viewer} onPick={onPick} />
         </Panel>
-        <WaitsPanel {...shared} />
-        <SsiPanel {...shared} />
         <HorizonPanel {...shared} />
       </div>
     </div>
