@@ -39,7 +39,8 @@ pub async fn watch(args: &WatchArgs, terminal: Terminal) -> anyhow::Result<()> {
         }
         Ok(Go::On)
     };
-    follow(follower, target(&args.target), args.duration, &interrupt, take).await
+    // Boxed: what follows a server holds its pictures, too much for a future on the stack.
+    Box::pin(follow(follower, target(&args.target), args.duration, &interrupt, take)).await
 }
 
 pub async fn record(args: &RecordArgs, terminal: Terminal) -> anyhow::Result<()> {
@@ -59,9 +60,9 @@ pub async fn record(args: &RecordArgs, terminal: Terminal) -> anyhow::Result<()>
         }
         Ok(if ended.is_some() { Go::Stop } else { Go::On })
     };
-    let followed = follow(follower, target(&args.target), Some(args.duration), &interrupt, take).await;
+    let outcome = Box::pin(follow(follower, target(&args.target), Some(args.duration), &interrupt, take)).await;
     let ending = recorder.finish()?;
-    followed?;
+    outcome?;
     let summary = Recording::open(&args.out)?.summary()?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
