@@ -1,10 +1,11 @@
 //! The observer behind the logs, and what can be said of the server without one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pgstrata_timeline::Cause;
-use pgstrata_tools::mvcc::{MvccError, Observer, Options, TierState, Watch};
+use pgstrata_timeline::{Cause, Change, LogLimits};
+use pgstrata_tools::mvcc::{Follower, MvccError, Observer, Options, TierState, Watch};
 
 use crate::ground::Ground;
 use crate::live::{Seen, Source, Sources};
@@ -30,20 +31,37 @@ impl Observers {
 #[async_trait]
 impl Sources for Observers {
     async fn open(&self, watch: &Watch) -> Result<Box<dyn Source>, Problem> {
-        let mut observer = attach(&self.ground).await?;
-        observer.watch(watch.clone());
-        Ok(Box::new(observer))
+        // The feed keeps the log; the follower's own only finds what changed.
+        let beginning = Follower::begin(self.ground.reading(), Options::default(), LogLimits { changes: 1, bytes: 0 });
+        let mut follower = tokio::time::timeout(ASK_TIME, beginning).await.map_err(|_| silent())??;
+        let began = follower.watch(watch.clone()).await;
+        Ok(Box::new(Followed { follower, began }))
     }
 }
 
+/// A server that is followed on both tracks.
+struct Followed {
+    follower: Follower,
+    /// What following a table found before the first look.
+    began: Vec<Arc<Change>>,
+}
+
 #[async_trait]
-impl Source for Observer {
+impl Source for Followed {
     async fn look(&mut self, cause: Cause) -> Result<Vec<Seen>, Problem> {
-        let sample = self.sample().await;
-        // That the server went or came is worth more than what we did meanwhile.
-        let cause = if matches!(sample.cause, Cause::Connection { .. }) { sample.cause } else { cause };
-        Ok(vec![Seen::Picture { items: sample.items, at: sample.at, cause }])
+        let mut changes = std::mem::take(&mut self.began);
+        changes.extend(self.follower.look(cause).await);
+        Ok(changes.iter().map(event).collect())
     }
+
+    async fn wait(&mut self) -> Vec<Seen> {
+        self.follower.record().await.iter().map(event).collect()
+    }
+}
+
+fn event(change: &Arc<Change>) -> Seen {
+    let Change { put, drop, at, cause, .. } = Change::clone(change);
+    Seen::Event { put, drop, at, cause }
 }
 
 async fn attach(ground: &Ground) -> Result<Observer, Problem> {

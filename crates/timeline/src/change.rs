@@ -40,6 +40,8 @@ pub enum Cause {
     Statement {
         /// The console's name.
         console: String,
+        /// Its process: names are given more than once.
+        pid: i32,
         /// Its text.
         sql: String,
     },
@@ -47,6 +49,8 @@ pub enum Cause {
     Answer {
         /// The console's name.
         console: String,
+        /// Its process.
+        pid: i32,
         /// `UPDATE 1`, or the message of the error.
         text: String,
         /// The error's SQLSTATE, if it is one.

@@ -229,7 +229,7 @@ fn a_sample_that_shows_nothing_new_is_no_change_but_a_statement_is() {
     let picture = Picture::from([(700, 0)]);
     assert!(log.push(items(&picture), at(0), Cause::Sample).is_some());
     assert!(log.push(items(&picture), at(1), Cause::Sample).is_none());
-    let statement = Cause::Statement { console: "a".to_owned(), sql: "select 1".to_owned() };
+    let statement = Cause::Statement { console: "a".to_owned(), pid: 7, sql: "select 1".to_owned() };
     assert_eq!(log.push(items(&picture), at(2), statement).map(|change| change.seq), Some(2));
 }
 
@@ -298,8 +298,8 @@ fn every_cause_survives_its_json() {
         Cause::Begin,
         Cause::Sample,
         Cause::Record { lsn: Lsn(7), name: "Heap/INSERT".to_owned(), xid: 750 },
-        Cause::Statement { console: console.clone(), sql: text.clone() },
-        Cause::Answer { console, text, sqlstate: Some("40P01".to_owned()) },
+        Cause::Statement { console: console.clone(), pid: 7, sql: text.clone() },
+        Cause::Answer { console, pid: 7, text, sqlstate: Some("40P01".to_owned()) },
         Cause::Connection { is_up: false, reason: "gone".to_owned() },
     ];
     for cause in causes {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pgstrata_pg::Endpoint;
-use pgstrata_timeline::{Change, LogLimits, Tier, Verdict, Viewer};
+use pgstrata_timeline::{Cause, Change, LogLimits, Tier, Verdict, Viewer};
 use pgstrata_units::Lsn;
 
 use super::error::MvccError;
@@ -82,26 +82,30 @@ impl Follower {
     /// What happens next: returns after each record of the watched table and after each look, often with nothing new. Giving up
     /// the wait loses at most one look.
     pub async fn next(&mut self) -> Vec<Arc<Change>> {
-        let is_due = tokio::time::sleep_until(self.next_look.into());
-        let told = if let Some(exact) = &mut self.exact {
-            tokio::select! {
-                told = exact.next() => Some(told),
-                () = is_due => None,
-            }
-        } else {
-            is_due.await;
-            None
-        };
-        match told {
-            Some(Ok(Some(change))) => self.tracks.take_exact(change),
-            Some(Ok(None)) => self.end_exact("the log ended".to_owned()),
-            Some(Err(error)) => self.end_exact(error.to_string()),
-            None => self.look().await,
+        let next_look = self.next_look;
+        tokio::select! {
+            appended = self.record() => appended,
+            () = tokio::time::sleep_until(next_look.into()) => self.look(Cause::Sample).await,
         }
     }
 
-    async fn look(&mut self) -> Vec<Arc<Change>> {
-        let sample = self.observer.sample().await;
+    /// Waits for the next record of the watched table; for ever where the server's log is not followed. Nothing is lost if
+    /// the waiting is given up.
+    pub async fn record(&mut self) -> Vec<Arc<Change>> {
+        let Some(exact) = &mut self.exact else { return std::future::pending().await };
+        match exact.next().await {
+            Ok(Some(change)) => self.tracks.take_exact(change),
+            Ok(None) => self.end_exact("the log ended".to_owned()),
+            Err(error) => self.end_exact(error.to_string()),
+        }
+    }
+
+    /// Looks now, because of `cause`. That the server went or came is worth more than that.
+    pub async fn look(&mut self, cause: Cause) -> Vec<Arc<Change>> {
+        let mut sample = self.observer.sample().await;
+        if !matches!(sample.cause, Cause::Connection { .. }) {
+            sample.cause = cause;
+        }
         let took = sample.took;
         let told = self.exact.as_ref().map(|exact| exact.history().told());
         let mut appended = self.tracks.take_told(told, now_us());

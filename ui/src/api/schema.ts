@@ -775,6 +775,11 @@ export interface components {
             cause: "statement";
             /** @description The console's name. */
             console: string;
+            /**
+             * Format: int32
+             * @description Its process: names are given more than once.
+             */
+            pid: number;
             /** @description Its text. */
             sql: string;
         } | {
@@ -782,6 +787,11 @@ export interface components {
             cause: "answer";
             /** @description The console's name. */
             console: string;
+            /**
+             * Format: int32
+             * @description Its process.
+             */
+            pid: number;
             /** @description The error's SQLSTATE, if it is one. */
             sqlstate?: string | null;
             /** @description `UPDATE 1`, or the message of the error. */

@@ -48,7 +48,7 @@ export interface SnapshotSpan extends Span {
 }
 
 export interface Lane {
-  /** The session's key, or the console's name before its process is known. */
+  /** The session's key. */
   key: string;
   pid?: number | undefined;
   name: string;
@@ -82,7 +82,6 @@ interface Open {
 
 class Weaver {
   private readonly open = new Map<string, Open>();
-  private readonly consoles = new Map<string, string>();
   private readonly waits = new Map<string, { span: WaitSpan; owner: string }>();
   private readonly ends = new Map<number, 'committed' | 'aborted'>();
 
@@ -96,7 +95,6 @@ class Weaver {
     lane.state = item.state;
     lane.isolation = item.isolation;
     lane.name = item.name === '' ? String(item.pid) : item.name;
-    this.consoles.set(item.name, item.key);
     if (!isFirst) lane.weight += 1;
     if (open.since !== item.transaction_since_us && open.transaction) this.endTransaction(open, at);
     if (item.transaction_since_us !== undefined && !open.transaction) {
@@ -166,13 +164,13 @@ class Weaver {
 
   cause(change: Change, at: Point): void {
     if (change.cause === 'statement') {
-      const open = this.laneOf(this.consoles.get(change.console) ?? `console/${change.console}`, change.console);
+      const open = this.laneOf(`session/${change.pid}`, change.console, change.pid);
       if (open.statement) close(open.statement, at);
       open.statement = { from: at, to: at, open: true, sql: change.sql, origin: 'exact' };
       open.lane.statements.push(open.statement);
       open.lane.weight += 6;
     } else if (change.cause === 'answer') {
-      const open = this.laneOf(this.consoles.get(change.console) ?? `console/${change.console}`, change.console);
+      const open = this.laneOf(`session/${change.pid}`, change.console, change.pid);
       if (!open.statement) return;
       open.statement.answer = change.text;
       open.statement.sqlstate = change.sqlstate;
@@ -211,15 +209,6 @@ class Weaver {
   }
 
   private laneOf(key: string, name: string, pid?: number): Open {
-    const console = `console/${name}`;
-    // A console that spoke before its process was known gets its lane under the process from then on.
-    const early = this.open.get(console);
-    if (early && key !== console) {
-      this.open.delete(console);
-      this.open.set(key, early);
-      early.lane.key = key;
-      early.lane.pid = pid;
-    }
     const known = this.open.get(key);
     if (known) return known;
     const lane: Lane = { key, pid, name, state: '', transactions: [], statements: [], waits: [], snapshots: [], weight: 0 };

@@ -362,13 +362,13 @@ function StatementFacts({ seq, log }: { seq: number; log: Log }) {
   const { t, code } = useTexts();
   const change = log.change(seq);
   const sampled = change?.put?.find((item) => item.kind === 'session' && item.state === 'active');
-  const statement = change?.cause === 'statement' ? { who: change.console, sql: change.sql } : sampled?.kind === 'session' ? { who: sampled.name, sql: sampled.query } : undefined;
+  const statement = change?.cause === 'statement' ? { pid: change.pid, who: change.console, sql: change.sql } : sampled?.kind === 'session' ? { pid: sampled.pid, who: sampled.name, sql: sampled.query } : undefined;
   if (!change || !statement) return <Empty>{t('inspector.gone', { key: String(seq) })}</Empty>;
   let answer;
   for (let next = seq + 1; next <= log.last && answer === undefined; next++) {
     const each = log.change(next);
-    if (each?.cause === 'answer' && each.console === statement.who) answer = each;
-    if (each?.cause === 'statement' && each.console === statement.who) break;
+    if (each?.cause === 'answer' && each.pid === statement.pid) answer = each;
+    if (each?.cause === 'statement' && each.pid === statement.pid) break;
   }
   return (
     <div className="inspector">

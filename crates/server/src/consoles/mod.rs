@@ -257,24 +257,24 @@ pub fn tell(consoles: &engine::Consoles, browser: Browser, told: Told) {
     });
 }
 
-async fn tell_one(Event { console, statement: said }: Event, browser: &Browser, told: &Told) {
+async fn tell_one(Event { console, pid, statement: said }: Event, browser: &Browser, told: &Told) {
     let news = ServerMessage::Statement { statement: statement(&console, &said) };
     told.news.tell_one(browser, news);
-    told.hub.note(cause(console, &said)).await;
+    told.hub.note(cause(console, pid, &said)).await;
 }
 
-fn cause(console: String, said: &engine::Statement) -> Cause {
+fn cause(console: String, pid: i32, said: &engine::Statement) -> Cause {
     let (text, sqlstate) = match &said.error {
         Some(error) => (error.message.clone(), Some(error.sqlstate.clone())),
         None => (said.answers.last().map(|answer| answer.tag.clone()).unwrap_or_default(), None),
     };
     if said.has_ended() {
-        Cause::Answer { console, text, sqlstate }
+        Cause::Answer { console, pid, text, sqlstate }
     } else if said.has_waited {
         // Found waiting: the picture has changed, and not because of something new.
         Cause::Sample
     } else {
-        Cause::Statement { console, sql: said.sql.clone() }
+        Cause::Statement { console, pid, sql: said.sql.clone() }
     }
 }
 

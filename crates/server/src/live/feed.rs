@@ -137,11 +137,15 @@ impl Feed {
                     return;
                 }
             };
-            let pause = pace.pause(took, is_changed);
-            cause = tokio::select! {
-                Some(cause) = wanted.recv() => cause,
-                () = tokio::time::sleep(pause) => Cause::Sample,
-                () = stop.cancelled() => return,
+            let next_look = tokio::time::sleep(pace.pause(took, is_changed));
+            tokio::pin!(next_look);
+            cause = loop {
+                tokio::select! {
+                    Some(cause) = wanted.recv() => break cause,
+                    () = &mut next_look => break Cause::Sample,
+                    seen = source.wait() => drop(self.keep(seen)),
+                    () = stop.cancelled() => return,
+                }
             };
         }
     }

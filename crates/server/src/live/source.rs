@@ -15,6 +15,12 @@ pub trait Source: Send {
     /// # Errors
     /// If what is watched is no more, so that there is no use in looking again.
     async fn look(&mut self, cause: Cause) -> Result<Vec<Seen>, Problem>;
+
+    /// Waits for what is found without looking: the next record of the server's own log. Nothing is lost if the waiting is
+    /// given up.
+    async fn wait(&mut self) -> Vec<Seen> {
+        std::future::pending().await
+    }
 }
 
 /// What a look has found, in order.

@@ -13,6 +13,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::TryStreamExt as _;
 use pgstrata_timeline::file::Ending;
+use pgstrata_timeline::{Item, Origin};
 use pgstrata_tools::mvcc::{self, Difference, write_html};
 use pgstrata_units::Lsn;
 use tokio::io::AsyncWriteExt as _;
@@ -126,7 +127,7 @@ impl Recordings {
         let lsn: Lsn = lsn.parse().map_err(|_| {
             Problem::new(Code::BadRequest, "that is no position of the log").hint("write it as 0/1A2B3C")
         })?;
-        self.with(id, move |id, recording| moment(&id, recording, recording.seq_at_lsn(lsn)?)).await
+        self.with(id, move |id, recording| seen(&id, recording, lsn)).await
     }
 
     /// It as one page.
@@ -221,6 +222,16 @@ fn moment(id: &str, recording: &mvcc::Recording, seq: u64) -> Result<LiveMoment,
     let header = recording.summary()?.header;
     let watch = mvcc::Watch { table: header.table, row: header.row, ..mvcc::Watch::default() };
     Ok(LiveMoment::of(id, &watch, recording.moment_at(seq)?))
+}
+
+/// The moment with the viewer that begins there, and its verdicts.
+fn seen(id: &str, recording: &mvcc::Recording, lsn: Lsn) -> Result<LiveMoment, Problem> {
+    let mut moment = moment(id, recording, recording.seq_at_lsn(lsn)?)?;
+    if let Some((_, viewer, verdicts)) = recording.seen_at(lsn)? {
+        let verdicts = verdicts.into_iter().map(Item::Verdict);
+        moment.items.extend(verdicts.chain([Item::Viewer(viewer)]).map(|item| item.known(Origin::Inferred)));
+    }
+    Ok(moment)
 }
 
 /// Both ends of it can be read.

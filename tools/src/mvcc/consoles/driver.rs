@@ -8,6 +8,7 @@ use pgstrata_pg::simple::{Reply, SimpleSession};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Shared, now_us};
+use crate::mvcc::connection::APPLICATION_NAME;
 
 const BLOCKERS: &str = include_str!("blockers.sql");
 
@@ -102,7 +103,7 @@ impl Driver {
         journal.ended(&self.name, statement, &self.replies);
         let statement = statement.clone();
         drop(state);
-        shared.tell(&self.name, &statement);
+        shared.tell(&self.name, self.session.backend_pid(), &statement);
     }
 
     /// Asks whom the session waits for. A server that does not answer leaves that open.
@@ -126,7 +127,7 @@ impl Driver {
         statement.waits_for = waits_for;
         let statement = statement.clone();
         drop(state);
-        shared.tell(&self.name, &statement);
+        shared.tell(&self.name, self.session.backend_pid(), &statement);
     }
 
     /// Ends the session. A server that is busy for it would go on, and hold its locks: it is cancelled first.
@@ -151,7 +152,7 @@ impl Driver {
 async fn blockers(shared: &Arc<Shared>, pid: i32) -> Vec<i32> {
     let mut watcher = shared.watcher.lock().await;
     if watcher.as_ref().is_none_or(|session| session.is_closed()) {
-        let endpoint = shared.endpoint.with_application_name("pgstrata consoles");
+        let endpoint = shared.endpoint.with_application_name(APPLICATION_NAME);
         *watcher = endpoint.connect().await.inspect_err(|error| tracing::debug!(error = %error, "no watcher")).ok();
     }
     let Some(session) = watcher.as_ref() else { return Vec::new() };

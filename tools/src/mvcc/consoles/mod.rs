@@ -80,6 +80,8 @@ pub enum ConsoleState {
 pub struct Event {
     /// The console.
     pub console: String,
+    /// Its process.
+    pub pid: i32,
     /// Its statement as it is now.
     pub statement: Statement,
 }
@@ -192,8 +194,8 @@ impl Consoles {
         if sql.len() > limits.text_bytes || sql.contains('\0') {
             return Err(ConsoleError::BadText { bytes: sql.len(), most: limits.text_bytes });
         }
-        let statement = self.shared.begin(name, sql)?;
-        self.shared.tell(name, &statement);
+        let (pid, statement) = self.shared.begin(name, sql)?;
+        self.shared.tell(name, pid, &statement);
         let (sent, was_sent) = oneshot::channel();
         self.order(name, Order::Run { sql: sql.to_owned(), sent }).await?;
         // The driver answers, or has ended, which the statement then says.
@@ -307,8 +309,8 @@ impl Shared {
         self.state().slots.get(name).map(look).ok_or_else(|| ConsoleError::Unknown { name: name.to_owned() })
     }
 
-    /// Notes a statement as sent.
-    fn begin(&self, name: &str, sql: &str) -> Result<Statement, ConsoleError> {
+    /// Notes a statement as sent, and says by which process it is carried out.
+    fn begin(&self, name: &str, sql: &str) -> Result<(i32, Statement), ConsoleError> {
         let mut state = self.state();
         let State { slots, journal } = &mut *state;
         let slot = slots.get_mut(name).ok_or_else(|| ConsoleError::Unknown { name: name.to_owned() })?;
@@ -327,13 +329,13 @@ impl Shared {
             }
         }
         journal.sent(name, number, sql, slot.console.transaction != TransactionStatus::Idle);
-        Ok(statement)
+        Ok((slot.console.pid, statement))
     }
 
-    fn tell(&self, name: &str, statement: &Statement) {
+    fn tell(&self, name: &str, pid: i32, statement: &Statement) {
         self.changed.send_modify(|count| *count += 1);
         // Nobody needs to listen.
-        let _ = self.events.send(Event { console: name.to_owned(), statement: statement.clone() });
+        let _ = self.events.send(Event { console: name.to_owned(), pid, statement: statement.clone() });
     }
 }
 

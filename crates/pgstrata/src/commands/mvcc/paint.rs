@@ -181,7 +181,7 @@ pub fn change(change: &Change, before: &Moment, terminal: Terminal) -> Vec<Strin
             lines.push(format!("{}: {reason}", terminal.say(what)));
         }
         Cause::Record { name, xid, .. } => lines.push(format!("{name} {xid}")),
-        Cause::Statement { console, sql } => lines.push(format!("{console}> {sql}")),
+        Cause::Statement { console, sql, .. } => lines.push(format!("{console}> {sql}")),
         Cause::Answer { console, text, .. } => lines.push(format!("{console}: {text}")),
         Cause::Begin | Cause::Sample => {}
     }
