@@ -1,5 +1,5 @@
 // What happens now: a table or a built-in scene is chosen, and everything about it is drawn as it changes.
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 
 import { api, problemOf } from '../api/client.ts';
 import type { ProblemBody, Scene, SceneCard, Table, Watch } from '../api/rest.ts';
@@ -58,6 +58,7 @@ export function LivePage({ route }: { route: Route }) {
   const { scene, problem, busy, act, forget } = useScene(sceneName);
   const position = usePosition(live.log, route);
   const watch = JSON.stringify(watchOf(route.params, scene));
+  const cast = useMemo(() => scene && new Set(scene.sessions.map((session) => session.pid)), [scene]);
   const isWaiting = sceneName !== null && scene === undefined;
   useEffect(() => {
     if (!isWaiting) live.watch(JSON.parse(watch) as Watch);
@@ -87,6 +88,7 @@ export function LivePage({ route }: { route: Route }) {
         version={live.version}
         seq={position.seq}
         route={route}
+        cast={cast}
         aside={
           scene && (
             <SceneScript

@@ -228,8 +228,19 @@ function isShown(item: PutOf<'session'>): boolean {
   return item.backend_type === 'client backend' || item.backend_xmin !== undefined;
 }
 
-/** Lays the changes `from + 1 ..= to` out as lanes. */
-export function lanesOf(log: Log, from: number, to: number): Lanes {
+/** Those of the cast, whoever waits for one of them, and whom they wait for. */
+function playing(lanes: Lane[], cast: ReadonlySet<number>): Lane[] {
+  const related = new Set(cast);
+  for (const { pid, waits } of lanes) {
+    const blockers = waits.flatMap((wait) => wait.blockers);
+    if (pid !== undefined && cast.has(pid)) for (const each of blockers) related.add(each);
+    else if (pid !== undefined && blockers.some((each) => cast.has(each))) related.add(pid);
+  }
+  return lanes.filter(({ pid }) => pid !== undefined && related.has(pid));
+}
+
+/** Lays the changes `from + 1 ..= to` out as lanes. With a cast (the processes of a scene), others have none. */
+export function lanesOf(log: Log, from: number, to: number, cast?: ReadonlySet<number>): Lanes {
   const begin = log.at(from);
   const first = { seq: begin.seq, us: begin.unix_us };
   const weaver = new Weaver();
@@ -256,7 +267,8 @@ export function lanesOf(log: Log, from: number, to: number): Lanes {
   const everybody = weaver.lanes();
   // Who did nothing at all while others did has no lane.
   const busy = everybody.filter((lane) => lane.weight > 0);
-  const all = busy.length > 0 ? busy : everybody;
+  const wanted = cast ? playing(everybody, cast) : busy;
+  const all = wanted.length > 0 ? wanted : everybody;
   const kept = all.toSorted((a, b) => b.weight - a.weight).slice(0, LANES_DRAWN);
   const lanes = kept.toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
   return { lanes, more: all.length - lanes.length, from: points[0] ?? first, to: at, points };

@@ -34,6 +34,8 @@ interface StageProps {
   route: Route;
   /** Verdicts of another moment that are laid over this one. */
   overlay?: Sorted | undefined;
+  /** Processes of the scene that is played: others have no lane. */
+  cast?: ReadonlySet<number> | undefined;
   /** What stands above the inspector: the script of a scene. */
   aside?: ReactNode;
   /** What is said where no table is watched. */
@@ -47,7 +49,7 @@ export function chosenViewer(moment: Sorted, asked: string | null): string | und
   return ids.find((id) => id === 'new') ?? ids[0];
 }
 
-export function Stage({ log, version, seq, route, overlay, aside, noTable }: StageProps) {
+export function Stage({ log, version, seq, route, overlay, cast, aside, noTable }: StageProps) {
   const texts = useTexts();
   const { t } = texts;
   const moment = useMemo(() => {
@@ -64,7 +66,7 @@ export function Stage({ log, version, seq, route, overlay, aside, noTable }: Sta
     <div className="stage">
       <ServerNote moment={moment} />
       <div className="main">
-        <LanesPanel {...shared} />
+        <LanesPanel {...shared} cast={cast} />
         <VersionsPanel {...shared} noTable={noTable} />
         <div className="two">
           <WaitsPanel {...shared} />
@@ -115,7 +117,7 @@ function ServerNote({ moment }: { moment: Sorted }) {
   );
 }
 
-function LanesPanel({ log, version, moment, seq, route, picked, onPick }: Shared) {
+function LanesPanel({ log, version, moment, seq, route, picked, onPick, cast }: Shared & { cast: ReadonlySet<number> | undefined }) {
   const texts = useTexts();
   const theme = useTheme();
   const axis: Axis = route.params.get('axis') === 'time' ? 'time' : 'order';
@@ -124,8 +126,8 @@ function LanesPanel({ log, version, moment, seq, route, picked, onPick }: Shared
   const to = Math.min(log.last, from + CHANGES_DRAWN);
   const data = useMemo(() => {
     void version;
-    return lanesOf(log, from, to);
-  }, [log, from, to, version]);
+    return lanesOf(log, from, to, cast);
+  }, [log, from, to, version, cast]);
   const { t } = texts;
   return (
     <Panel

@@ -62,6 +62,13 @@ describe('lanes', () => {
   test('a deadlock by order', () => golden('lanes-order', <Lanes data={lanes} axis="order" now={at(log.last)} width={1000} {...en} />));
   test('a deadlock by time, at the moment when the circle closes', () => golden('lanes-time', <Lanes data={lanes} axis="time" now={at(closed)} width={1000} {...en} />));
   test('narrow, dark, in Chinese', () => golden('lanes-narrow', <Lanes data={lanes} axis="order" now={at(closed)} width={360} {...zh} />));
+  test('of a scene its own sessions are drawn, and with whom they wait', () => {
+    const first = lanes.lanes[0]!.pid!;
+    const waiting = when(log, (items) => items.some((item) => item.kind === 'wait'));
+    const drawn = (to: number) => lanesOf(log, log.first, to, new Set([first])).lanes.map((lane) => lane.pid);
+    expect(drawn(waiting - 1)).toEqual([first]);
+    expect(drawn(log.last)).toEqual(lanes.lanes.map((lane) => lane.pid));
+  });
   test('the circle is seen before the error is heard', () => {
     const error = log.changes.find((change) => change.cause === 'answer' && change.sqlstate === '40P01');
     expect(closed).toBeLessThan(error!.seq);
