@@ -3,7 +3,9 @@
 //! The log is ordered by positions in the server's log: a picture waits until the exact track is told up to where the server was when
 //! the picture was taken, because what the picture shows was caused by records before it. It waits at most [`HELD_MOST_US`]; the
 //! server writes its log out with some delay, and writes nothing when nothing happens. What is exact is never overwritten by what
-//! was sampled: a sampled item only adds what the server's log does not have.
+//! was sampled: a sampled item only adds what the server's log does not have. But the log is sent only as far as it is written
+//! out, and what an open transaction did may wait for that until it commits; a page that was seen to be ahead of the log is shown as it
+//! was seen, and as sampled.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -67,7 +69,7 @@ impl Tracks {
             }
         }
         for item in change.put {
-            put.push(merged(&item, self.sampled.get(&item.key)));
+            put.push(merged(&item, self.sampled.get(&item.key), false));
             self.exact.insert(item.key.clone(), item);
         }
         let moment = self.log.moment();
@@ -112,9 +114,10 @@ impl Tracks {
     }
 
     fn append_sample(&mut self, sample: Sample) -> Option<Arc<Change>> {
+        let is_ahead = self.told.is_some() && sample.at.lsn > self.told;
         self.sampled = sample.items.into_iter().map(|put| (put.key.clone(), put)).collect();
         let mut picture: Vec<PutItem> =
-            self.exact.iter().map(|(key, exact)| merged(exact, self.sampled.get(key))).collect();
+            self.exact.iter().map(|(key, exact)| merged(exact, self.sampled.get(key), is_ahead)).collect();
         picture
             .extend(self.sampled.iter().filter(|(key, _)| !self.exact.contains_key(*key)).map(|(_, put)| put.clone()));
         let cause =
@@ -130,8 +133,14 @@ impl Tracks {
     }
 }
 
-/// The exact item with what only looking can tell.
-fn merged(exact: &PutItem, sampled: Option<&PutItem>) -> PutItem {
+/// The exact item with what only looking can tell. `is_ahead`: what was looked at may be younger.
+fn merged(exact: &PutItem, sampled: Option<&PutItem>, is_ahead: bool) -> PutItem {
+    if let (true, Item::Version(known), Some(PutItem { origin, item: Item::Version(seen), .. })) =
+        (is_ahead, &exact.item, sampled)
+        && (seen.xmax, seen.xmax_kind) != (known.xmax, known.xmax_kind)
+    {
+        return Item::Version(with_life(known, seen)).known(*origin);
+    }
     let item = match (&exact.item, sampled.map(|put| &put.item)) {
         (Item::Version(exact), Some(Item::Version(sampled))) => Item::Version(with_values(exact, sampled)),
         (Item::Transaction(exact), Some(Item::Transaction(sampled))) => {
@@ -140,6 +149,18 @@ fn merged(exact: &PutItem, sampled: Option<&PutItem>) -> PutItem {
         (item, _) => item.clone(),
     };
     PutItem { key: exact.key.clone(), origin: Origin::Exact, item }
+}
+
+/// The version as it was seen, with what only the log tells of its life.
+fn with_life(exact: &RowVersion, sampled: &RowVersion) -> RowVersion {
+    RowVersion {
+        parent: exact.parent.clone().or_else(|| sampled.parent.clone()),
+        parent_origin: exact.parent.as_ref().map_or(sampled.parent_origin, |_| exact.parent_origin),
+        row: sampled.row.clone().or_else(|| exact.row.clone()),
+        values: sampled.values.clone().or_else(|| exact.values.clone()),
+        made: exact.made,
+        ..sampled.clone()
+    }
 }
 
 /// Values of rows from before the log was followed are only on the page; commands are only there at all.
@@ -157,7 +178,7 @@ fn with_values(exact: &RowVersion, sampled: &RowVersion) -> RowVersion {
 mod tests {
     use std::time::Duration;
 
-    use pgstrata_timeline::TransactionState;
+    use pgstrata_timeline::{Fate, TransactionState, XmaxKind};
     use pgstrata_units::Xid;
 
     use super::*;
@@ -207,6 +228,46 @@ mod tests {
         let picture = vec![transaction(Origin::Sampled, 751, InProgress, None)];
         assert!(tracks.take_sample(sample(200, 10, picture), 11).is_empty());
         assert_eq!(tracks.take_told(None, 10 + HELD_MOST_US).len(), 1);
+    }
+
+    fn version(origin: Origin, xmax: Option<u64>, made: Option<Lsn>) -> PutItem {
+        let version = RowVersion {
+            relation: 16400,
+            block: 0,
+            offset: 1,
+            xmin: Xid(740),
+            xmin_state: Committed,
+            is_frozen: false,
+            xmax: xmax.map(Xid),
+            xmax_kind: xmax.map_or(XmaxKind::None, |_| XmaxKind::Update),
+            xmax_state: xmax.map(|_| InProgress),
+            members: Vec::new(),
+            command: None,
+            next: None,
+            parent: None,
+            parent_origin: None,
+            is_hot_updated: false,
+            is_heap_only: false,
+            flags: Vec::new(),
+            row: None,
+            values: None,
+            bytes: 32,
+            fate: Fate::Live,
+            made,
+            removed: None,
+        };
+        Item::Version(version).known(origin)
+    }
+
+    #[test]
+    fn a_page_that_is_ahead_of_the_log_is_shown_as_it_was_seen_until_the_log_has_come_up() {
+        let mut tracks = Tracks::new(LogLimits::default());
+        tracks.take_exact(exact(100, 1, vec![version(Origin::Exact, None, Some(Lsn(90)))]));
+        tracks.take_sample(sample(200, 2, vec![version(Origin::Sampled, Some(750), None)]), 2 + HELD_MOST_US);
+        let shown = |tracks: &Tracks| tracks.moment().items.values().cloned().collect::<Vec<_>>();
+        assert_eq!(shown(&tracks), [version(Origin::Sampled, Some(750), Some(Lsn(90)))]);
+        tracks.take_exact(exact(150, 3, vec![version(Origin::Exact, Some(750), Some(Lsn(90)))]));
+        assert_eq!(shown(&tracks), [version(Origin::Exact, Some(750), Some(Lsn(90)))]);
     }
 
     #[test]
