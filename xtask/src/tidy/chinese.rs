@@ -8,7 +8,7 @@ use crate::tree::Tree;
 const SIGNS: &[(char, char)] = &[(',', '，'), (':', '：'), (';', '；'), ('?', '？'), ('!', '！')];
 
 /// Files whose texts people read.
-const EXTENSIONS: &[&str] = &["md", "rs", "ts", "tsx", "json", "scenario"];
+const EXTENSIONS: &[&str] = &["md", "txt", "rs", "ts", "tsx", "json", "scenario"];
 
 /// No half-width sign between Chinese characters. What stands in backticks is code and left alone.
 pub fn punctuation(tree: &Tree) -> Vec<Finding> {

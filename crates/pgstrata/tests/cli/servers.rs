@@ -71,7 +71,7 @@ fn the_shop_is_served_over_http_until_ctrl_c() {
     use std::io::BufRead as _;
     let home = Home::new();
     let mut child = home
-        .pgstrata(&["serve", "--port", "0", "--stock", "1"])
+        .pgstrata(&["flash-sale", "serve", "--port", "0", "--stock", "1"])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())
         .spawn()
