@@ -207,8 +207,10 @@ export function Lanes(props: LanesProps) {
   const frame = frameOf(props);
   const height = lanesHeight(data.lanes.length, width);
   const cursor = frame.x(now);
+  // A list without anything to pick is announced as a picture.
+  const list = data.lanes.some(({ statements, waits }) => statements.length + waits.length > 0);
   return (
-    <Chart label={texts.t('lanes.label', { count: data.lanes.length })} width={width} height={height} list>
+    <Chart label={texts.t('lanes.label', { count: data.lanes.length })} width={width} height={height} list={list}>
       <defs>
         <Hatch id="lanes-wait" colour={theme.wait} ground={theme.waitSoft} />
         <Hatch id="lanes-cycle" colour={theme.danger} ground={theme.dangerSoft} />

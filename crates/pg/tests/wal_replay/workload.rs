@@ -175,6 +175,8 @@ impl Worker {
     /// After an error: back to the last savepoint, or to no transaction. A transaction that could not be prepared is gone.
     async fn recover(&mut self, statement: &str) -> String {
         if !self.is_open {
+            // The error comes before the server has taken the transaction off its list; another answer comes after that.
+            self.session.batch_execute("").await.expect("nothing is done");
             return format!("{statement} was alone");
         }
         let undo = match self.savepoints.last() {

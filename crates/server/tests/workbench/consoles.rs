@@ -37,6 +37,20 @@ impl Browser {
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.json()
     }
+
+    /// A statement when it has ended. One that waits for somebody is told of at once, so it is asked for again.
+    async fn ended(&self, open: &Open, console: &str, number: u64) -> Value {
+        let path = format!("/api/consoles/{console}/statements/{number}?wait_ms=20000");
+        let asking = async {
+            loop {
+                let statement = self.get(open, &path).await.json();
+                if statement["state"] != "running" {
+                    return statement;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking).await.expect("the statement ends")
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,8 +66,7 @@ async fn two_consoles_wait_for_each_other_on_real_sessions_and_all_of_it_is_told
     assert_eq!(blocked["waits_for"].as_array().map(Vec::len), Some(1), "{blocked}");
     let commit = browser.run(&open, &alice, "3", "commit").await;
     assert_eq!(commit["answers"][0]["tag"], "COMMIT");
-    let path = format!("/api/consoles/{bob}/statements/1?wait_ms=20000");
-    let ended = browser.get(&open, &path).await.json();
+    let ended = browser.ended(&open, &bob, 1).await;
     assert_eq!(
         (&ended["state"], &ended["has_waited"], &ended["answers"][0]["tag"]),
         (&json!("done"), &json!(true), &json!("UPDATE 1"))
