@@ -8,7 +8,7 @@ import { expect } from 'vitest';
 import type { Console, Statement } from '../../src/api/rest.ts';
 
 /** Something happens on a real server within this, or not at all. */
-export const PATIENCE = { timeout: 60_000 };
+export const PATIENCE = { timeout: 25_000 };
 
 /** A request of the page itself: with its cookie, from its origin. */
 export async function request<Body>(page: Page, method: string, path: string, body?: unknown): Promise<Body> {
@@ -32,13 +32,14 @@ const drawKey = () => `${Date.now().toString(16)}${(keys++).toString(16)}`.padSt
 export type Ask = (sql: string) => Promise<(string | null)[][]>;
 
 /** Opens a console of the page's browser to ask the server with. */
-export async function asker(page: Page, name = 'asker'): Promise<Ask> {
+export async function asker(page: Page, name = 'asker'): Promise<{ ask: Ask; close: () => Promise<void> }> {
   const { id } = await request<Console>(page, 'POST', 'api/consoles', { key: drawKey(), name });
-  return async (sql) => {
+  const ask: Ask = async (sql) => {
     const sent = await request<Statement>(page, 'POST', `api/consoles/${id}/run`, { key: drawKey(), sql, wait_ms: 20_000 });
     if (sent.state !== 'done') throw new Error(`${sql}: ${sent.state} ${sent.error?.message ?? ''}`);
     return sent.answers.at(-1)!.rows;
   };
+  return { ask, close: () => request(page, 'DELETE', `api/consoles/${id}`) };
 }
 
 /** A version on its page. */
