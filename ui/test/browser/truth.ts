@@ -101,7 +101,7 @@ export async function shown(page: Page, sessions: string[]): Promise<Told> {
       const [, place = '', line, offset = '', xmin, fate, sight] = /^version (\((\d+),(\d+)\)) made by (\d+), ([^·]+) · ([^·]+?)(?: · |$)/.exec(box.getAttribute('aria-label') ?? '') ?? [];
       if (fate === 'no longer on disk' || line === undefined) continue;
       const words = texts(box);
-      told.stored.push({ place, xmin: Number(xmin), isHeapOnly: words.includes('HOT'), isFrozen: words.includes('frozen'), isUndone: words.includes('rolled back') });
+      told.stored.push({ place, xmin: Number(xmin), isHeapOnly: words.includes('HOT'), isFrozen: words.includes('frozen'), isUndone: words.includes('aborted') && fate === 'rolled back' });
       if (sight === 'visible') told.seen.push(place);
       for (const word of words) if (word.startsWith('↪')) told.redirects.push(`${word.split(' ').at(-1)}>${offset}`);
     }
