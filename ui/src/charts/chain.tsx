@@ -112,9 +112,11 @@ function badges({ version }: Node, texts: Texts, theme: Theme): { text: string; 
   if (version.fate === 'aborted') add(texts.t('chain.aborted'), theme.danger, theme.dangerSoft);
   if (version.is_frozen) add(texts.t('chain.frozen'), theme.frozen, theme.frozenSoft);
   if (version.is_heap_only) add('HOT', theme.accent, theme.surface);
-  const holders = (version.members ?? []).length;
-  if (version.xmax_kind === 'multi') add(texts.t('chain.multi', { count: holders }), theme.wait, theme.waitSoft);
-  if (version.xmax_kind === 'lock') add(texts.t('chain.lock'), theme.wait, theme.waitSoft);
+  // The page keeps who locked it long after they ended; they hold nothing then.
+  const members = version.members ?? [];
+  const holders = members.filter((member) => member.state !== 'committed' && member.state !== 'aborted').length;
+  if (version.xmax_kind === 'multi' && holders > 0) add(texts.t('chain.multi', { count: holders }), theme.wait, theme.waitSoft);
+  if (version.xmax_kind === 'lock' && (holders > 0 || members.length === 0)) add(texts.t('chain.lock'), theme.wait, theme.waitSoft);
   return list;
 }
 

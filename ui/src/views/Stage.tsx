@@ -341,7 +341,10 @@ function HorizonPanel({ moment }: Shared) {
   if (moment.horizon.length === 0) return null;
   return (
     <Panel title={t('panel.horizon')} name="horizon">
-      {moment.horizon.map((horizon) => {
+      {moment.horizon.map((told) => {
+        // The server names a session by its process; people know it by its name.
+        const holders = told.holders.map((holder) => (holder.kind === 'session' && holder.pid !== undefined ? { ...holder, name: viewerName(`pid:${holder.pid}`, moment, texts) } : holder));
+        const horizon = { ...told, holders };
         const data = { horizon, next_xid: Math.max(next_xid, horizon.xid), now_us: moment.unix_us };
         return (
           <div key={horizon.key} className="horizon">

@@ -1,5 +1,6 @@
 // A real browser and a real server for tests. The browser is Debian's Chromium, or whatever `PGSTRATA_CHROMIUM` names; the
-// server is the program that `PGSTRATA_BIN` names, with a private PostgreSQL. Both end with the test.
+// server is the program that `PGSTRATA_BIN` names, with a private PostgreSQL; both end with the test. `PGSTRATA_UI` names
+// a folder with a page to be tested in place of the one that is built into the program.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -75,6 +76,16 @@ export interface Look {
   height?: number;
 }
 
+/** Puts the page that was built into `dist` in place of the one inside the program, which may be an older one. */
+async function replacePage(context: BrowserContext, dist: string): Promise<void> {
+  await context.route(
+    ({ protocol, pathname }) => protocol === 'http:' && pathname === '/',
+    // The server's own headers: what they refuse is what is tested.
+    async (route) => route.fulfill({ response: await route.fetch(), body: readFileSync(join(dist, 'index.html')) }),
+  );
+  await context.route(({ protocol, pathname }) => protocol === 'http:' && pathname.startsWith('/assets/'), (route) => route.fulfill({ path: join(dist, new URL(route.request().url()).pathname) }));
+}
+
 /** A page that notes everything that must not happen on it. */
 export interface Watched {
   context: BrowserContext;
@@ -86,6 +97,7 @@ export interface Watched {
 export async function openPage(browser: Browser, look: Look = {}): Promise<Watched> {
   const { theme = 'light', language = 'en', width = 1280, height = 800 } = look;
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale: language === 'zh' ? 'zh-CN' : 'en-GB', reducedMotion: 'reduce' });
+  if (process.env['PGSTRATA_UI'] !== undefined) await replacePage(context, process.env['PGSTRATA_UI']);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
