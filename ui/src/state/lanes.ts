@@ -131,7 +131,10 @@ class Weaver {
       close(open.statement, at);
       open.statement = undefined;
     }
-    if (isActive && !open.statement) {
+    // A picture may be older than the answer that came before it.
+    const last = open.lane.statements.at(-1);
+    const isAnswered = last?.origin === 'exact' && last.sql === item.query;
+    if (isActive && !open.statement && !isAnswered) {
       open.statement = { from: at, to: at, open: true, sql: item.query, origin: 'sampled' };
       open.lane.statements.push(open.statement);
     }
