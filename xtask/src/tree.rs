@@ -1,6 +1,6 @@
 //! The repository's text: every file that git tracks or would track. It reads; it changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,10 +16,12 @@ pub fn root() -> PathBuf {
 #[derive(Debug, Default)]
 pub struct Tree {
     files: BTreeMap<String, String>,
+    /// Files that are no text: pictures, fixtures of bytes.
+    others: BTreeSet<String>,
 }
 
 impl Tree {
-    /// Reads the repository at `root`. Files that are not UTF-8 (pictures) are left out.
+    /// Reads the repository at `root`. Of files that are not UTF-8 (pictures) only the names.
     pub fn read(root: &Path) -> Result<Self> {
         let output = Command::new("git")
             .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
@@ -30,17 +32,21 @@ impl Tree {
             bail!("git ls-files: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         let names = String::from_utf8(output.stdout).context("a file's name is not UTF-8")?;
-        let files = names.split('\0').filter(|name| !name.is_empty()).filter_map(|name| {
+        let mut tree = Self::default();
+        for name in names.split('\0').filter(|name| !name.is_empty()) {
             // A deleted file is still listed until the deletion is committed.
-            let text = std::fs::read_to_string(root.join(name)).ok()?;
-            Some((name.to_owned(), text))
-        });
-        Ok(Self { files: files.collect() })
+            let Ok(bytes) = std::fs::read(root.join(name)) else { continue };
+            match String::from_utf8(bytes) {
+                Ok(text) => drop(tree.files.insert(name.to_owned(), text)),
+                Err(_) => drop(tree.others.insert(name.to_owned())),
+            }
+        }
+        Ok(tree)
     }
 
     /// A tree of these files; of two with the same name the last counts.
     pub fn of(files: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { files: files.into_iter().collect() }
+        Self { files: files.into_iter().collect(), others: BTreeSet::new() }
     }
 
     /// A tree of these files, for tests of rules.
@@ -66,7 +72,7 @@ impl Tree {
 
     /// Whether a file of that name, or a folder with files in it, is there.
     pub fn has(&self, name: &str) -> bool {
-        self.files.contains_key(name) || !self.folders_and_files(name).is_empty()
+        self.files.contains_key(name) || self.others.contains(name) || !self.folders_and_files(name).is_empty()
     }
 
     /// The names directly inside a folder, once each.
@@ -100,7 +106,9 @@ mod tests {
         for (name, text) in [(".gitignore", "ignored\n"), ("ignored", ""), ("new.rs", "//! New.")] {
             std::fs::write(folder.path().join(name), text).expect("write");
         }
+        std::fs::write(folder.path().join("picture.png"), [0x89, 0xFF]).expect("write");
         let tree = Tree::read(folder.path()).expect("listing");
+        assert!(tree.has("picture.png") && tree.text("picture.png").is_none(), "no text, but there");
         assert_eq!(tree.files().map(|(name, _)| name).collect::<Vec<_>>(), [".gitignore", "new.rs"]);
         assert_eq!(tree.text("new.rs"), Some("//! New."));
     }
