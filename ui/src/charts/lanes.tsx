@@ -207,8 +207,10 @@ export function Lanes(props: LanesProps) {
   const frame = frameOf(props);
   const height = lanesHeight(data.lanes.length, width);
   const cursor = frame.x(now);
+  // A list without anything to choose from is none.
+  const isList = data.lanes.some((lane) => lane.statements.length > 0 || lane.waits.length > 0);
   return (
-    <Chart label={texts.t('lanes.label', { count: data.lanes.length })} width={width} height={height} list>
+    <Chart label={texts.t('lanes.label', { count: data.lanes.length })} width={width} height={height} list={isList}>
       <defs>
         <Hatch id="lanes-wait" colour={theme.wait} ground={theme.waitSoft} />
         <Hatch id="lanes-cycle" colour={theme.danger} ground={theme.dangerSoft} />
