@@ -56,6 +56,11 @@ export class Live {
     else if (!this.socket) this.connect();
   }
 
+  /** Connects without a wish of its own: runs and consoles are told of whatever is looked at. */
+  join(): void {
+    if (!this.socket) this.connect();
+  }
+
   /** What is looked at. */
   get watching(): Watch {
     return this.watched;

@@ -39,6 +39,8 @@ export function Answered<Value>({ answer, children }: { answer: { value?: Value;
 export function CasesPage({ route }: { route: Route }) {
   const [kind, id, other] = route.rest;
   const { t } = useTexts();
+  const live = useLive();
+  useEffect(() => live.join(), [live]);
   const view = () => {
     if (kind === 'run' && id !== undefined) return <RunView key={id} id={id} />;
     if (kind === 'record' && id !== undefined) return <RecordView key={id} id={id} />;

@@ -2,7 +2,7 @@
 // server is the program that `PGSTRATA_BIN` names, with a private PostgreSQL; both end with the test. `PGSTRATA_UI` names
 // a folder with a page to be tested in place of the one that is built into the program.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -76,14 +76,15 @@ export interface Look {
   height?: number;
 }
 
-/** Puts the page that was built into `dist` in place of the one inside the program, which may be an older one. */
+/** Puts the script and the style of the page in `dist` in place of those inside the program, which may be older. */
 async function replacePage(context: BrowserContext, dist: string): Promise<void> {
-  await context.route(
-    ({ protocol, pathname }) => protocol === 'http:' && pathname === '/',
-    // The server's own headers: what they refuse is what is tested.
-    async (route) => route.fulfill({ response: await route.fetch(), body: readFileSync(join(dist, 'index.html')) }),
-  );
-  await context.route(({ protocol, pathname }) => protocol === 'http:' && pathname.startsWith('/assets/'), (route) => route.fulfill({ path: join(dist, new URL(route.request().url()).pathname) }));
+  const folder = join(dist, 'assets');
+  const files = readdirSync(folder);
+  // The document stays the server's own, with its headers: what they refuse is what is tested.
+  for (const ending of ['.js', '.css']) {
+    const file = files.find((each) => each.endsWith(ending));
+    if (file) await context.route(({ protocol, pathname }) => protocol === 'http:' && pathname.startsWith('/assets/') && pathname.endsWith(ending), (route) => route.fulfill({ path: join(folder, file) }));
+  }
 }
 
 /** A page that notes everything that must not happen on it. */

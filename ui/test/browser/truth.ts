@@ -8,7 +8,7 @@ import { expect } from 'vitest';
 import type { Console, Statement } from '../../src/api/rest.ts';
 
 /** Something happens on a real server within this, or not at all. */
-export const PATIENCE = { timeout: 25_000 };
+export const PATIENCE = { timeout: 60_000 };
 
 /** A request of the page itself: with its cookie, from its origin. */
 export async function request<Body>(page: Page, method: string, path: string, body?: unknown): Promise<Body> {

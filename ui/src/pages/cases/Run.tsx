@@ -35,9 +35,11 @@ export function RunView({ id }: { id: string }) {
   const live = useLive();
   const [detail, setDetail] = useState<RunDetail>();
   const [problem, setProblem] = useState<ProblemBody>();
+  // Asked anew when the connection is there: what happened before that nobody tells.
+  const { connection } = live;
   useEffect(() => {
     void api.run(id).then(setDetail, (error: unknown) => setProblem(problemOf(error)));
-  }, [id]);
+  }, [id, connection]);
   const newest = live.runs.get(id);
   const run = newest && detail && newest.version > detail.run.version ? newest : detail?.run;
   const pulse = newest?.pulse;
