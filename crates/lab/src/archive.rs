@@ -200,14 +200,19 @@ pub fn list(dir: &Path) -> Result<Vec<Entry>, ArchiveError> {
     Ok(entries)
 }
 
-/// The latest record of a study and a preset below `dir`, if there is one.
+/// The latest record of a study and a preset below `dir`, if there is one; with `arm`, the latest that measured this arm.
 ///
 /// # Errors
-/// If a directory or the file cannot be read.
-pub fn latest(dir: &Path, study: &str, preset: &str) -> Result<Option<Record>, ArchiveError> {
+/// If a directory or a file cannot be read.
+pub fn latest(dir: &Path, study: &str, preset: &str, arm: Option<&str>) -> Result<Option<Record>, ArchiveError> {
     let entries = list(dir)?;
-    let found = entries.iter().rev().find(|entry| entry.study == study && entry.preset == preset);
-    found.map(|entry| load(&entry.path)).transpose()
+    for entry in entries.iter().rev().filter(|entry| entry.study == study && entry.preset == preset) {
+        let record = load(&entry.path)?;
+        if arm.is_none_or(|arm| record.arms.iter().any(|measured| measured.arm == arm)) {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether files can be made in `dir`, or where it would be made. Leaves nothing behind.
