@@ -340,9 +340,14 @@ mod tests {
         let record = fixture::load();
         let path = save(&record, dir.path()).expect("it is written");
         assert_eq!(path, dir.path().join("2025-01-01-example/flash-sale-full-120000.json"));
-        let again = latest(dir.path(), "flash-sale", "full").expect("it is read").expect("it is there");
+        let again = latest(dir.path(), "flash-sale", "full", None).expect("it is read").expect("it is there");
         assert_eq!(to_json(&again).expect("json"), to_json(&record).expect("json"));
-        assert_eq!(latest(dir.path(), "flash-sale", "ci").expect("nothing to read").map(|record| record.seed), None);
+        let seed_of = |preset, arm| {
+            latest(dir.path(), "flash-sale", preset, arm).expect("what there is is read").map(|record| record.seed)
+        };
+        assert_eq!(seed_of("ci", None), None);
+        assert_eq!(seed_of("full", Some(&record.arms[0].arm)), Some(record.seed));
+        assert_eq!(seed_of("full", Some("no-such-arm")), None);
     }
 
     #[test]
