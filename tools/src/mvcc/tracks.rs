@@ -232,29 +232,14 @@ mod tests {
 
     fn version(origin: Origin, xmax: Option<u64>, made: Option<Lsn>) -> PutItem {
         let version = RowVersion {
-            relation: 16400,
-            block: 0,
-            offset: 1,
-            xmin: Xid(740),
             xmin_state: Committed,
-            is_frozen: false,
             xmax: xmax.map(Xid),
             xmax_kind: xmax.map_or(XmaxKind::None, |_| XmaxKind::Update),
             xmax_state: xmax.map(|_| InProgress),
-            members: Vec::new(),
-            command: None,
-            next: None,
-            parent: None,
-            parent_origin: None,
-            is_hot_updated: false,
-            is_heap_only: false,
-            flags: Vec::new(),
-            row: None,
-            values: None,
             bytes: 32,
             fate: Fate::Live,
             made,
-            removed: None,
+            ..RowVersion::bare(16400, 0, 1, Xid(740))
         };
         Item::Version(version).known(origin)
     }
