@@ -89,6 +89,26 @@ impl Tracks {
         self.release(now_us)
     }
 
+    /// The exact track has ended: what it knew would stay as it was for ever, so from now on only what is seen by looking is
+    /// shown. It may begin anew.
+    pub fn end_exact(&mut self, reason: String, now_us: i64) -> Vec<Arc<Change>> {
+        self.told = None;
+        let mut appended = self.release(now_us);
+        let moment = self.log.moment();
+        let (mut put, mut drop) = (Vec::new(), Vec::new());
+        for key in std::mem::take(&mut self.exact).into_keys() {
+            match self.sampled.get(&key) {
+                Some(sampled) => put.push(sampled.clone()),
+                None => drop.push(key),
+            }
+        }
+        put.retain(|put| moment.items.get(&put.key) != Some(put));
+        drop.retain(|key| moment.items.contains_key(key));
+        let at = self.at(now_us, None);
+        appended.push(self.log.append(put, drop, at, Cause::Connection { is_up: false, reason }));
+        appended
+    }
+
     /// Takes a picture. Without an exact track it is appended at once.
     pub fn take_sample(&mut self, sample: Sample, now_us: i64) -> Vec<Arc<Change>> {
         self.held.push_back(sample);
@@ -228,6 +248,24 @@ mod tests {
         let picture = vec![transaction(Origin::Sampled, 751, InProgress, None)];
         assert!(tracks.take_sample(sample(200, 10, picture), 11).is_empty());
         assert_eq!(tracks.take_told(None, 10 + HELD_MOST_US).len(), 1);
+    }
+
+    #[test]
+    fn what_was_exact_is_gone_with_its_track_and_what_is_seen_stays() {
+        let mut tracks = Tracks::new(LogLimits::default());
+        tracks.take_exact(exact(100, 1, vec![version(Origin::Exact, None, Some(Lsn(90)))]));
+        tracks.take_exact(exact(110, 2, vec![transaction(Origin::Exact, 750, InProgress, None)]));
+        tracks.take_sample(sample(100, 3, vec![version(Origin::Sampled, None, None)]), 3);
+        let appended = tracks.end_exact("segment removed".to_owned(), 4);
+        let shown: Vec<_> = tracks.moment().items.values().cloned().collect();
+        assert_eq!(shown, [version(Origin::Sampled, None, None)]);
+        let last = appended.last().expect("it is told");
+        assert!(matches!(&last.cause, Cause::Connection { is_up: false, reason } if reason == "segment removed"));
+        // A picture of later waits for nobody.
+        assert_eq!(tracks.take_sample(sample(900, 5, Vec::new()), 5).len(), 1);
+        // And the track may begin anew.
+        tracks.take_exact(exact(1_000, 6, vec![version(Origin::Exact, None, Some(Lsn(90)))]));
+        assert_eq!(tracks.moment().items.len(), 1);
     }
 
     fn version(origin: Origin, xmax: Option<u64>, made: Option<Lsn>) -> PutItem {
