@@ -137,20 +137,16 @@ impl Report {
 
     /// What the failed tests have said, then all their names, nearest to the end.
     fn words_of_failures(&self) -> String {
-        let mut text = String::new();
+        let mut parts: Vec<String> = Vec::new();
         for failure in self.failures.iter().take(FAILURES_SHOWN) {
-            text.push_str(&format!("\n──── {} has failed, and said:\n{}", failure.name, failure.tail()));
-            if let Some(again) = &failure.again {
-                text.push_str(&format!("    hint: `{again}` runs it alone\n"));
-            }
+            parts.push(format!("\n──── {} has failed, and said:\n{}", failure.name, failure.tail()));
+            parts.extend(failure.again.iter().map(|again| format!("    hint: `{again}` runs it alone\n")));
         }
         if !self.failures.is_empty() {
-            text.push_str("\nfailed tests:\n");
+            parts.push("\nfailed tests:\n".to_owned());
         }
-        for failure in &self.failures {
-            text.push_str(&format!("    {}\n", failure.name));
-        }
-        text
+        parts.extend(self.failures.iter().map(|failure| format!("    {}\n", failure.name)));
+        parts.concat()
     }
 }
 

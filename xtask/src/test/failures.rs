@@ -20,9 +20,9 @@ pub fn of_nextest(xml: &str) -> Result<Vec<Failure>> {
         let test = case.attribute("name").unwrap_or_default();
         let said = |tag| case.children().find(|node| node.has_tag_name(tag)).and_then(|node| node.text());
         let parts = [why.attribute("type"), said("system-out"), said("system-err")];
-        let text: Vec<&str> = parts.into_iter().flatten().map(str::trim).filter(|text| !text.is_empty()).collect();
+        let words: Vec<&str> = parts.into_iter().flatten().map(str::trim).filter(|part| !part.is_empty()).collect();
         let again = format!("cargo nextest run -E 'binary_id({binary}) & test(={test})'");
-        Some(Failure { name: format!("{binary} {test}"), said: text.join("\n"), again: Some(again) })
+        Some(Failure { name: format!("{binary} {test}"), said: words.join("\n"), again: Some(again) })
     });
     Ok(failures.collect())
 }
