@@ -5,6 +5,7 @@
 
 pub mod report;
 pub mod robustness;
+pub mod synthetic;
 pub mod witness;
 
 pub use report::{
