@@ -191,3 +191,23 @@ pub fn tpc_c() -> Vec<Program> {
         ),
     ]
 }
+
+/// The same programs as the theory sees them: every row that is named exists, inserts and deletes write all its columns.
+pub fn with_rows_that_exist(mut programs: Vec<Program>) -> Vec<Program> {
+    let all = || programs.iter().flat_map(|program| &program.statements).flat_map(|statement| &statement.accesses);
+    let mut columns: BTreeMap<RelationName, BTreeSet<String>> = BTreeMap::new();
+    for access in all() {
+        let known = columns.entry(access.relation.clone()).or_default();
+        known.extend(access.reads.iter().chain(&access.writes).cloned());
+    }
+    let accesses =
+        programs.iter_mut().flat_map(|program| &mut program.statements).flat_map(|statement| &mut statement.accesses);
+    for access in accesses {
+        if matches!(access.kind, AccessKind::Insert | AccessKind::Delete) {
+            access.kind = AccessKind::Update;
+            access.writes = columns[&access.relation].clone();
+            access.writes.insert("row".to_owned());
+        }
+    }
+    programs
+}
