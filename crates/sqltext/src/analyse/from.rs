@@ -10,6 +10,7 @@ use super::condition::Restricted;
 use super::names::{Columns, EVERYTHING, Entry, Meaning, Output, Scope};
 use super::select::{parse_one, renamed};
 use crate::access::{AccessKind, Cause, Term};
+use crate::budget;
 use crate::name::RelationName;
 use crate::schema::RelationKind;
 use crate::tree;
@@ -109,8 +110,8 @@ impl Builder<'_> {
             self.enter(Entry { columns: Columns::Unknown, ..Entry::derived(alias, Vec::new(), false) });
             return Restricted::new();
         };
-        // Ten views in views are a ring that a server would have refused.
-        if self.scopes.len() > super::CALLS_MAX * 4 {
+        // A server refuses views that are rings; a text may have them.
+        if self.scopes.len() > super::CALLS_MAX * 4 || !budget::spend() {
             self.say(location, format!("the view \"{}\" goes too deep", name.name()), None);
             return Restricted::new();
         }

@@ -8,6 +8,7 @@ use pg_query::protobuf::{FuncCall, Node};
 
 use super::builder::Builder;
 use crate::access::{AccessKind, Cause, Rows, Term, advisory_space};
+use crate::budget;
 use crate::programs::function_statements;
 use crate::schema::Function;
 use crate::tree;
@@ -122,7 +123,7 @@ impl Builder<'_> {
 
     /// A function whose body is known: its statements' accesses become this one's.
     fn own_call(&mut self, function: &Function, call: &FuncCall) {
-        if self.surroundings.calls >= super::CALLS_MAX {
+        if self.surroundings.calls >= super::CALLS_MAX || !budget::spend() {
             self.say(call.location, format!("{}() calls go too deep", function.name), None);
             return;
         }

@@ -11,7 +11,9 @@ use pg_query::protobuf::{
 use super::builder::Builder;
 use super::condition::Restricted;
 use super::names::{Entry, Output, Scope};
+use super::select::parse_one;
 use crate::access::{AccessKind, Cause, Rows, Term};
+use crate::schema::Column;
 use crate::tree;
 
 /// Rows of one `values` that are told apart; more are one access to unknown rows.
@@ -175,13 +177,15 @@ impl Builder<'_> {
     fn defaults(&mut self, target: usize, given: &[String]) {
         let Some(relation) = self.relation_of(target) else { return };
         for column in relation.columns.iter().filter(|column| !given.contains(&column.name)) {
-            let Some(default) = &column.default else { continue };
-            let query = super::select::parse_one(&format!("select {default}"));
-            if let Some(query) = query {
-                self.query(&query);
-            } else {
-                self.say(-1, format!("the default of \"{}\" is not understood", column.name), None);
-            }
+            self.default_of(column);
+        }
+    }
+
+    fn default_of(&mut self, column: &Column) {
+        let Some(default) = &column.default else { return };
+        match parse_one(&format!("select {default}")) {
+            Some(query) => drop(self.query(&query)),
+            None => self.say(-1, format!("the default of \"{}\" is not understood", column.name), None),
         }
     }
 
@@ -273,6 +277,12 @@ impl Builder<'_> {
             match value {
                 // The source stands behind the first column of the list; further ones only point to it.
                 NodeEnum::MultiAssignRef(multiple) if multiple.colno > 1 => {}
+                NodeEnum::SetToDefault(_) => {
+                    let column = self.relation_of(target).and_then(|relation| relation.column(&assignment.name));
+                    if let Some(column) = column {
+                        self.default_of(column);
+                    }
+                }
                 _ => self.expression(value),
             }
             if !assignment.indirection.is_empty() {
@@ -286,11 +296,24 @@ impl Builder<'_> {
         self.generated(target);
     }
 
-    /// Stored generated columns are written with what they are computed from.
+    /// Stored generated columns are computed anew when something that they are made of is written; the rest of it is read.
     fn generated(&mut self, target: usize) {
         let Some(relation) = self.relation_of(target) else { return };
-        for column in relation.columns.iter().filter(|column| column.generated.is_some()) {
-            self.uses[target].writes.insert(column.name.clone());
+        for column in &relation.columns {
+            let Some(query) = column.generated.as_ref().and_then(|text| parse_one(&format!("select {text}"))) else {
+                continue;
+            };
+            let before = self.uses[target].reads.clone();
+            self.uses[target].reads.clear();
+            self.scopes.push(Scope { entries: vec![Entry::relation("", target, self.named_columns(target, &[]))] });
+            self.query(&query);
+            self.scopes.pop();
+            let made_of = std::mem::replace(&mut self.uses[target].reads, before);
+            if !made_of.is_disjoint(&self.uses[target].writes) {
+                let read: Vec<String> = made_of.difference(&self.uses[target].writes).cloned().collect();
+                self.uses[target].reads.extend(read);
+                self.uses[target].writes.insert(column.name.clone());
+            }
         }
     }
 

@@ -275,10 +275,10 @@ pub fn inline(
     span: &Span,
     assembler: &mut Assembler<'_>,
 ) -> Option<Vec<Node>> {
-    if assembler.calls >= crate::analyse::CALLS_MAX {
+    let call = only_call(tree)?;
+    if assembler.calls >= crate::analyse::CALLS_MAX || !crate::budget::spend() {
         return None;
     }
-    let call = only_call(tree)?;
     let parts = tree::strings(&call.funcname);
     let (in_schema, name) = tree::qualified(&parts);
     let matches = |function: &&Function| {

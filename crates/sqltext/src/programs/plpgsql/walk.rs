@@ -12,6 +12,7 @@ use super::place::Place;
 use super::query;
 use super::variables::assigned;
 use crate::access::{AccessKind, Term};
+use crate::budget;
 use crate::programs::assemble::{Assembler, Environment};
 use crate::workload::Node;
 
@@ -255,12 +256,16 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.join(branches, &[]).flow()
     }
 
-    /// The statements from `first` on, rolled back: what they read was read, what they wrote was not written. Any of
-    /// them may have been the last.
+    /// The statements from `first` on, rolled back: what they read was read, what they wrote was not written. How far
+    /// the block came is not known, so each may be left out.
     fn undone(&mut self, first: usize) -> Vec<Node> {
+        if self.assembler.statements.len() > budget::STATEMENTS_MAX / 2 {
+            self.say(None, "", "a body with too many statements");
+            return Vec::new();
+        }
         let copied = self.assembler.statements[first..].to_vec();
         let mut nodes = Vec::new();
-        for mut statement in copied.into_iter().rev() {
+        for mut statement in copied {
             for access in &mut statement.accesses {
                 if access.kind.is_write() || matches!(access.kind, AccessKind::Lock(_)) {
                     access.kind = AccessKind::Read;
@@ -269,12 +274,10 @@ impl<'w, 'a> Walk<'w, 'a> {
                 }
                 access.conditional = true;
             }
+            let index = self.assembler.statements.len();
             self.assembler.statements.push(statement);
             self.assembler.conditional.push(true);
-            let index = self.assembler.statements.len() - 1;
-            let mut path = vec![Node::Statement(index)];
-            path.append(&mut nodes);
-            nodes = vec![Node::Choice(vec![Vec::new(), path])];
+            nodes.push(Node::Choice(vec![Vec::new(), vec![Node::Statement(index)]]));
         }
         nodes
     }
