@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 /// Functions, triggers and views that one statement may bring in, with all that those bring in.
-pub const EXPANSIONS_MAX: usize = 1_000;
+pub const EXPANSIONS_MAX: usize = 200;
 
 /// Statements of one program; what comes after is not analysed, and that is said.
 pub const STATEMENTS_MAX: usize = 200_000;

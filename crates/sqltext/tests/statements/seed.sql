@@ -6,5 +6,5 @@ insert into lines select id, number, number, 1 from orders cross join generate_s
 insert into reviews values (1, 1, 5), (2, 5, 1);
 insert into counters values ('customers', 0), ('a', 1), ('x', 1);
 insert into events values ('2025-05-05', 'e');
-insert into base values (1, 1);
-insert into derived values (2, 2, 2);
+insert into base values (1, 2);
+insert into derived values (2, null, 2);
