@@ -74,7 +74,7 @@ pub fn read<'a>(name: &'a str, text: &'a str) -> Result<Read<'a>, Vec<SqlError>>
         return Err(vec![error]);
     }
     let (blanked, meta_commands) = blank_meta_commands(text);
-    let tokens = match pg_query::scan_tokens(&blanked) {
+    let tokens = match super::scan(&blanked) {
         Ok(tokens) => tokens,
         Err(error) => return Err(vec![scan_error(&source, &blanked, &error)]),
     };

@@ -33,7 +33,7 @@ pub fn substitute(prepared: &str, arguments: &[String], tree: &NodeEnum, assembl
         variables.push((location, parts, name));
     }
     variables.sort();
-    let tokens = pg_query::scan_tokens(prepared).ok()?;
+    let tokens = crate::grammar::scan(prepared).ok()?;
     let mut named = Named {
         text: String::new(),
         prepared: String::new(),
