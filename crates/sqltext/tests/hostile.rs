@@ -1,5 +1,7 @@
 //! Input that means no good: deep, long, broken. Every one gets an answer, and a clear one.
 
+use std::fmt::Write as _;
+
 use pgstrata_sqltext::{Schema, SqlError, Workload, read_sources};
 
 const SCHEMA: &str = "create table t (id bigint primary key, a int, b int);";
@@ -66,10 +68,10 @@ fn functions_and_views_that_multiply_are_cut_off_and_that_is_said() {
     let mut text = String::from("create view v0 as select id from t;\n");
     for number in 1..20 {
         let before = number - 1;
-        text.push_str(&format!("create view v{number} as select x.id from v{before} x, v{before} y;\n"));
-        let calls = format!("select f{before}(a), f{before}(a), f{before}(a)").repeat(1);
+        let _ = writeln!(text, "create view v{number} as select x.id from v{before} x, v{before} y;");
+        let calls = format!("select f{before}(a), f{before}(a), f{before}(a)");
         let body = if number == 1 { "select 1 from t".to_owned() } else { calls };
-        text.push_str(&format!("create function f{number}(a int) returns int language sql as $$ {body} $$;\n"));
+        let _ = writeln!(text, "create function f{number}(a int) returns int language sql as $$ {body} $$;");
     }
     text.push_str("create function f0(a int) returns int language sql as $$ select f0(a) + f19(a) $$;\n");
     text.push_str("begin; select id from v19; select f19(1) + f0(2); commit;");
