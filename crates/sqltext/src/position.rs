@@ -47,14 +47,26 @@ pub struct Source<'a> {
     name: &'a str,
     text: &'a str,
     line_starts: Vec<usize>,
+    /// How many characters stand before every [`STRIDE`]th byte: a line may be the whole file.
+    characters: Vec<usize>,
 }
+
+/// Bytes between two counts of characters.
+const STRIDE: usize = 1024;
 
 impl<'a> Source<'a> {
     /// Looks at every byte of `text` once.
     #[must_use]
     pub fn new(name: &'a str, text: &'a str) -> Self {
         let after_newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { name, text, line_starts: std::iter::once(0).chain(after_newlines).collect() }
+        let line_starts = std::iter::once(0).chain(after_newlines).collect();
+        let mut counted = 0;
+        let count = |stretch: &[u8]| {
+            let before = counted;
+            counted += characters_in(stretch);
+            before
+        };
+        Self { name, text, line_starts, characters: text.as_bytes().chunks(STRIDE).map(count).collect() }
     }
 
     /// What the caller called it.
@@ -77,9 +89,16 @@ impl<'a> Source<'a> {
             offset -= 1;
         }
         let line = self.line_starts.partition_point(|start| *start <= offset) - 1;
-        let column = self.text[self.line_starts[line]..offset].chars().count() + 1;
+        let column = self.characters_before(offset) - self.characters_before(self.line_starts[line]) + 1;
         let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Position { line: small(line + 1), column: small(column) }
+    }
+
+    /// The characters before a byte at which one begins.
+    fn characters_before(&self, offset: usize) -> usize {
+        let stretch = (offset / STRIDE).min(self.characters.len().saturating_sub(1));
+        let counted = self.characters.get(stretch).copied().unwrap_or(0);
+        counted + characters_in(&self.text.as_bytes()[stretch * STRIDE..offset])
     }
 
     /// The span of the bytes `from..to`.
@@ -89,9 +108,23 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Every byte that does not continue a character begins one.
+fn characters_in(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0b1100_0000 != 0b1000_0000).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_of_one_long_line_are_those_that_counting_gives() {
+        let text = "a选é".repeat(3_000);
+        let source = Source::new("input", &text);
+        for (number, (offset, _)) in text.char_indices().enumerate().step_by(97) {
+            assert_eq!(source.position(offset).column as usize, number + 1);
+        }
+    }
 
     #[test]
     fn columns_are_characters_and_lines_begin_after_newlines() {

@@ -8,6 +8,7 @@ use pg_query::protobuf::{FuncCall, Node};
 
 use super::builder::Builder;
 use crate::access::{AccessKind, Cause, Rows, Term, advisory_space};
+use crate::budget;
 use crate::programs::function_statements;
 use crate::schema::Function;
 use crate::tree;
@@ -87,12 +88,11 @@ impl Builder<'_> {
         self.volatile = true;
         let known =
             self.own_function(schema, name, Some(call.args.len())).or_else(|| self.own_function(schema, name, None));
-        match known.cloned() {
-            Some(function) => self.own_call(&function, call),
-            None => {
-                let why = format!("function {}() is not known", parts.join("."));
-                self.say(call.location, why, Some("add its `create function` to the schema"));
-            }
+        if let Some(function) = known.cloned() {
+            self.own_call(&function, call);
+        } else {
+            let why = format!("function {}() is not known", parts.join("."));
+            self.say(call.location, why, Some("add its `create function` to the schema"));
         }
     }
 
@@ -123,7 +123,7 @@ impl Builder<'_> {
 
     /// A function whose body is known: its statements' accesses become this one's.
     fn own_call(&mut self, function: &Function, call: &FuncCall) {
-        if self.surroundings.calls >= super::CALLS_MAX {
+        if self.surroundings.calls >= super::CALLS_MAX || !budget::spend() {
             self.say(call.location, format!("{}() calls go too deep", function.name), None);
             return;
         }

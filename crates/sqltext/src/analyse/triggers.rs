@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::builder::Builder;
 use crate::access::{AccessKind, Cause, Term};
+use crate::budget;
 use crate::programs::{Row, trigger_statements};
 use crate::schema::{Function, Trigger, TriggerEvent};
 
@@ -36,7 +37,7 @@ impl Builder<'_> {
             self.say(-1, why, Some("add its `create function` to the schema"));
             return;
         };
-        if self.surroundings.calls >= super::CALLS_MAX {
+        if self.surroundings.calls >= super::CALLS_MAX || !budget::spend() {
             self.say(-1, format!("trigger \"{}\" fires too deep", trigger.name), None);
             return;
         }

@@ -11,7 +11,9 @@ use pg_query::protobuf::{
 use super::builder::Builder;
 use super::condition::Restricted;
 use super::names::{Entry, Output, Scope};
+use super::select::parse_one;
 use crate::access::{AccessKind, Cause, Rows, Term};
+use crate::schema::Column;
 use crate::tree;
 
 /// Rows of one `values` that are told apart; more are one access to unknown rows.
@@ -30,7 +32,7 @@ impl Builder<'_> {
     }
 
     fn insert_into(&mut self, insert: &InsertStmt, relation: &RangeVar) -> Vec<Output> {
-        let Some(target) = self.write_target(relation, AccessKind::Insert) else { return Vec::new() };
+        let target = self.write_target(relation, AccessKind::Insert);
         let columns = self.insert_columns(target, &insert.cols);
         let rows = match tree::inner(insert.select_stmt.as_deref()) {
             None => vec![vec![None; columns.len()]],
@@ -72,8 +74,8 @@ impl Builder<'_> {
     }
 
     /// The relation that is written; all its columns, of an insert or delete.
-    fn write_target(&mut self, relation: &RangeVar, kind: AccessKind) -> Option<usize> {
-        let name = self.relation_name(relation)?;
+    fn write_target(&mut self, relation: &RangeVar, kind: AccessKind) -> usize {
+        let name = self.relation_name(relation);
         let known = self.schema().relations.get(&name);
         if known.is_some_and(crate::schema::Relation::is_view) {
             let why = format!("writes through the view \"{}\" are not analysed", relation.relname);
@@ -84,7 +86,7 @@ impl Builder<'_> {
             let all = known.into_iter().flat_map(|relation| &relation.columns).map(|column| column.name.clone());
             self.uses[index].writes = all.collect();
         }
-        Some(index)
+        index
     }
 
     fn insert_columns(&mut self, target: usize, named: &[Node]) -> Vec<String> {
@@ -175,15 +177,15 @@ impl Builder<'_> {
     fn defaults(&mut self, target: usize, given: &[String]) {
         let Some(relation) = self.relation_of(target) else { return };
         for column in relation.columns.iter().filter(|column| !given.contains(&column.name)) {
-            let Some(default) = &column.default else { continue };
-            let query = super::select::parse_one(&format!("select {default}"));
-            match query {
-                Some(query) => drop(self.query(&query)),
-                None => {
-                    let why = format!("the default of \"{}\" is not understood", column.name);
-                    self.say(-1, why, None);
-                }
-            }
+            self.default_of(column);
+        }
+    }
+
+    fn default_of(&mut self, column: &Column) {
+        let Some(default) = &column.default else { return };
+        match parse_one(&format!("select {default}")) {
+            Some(query) => drop(self.query(&query)),
+            None => self.say(-1, format!("the default of \"{}\" is not understood", column.name), None),
         }
     }
 
@@ -275,6 +277,12 @@ impl Builder<'_> {
             match value {
                 // The source stands behind the first column of the list; further ones only point to it.
                 NodeEnum::MultiAssignRef(multiple) if multiple.colno > 1 => {}
+                NodeEnum::SetToDefault(_) => {
+                    let column = self.relation_of(target).and_then(|relation| relation.column(&assignment.name));
+                    if let Some(column) = column {
+                        self.default_of(column);
+                    }
+                }
                 _ => self.expression(value),
             }
             if !assignment.indirection.is_empty() {
@@ -288,11 +296,24 @@ impl Builder<'_> {
         self.generated(target);
     }
 
-    /// Stored generated columns are written with what they are computed from.
+    /// Stored generated columns are computed anew when something that they are made of is written; the rest of it is read.
     fn generated(&mut self, target: usize) {
         let Some(relation) = self.relation_of(target) else { return };
-        for column in relation.columns.iter().filter(|column| column.generated.is_some()) {
-            self.uses[target].writes.insert(column.name.clone());
+        for column in &relation.columns {
+            let Some(query) = column.generated.as_ref().and_then(|text| parse_one(&format!("select {text}"))) else {
+                continue;
+            };
+            let before = self.uses[target].reads.clone();
+            self.uses[target].reads.clear();
+            self.scopes.push(Scope { entries: vec![Entry::relation("", target, self.named_columns(target, &[]))] });
+            self.query(&query);
+            self.scopes.pop();
+            let made_of = std::mem::replace(&mut self.uses[target].reads, before);
+            if !made_of.is_disjoint(&self.uses[target].writes) {
+                let read: Vec<String> = made_of.difference(&self.uses[target].writes).cloned().collect();
+                self.uses[target].reads.extend(read);
+                self.uses[target].writes.insert(column.name.clone());
+            }
         }
     }
 
@@ -300,7 +321,7 @@ impl Builder<'_> {
         let ctes = self.ctes.len();
         self.with(update.with_clause.as_ref());
         let Some(relation) = update.relation.as_ref() else { return Vec::new() };
-        let Some(target) = self.write_target(relation, AccessKind::Update) else { return Vec::new() };
+        let target = self.write_target(relation, AccessKind::Update);
         let restricted = self.enter_target(target, relation, &update.from_clause);
         self.maybe_condition(update.where_clause.as_deref(), &restricted);
         self.assignments(target, &update.target_list);
@@ -314,7 +335,7 @@ impl Builder<'_> {
         let ctes = self.ctes.len();
         self.with(delete.with_clause.as_ref());
         let Some(relation) = delete.relation.as_ref() else { return Vec::new() };
-        let Some(target) = self.write_target(relation, AccessKind::Delete) else { return Vec::new() };
+        let target = self.write_target(relation, AccessKind::Delete);
         let restricted = self.enter_target(target, relation, &delete.using_clause);
         self.maybe_condition(delete.where_clause.as_deref(), &restricted);
         let outputs = self.returned(delete.returning_clause.as_ref());
@@ -330,7 +351,7 @@ impl Builder<'_> {
         self.scopes.push(Scope { entries: vec![Entry::relation(alias, target, names)] });
         let mut restricted = Restricted::from([target]);
         for item in joined {
-            restricted.extend(self.from_item(item));
+            restricted.extend(self.table_item(item));
         }
         restricted
     }
@@ -366,7 +387,7 @@ impl Builder<'_> {
         let ctes = self.ctes.len();
         self.with(merge.with_clause.as_ref());
         let Some(relation) = merge.relation.as_ref() else { return Vec::new() };
-        let Some(target) = self.write_target(relation, AccessKind::Update) else { return Vec::new() };
+        let target = self.write_target(relation, AccessKind::Update);
         self.uses[target].kind = AccessKind::Read;
         let source: &[Node] = merge.source_relation.as_deref().map_or(&[], std::slice::from_ref);
         let restricted = self.enter_target(target, relation, source);

@@ -74,7 +74,7 @@ pub fn read<'a>(name: &'a str, text: &'a str) -> Result<Read<'a>, Vec<SqlError>>
         return Err(vec![error]);
     }
     let (blanked, meta_commands) = blank_meta_commands(text);
-    let tokens = match pg_query::scan_tokens(&blanked) {
+    let tokens = match super::scan(&blanked) {
         Ok(tokens) => tokens,
         Err(error) => return Err(vec![scan_error(&source, &blanked, &error)]),
     };
@@ -194,13 +194,11 @@ fn variable(word: &str) -> Option<String> {
 }
 
 fn substitute(parsed: &mut Parsed, before: &str, name: String, source_to: usize) {
-    let number = match parsed.arguments.iter().position(|each| *each == name) {
-        Some(index) => index + 1,
-        None => {
-            parsed.arguments.push(name);
-            parsed.arguments.len()
-        }
-    };
+    let known = parsed.arguments.iter().position(|each| *each == name);
+    let number = known.unwrap_or(parsed.arguments.len()) + 1;
+    if known.is_none() {
+        parsed.arguments.push(name);
+    }
     parsed.prepared.push_str(before);
     parsed.prepared.push('$');
     parsed.prepared.push_str(&number.to_string());

@@ -9,6 +9,7 @@ use pgstrata_units::Isolation;
 
 use super::assemble::{Assembler, Draft};
 use super::{functions, parameters, pragmas};
+use crate::budget;
 use crate::error::SqlError;
 use crate::grammar::read::{Parsed, Read};
 use crate::schema::Schema;
@@ -87,6 +88,8 @@ struct Open<'a> {
     transactions: usize,
     /// Statements outside of a transaction.
     loose: usize,
+    /// DDL between its statements.
+    ddl: Vec<Unanalysed>,
     /// The last statement that was added, and the columns of its result.
     last: Option<(usize, Vec<crate::analyse::OutputColumn>)>,
 }
@@ -125,6 +128,7 @@ impl<'a> Walk<'a, '_> {
             in_transaction: false,
             transactions: 0,
             loose: 0,
+            ddl: Vec::new(),
             last: None,
         })
     }
@@ -132,7 +136,7 @@ impl<'a> Walk<'a, '_> {
     fn statement(&mut self, parsed: &Parsed, called: &BTreeSet<String>) {
         match &parsed.tree {
             NodeEnum::CreateFunctionStmt(create) => self.function(parsed, create, called),
-            node if is_ddl(node) => {}
+            node if is_ddl(node) => self.ddl(parsed),
             NodeEnum::VariableSetStmt(set) if self.level(parsed, set) => {}
             NodeEnum::VariableSetStmt(set) if self.open.is_none() && set.name == "search_path" => {}
             NodeEnum::TransactionStmt(transaction) if self.boundary(parsed, transaction) => {}
@@ -140,8 +144,18 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
+    /// DDL makes the schema; in the middle of a program it also locks and reads, which is not followed.
+    fn ddl(&mut self, parsed: &Parsed) {
+        let span = self.read.span_of(parsed);
+        if let Some(open) = self.open.as_mut().filter(|open| open.in_transaction) {
+            let hint = Some("keep it out of programs".to_owned());
+            open.ddl.push(Unanalysed { span, why: "a statement that changes the schema".to_owned(), hint });
+        }
+    }
+
     /// A statement of the program that is open, or of a new one.
     fn step(&mut self, parsed: &Parsed) {
+        budget::renew();
         let (read, schema) = (self.read, self.schema);
         let open = self.open_at(parsed.from);
         open.from = open.from.min(parsed.from);
@@ -261,6 +275,7 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         let (read, schema) = (self.read, self.schema);
+        budget::renew();
         let session = self.session_level;
         let open = self.open_at(parsed.from);
         open.from = open.from.min(parsed.from);
@@ -285,6 +300,10 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         let span = self.read.source.span(open.from, open.to);
+        let mut statements = open.assembler.statements;
+        if let Some(first) = statements.first_mut() {
+            first.unanalysed.extend(open.ddl);
+        }
         let scope =
             if open.transactions > 0 && open.loose == 0 { Scope::OneTransaction } else { Scope::SeparateStatements };
         if open.in_transaction {
@@ -299,7 +318,7 @@ impl<'a> Walk<'a, '_> {
             level: open.level.or(self.session_level),
             scope,
             body: open.body,
-            statements: open.assembler.statements,
+            statements,
             pragmas: Vec::new(),
             frequency: None,
             origin: Origin::Statements,

@@ -7,11 +7,16 @@ pub struct Place<'a> {
     source: &'a Source<'a>,
     at: Option<usize>,
     text: &'a str,
+    line_starts: Vec<usize>,
 }
+
+/// How far behind its line a statement's words are looked for, bytes.
+const LOOK_BYTES: usize = 4096;
 
 impl<'a> Place<'a> {
     pub fn new(source: &'a Source<'a>, at: Option<usize>, text: &'a str) -> Self {
-        Self { source, at, text }
+        let after_newlines = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        Self { source, at, text, line_starts: std::iter::once(0).chain(after_newlines).collect() }
     }
 
     /// The whole body; of one that does not stand in the source as it is, the source's beginning.
@@ -27,8 +32,13 @@ impl<'a> Place<'a> {
         let (Some(at), Some(line)) = (self.at, line.and_then(|line| usize::try_from(line).ok())) else {
             return self.whole();
         };
-        let start: usize = self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-        let rest = &self.text[start.min(self.text.len())..];
+        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
+        let rest = &self.text[start..];
+        let mut look = rest.len().min(LOOK_BYTES);
+        while !rest.is_char_boundary(look) {
+            look -= 1;
+        }
+        let rest = &rest[..look];
         // The parser blanks `into …`, so only what stands before it is the body's own text.
         let beginning = query.split("  ").next().unwrap_or(query).trim();
         let found = rest.to_ascii_lowercase().find(&beginning.to_ascii_lowercase()).filter(|_| !beginning.is_empty());
