@@ -149,7 +149,9 @@ impl<'a> Walk<'a, '_> {
         if !open.in_transaction {
             open.loose += 1;
         }
-        if let Some(nodes) = functions::inline(read, schema, parsed, &mut open.assembler) {
+        let whole = read.span_of(parsed);
+        let assembler = &mut open.assembler;
+        if let Some(nodes) = functions::inline(schema, &parsed.tree, &parsed.arguments, &whole, assembler) {
             open.body.extend(nodes);
             open.last = None;
             return;
