@@ -113,8 +113,8 @@ pub(super) struct Made {
 }
 
 impl<'s, 'm> Machine<'s, 'm> {
-    pub fn new(stage: &'s Stage<'m>) -> Self {
-        let state = State {
+    pub fn new(scene: &'s Stage<'m>) -> Self {
+        let start = State {
             status: Status::Ready,
             next: 0,
             place: 0,
@@ -126,9 +126,9 @@ impl<'s, 'm> Machine<'s, 'm> {
         };
         let first = |present| Version { by: None, op: 0, columns: EVERYTHING, present, strength: LockStrength::Update };
         Self {
-            stage,
-            states: vec![state; stage.actors.len()],
-            versions: stage.rows.iter().map(|(_, present)| vec![first(*present)]).collect(),
+            stage: scene,
+            states: vec![start; scene.actors.len()],
+            versions: scene.rows.iter().map(|(_, present)| vec![first(*present)]).collect(),
             locks: Vec::new(),
             advisory: Vec::new(),
             tables: Vec::new(),

@@ -111,8 +111,8 @@ impl Trials<'_> {
     /// Decides the workload with some changes; nothing when there were enough trials.
     fn decide(&mut self, changes: &[Promotion]) -> Option<After> {
         self.left = self.left.checked_sub(1)?;
-        let changed = apply(self.workload, changes);
-        let model = build(&changed, self.schema, Seen::AsTheyRun);
+        let workload = apply(self.workload, changes);
+        let model = build(&workload, self.schema, Seen::AsTheyRun);
         let dangers = Dangers::of(&model, self.work);
         let levels = dangers.optimal(model.programs.len());
         let dangerous = statements_in_danger(&model, &dangers);
