@@ -18,6 +18,8 @@ use crate::advisor::report::{Allocation, ChangedStatement, PromotedAllocation, P
 
 /// Most sets of changes that are decided.
 const MOST_TRIALS: usize = 160;
+/// Most combinations that are looked at in all of them.
+const MOST_COMBINATIONS: u64 = 1_000_000;
 /// Most changes in a set.
 const MOST_CHANGES: usize = 3;
 /// Most sets that are listed.
@@ -27,7 +29,8 @@ const REPEATABLE_READ_COST: f64 = 0.5;
 
 /// The best sets of changes.
 pub(super) fn search(workload: &Workload, schema: &Schema, work: &mut Work) -> Vec<PromotedAllocation> {
-    let mut trials = Trials { workload, schema, work, left: MOST_TRIALS };
+    let limit = work.combinations + MOST_COMBINATIONS;
+    let mut trials = Trials { workload, schema, work, left: MOST_TRIALS, limit };
     let Some(before) = trials.decide(&[]) else { return Vec::new() };
     let singles = candidates(workload, &before);
     let mut found: Vec<PromotedAllocation> = Vec::new();
@@ -97,6 +100,7 @@ struct Trials<'a> {
     schema: &'a Schema,
     work: &'a mut Work,
     left: usize,
+    limit: u64,
 }
 
 /// What the decision says after some changes.
@@ -111,6 +115,9 @@ impl Trials<'_> {
     /// Decides the workload with some changes; nothing when there were enough trials.
     fn decide(&mut self, changes: &[Promotion]) -> Option<After> {
         self.left = self.left.checked_sub(1)?;
+        if self.work.combinations > self.limit {
+            return None;
+        }
         let workload = apply(self.workload, changes);
         let model = build(&workload, self.schema, Seen::AsTheyRun);
         let dangers = Dangers::of(&model, self.work);
