@@ -114,24 +114,17 @@ impl Builder<'_> {
     fn access(&mut self, draft: &mut Draft, access: &Access, on_conflict: bool) {
         let relation = self.relation(&access.relation);
         let var = self.var(draft, relation, access);
-        let (snapshot, lock) = moments(draft, access, self.schema);
+        let (early, late) = moments(draft, access, self.schema);
         let certain = !access.conditional && !draft.path.is_merged && !on_conflict;
         let reads = self.columns(relation, &access.reads) | EXISTS;
         let base = Op { certain, on_conflict, ..draft.op(var, relation, Action::Insert) };
-        let action = self.action(access);
+        let action = action_of(access);
         draft.accesses += 1;
         match action {
             // The insert itself looks for the row.
             Action::Read { .. } if on_conflict => {}
             Action::Read { .. } => {
-                draft.push(Op {
-                    first: snapshot.0,
-                    last: snapshot.1,
-                    action,
-                    reads,
-                    table: TableLock::AccessShare,
-                    ..base
-                });
+                draft.push(Op { first: early.0, last: early.1, action, reads, table: TableLock::AccessShare, ..base });
             }
             Action::Lock(_) | Action::Update(_) | Action::Delete => {
                 let table =
@@ -140,17 +133,15 @@ impl Builder<'_> {
                 let finds = matches!(access.cause, Cause::ForeignKey(_));
                 // Who looks by more than the key may not find a row that exists.
                 let certain = certain && (conditions == EXISTS || finds);
-                let looks = Action::Read { looks: true };
-                let look =
-                    Op { first: snapshot.0, last: snapshot.1, action: looks, reads: conditions, table, ..base.clone() };
                 if !on_conflict {
-                    draft.push(look);
+                    let action = Action::Read { looks: true };
+                    draft.push(Op { first: early.0, last: early.1, action, reads: conditions, table, ..base.clone() });
                 }
                 let writes = self.writes(relation, access);
-                let op = Op { first: lock.0, last: lock.1, action, reads, writes, certain, finds, table, ..base };
+                let op = Op { first: late.0, last: late.1, action, reads, writes, certain, finds, table, ..base };
                 draft.push(op.clone());
                 if self.writes_key(access) {
-                    self.moved_row(draft, &op);
+                    moved_row(draft, &op);
                 }
             }
             Action::Insert => {
@@ -160,8 +151,8 @@ impl Builder<'_> {
                 let table = TableLock::RowExclusive;
                 let reads = if on_conflict { EXISTS } else { 0 };
                 draft.push(Op {
-                    first: lock.0,
-                    last: lock.1,
+                    first: late.0,
+                    last: late.1,
                     action,
                     reads,
                     writes: EVERYTHING,
@@ -170,33 +161,11 @@ impl Builder<'_> {
                     ..base
                 });
             }
-            Action::Table(mode) => draft.push(Op { first: snapshot.0, last: snapshot.1, action, table: mode, ..base }),
+            Action::Table(mode) => draft.push(Op { first: early.0, last: early.1, action, table: mode, ..base }),
             Action::Advisory { .. } => {
-                draft.push(Op { first: lock.0, last: lock.1, action, table: TableLock::AccessShare, ..base });
+                draft.push(Op { first: late.0, last: late.1, action, table: TableLock::AccessShare, ..base });
             }
             Action::Anything => {}
-        }
-    }
-
-    /// An update of a key's column: the row comes under a name that other programs may look for.
-    fn moved_row(&mut self, draft: &mut Draft, op: &Op) {
-        let var = draft.var(op.relation, RowSet::Some { equal: Vec::new() });
-        draft.push(Op { var, writes: op.writes | EXISTS, certain: false, finds: false, ..op.clone() });
-    }
-
-    fn action(&self, access: &Access) -> Action {
-        match access.kind {
-            AccessKind::Read => Action::Read { looks: false },
-            // A key that is set to what it was changes no key, so the stronger lock is not certain
-            // (`heapam.c`, `HeapDetermineColumnsInfo`).
-            AccessKind::Update => Action::Update(LockStrength::NoKeyUpdate),
-            AccessKind::Insert => Action::Insert,
-            AccessKind::Delete => Action::Delete,
-            AccessKind::Lock(strength) => Action::Lock(strength),
-            AccessKind::LockTable(mode) => Action::Table(mode),
-            AccessKind::Advisory { shared, transaction: true, may_fail: false } => Action::Advisory { shared },
-            // Given back before the end, or not had at all: nothing to rely on.
-            AccessKind::Advisory { .. } => Action::Read { looks: false },
         }
     }
 
@@ -380,4 +349,25 @@ fn terms(access: &Access) -> Vec<&Term> {
         Rows::All => Vec::new(),
     };
     rows.into_iter().chain(access.values.values()).collect()
+}
+
+/// An update of a key's column: the row comes under a name that other programs may look for.
+fn moved_row(draft: &mut Draft, op: &Op) {
+    let var = draft.var(op.relation, RowSet::Some { equal: Vec::new() });
+    draft.push(Op { var, writes: op.writes | EXISTS, certain: false, finds: false, ..op.clone() });
+}
+
+fn action_of(access: &Access) -> Action {
+    match access.kind {
+        // A key that is set to what it was changes no key, so the stronger lock is not certain
+        // (`heapam.c`, `HeapDetermineColumnsInfo`).
+        AccessKind::Update => Action::Update(LockStrength::NoKeyUpdate),
+        AccessKind::Insert => Action::Insert,
+        AccessKind::Delete => Action::Delete,
+        AccessKind::Lock(strength) => Action::Lock(strength),
+        AccessKind::LockTable(mode) => Action::Table(mode),
+        AccessKind::Advisory { shared, transaction: true, may_fail: false } => Action::Advisory { shared },
+        // A lock that is given back before the end, or not had at all, is nothing to rely on.
+        AccessKind::Read | AccessKind::Advisory { .. } => Action::Read { looks: false },
+    }
 }

@@ -65,7 +65,9 @@ impl Presence {
                 anything |= op.action == Action::Anything;
             }
         }
-        changes.iter_mut().for_each(|changed| *changed |= anything);
+        for changed in &mut changes {
+            *changed |= anything;
+        }
         Self { changes }
     }
 
@@ -148,11 +150,11 @@ impl Judge<'_, '_> {
     /// Whether one reads a row that the other writes, whatever the columns: what the server's serializable transactions
     /// notice of each other (`src/backend/storage/lmgr/predicate.c`). Never less than rows.
     pub fn notices(&self, reader: At, writer: At) -> bool {
-        let (read, written) = (self.op(reader), self.op(writer));
-        let reads =
-            !matches!(read.action, Action::Insert | Action::Table(_) | Action::Advisory { .. } | Action::Anything);
-        let writes = matches!(written.action, Action::Update(_) | Action::Delete | Action::Insert);
-        reads && writes && self.same_row(reader, writer) && self.op(reader).certain && self.holds(writer)
+        let (mine, theirs) = (self.op(reader), self.op(writer));
+        let is_read =
+            !matches!(mine.action, Action::Insert | Action::Table(_) | Action::Advisory { .. } | Action::Anything);
+        let is_write = matches!(theirs.action, Action::Update(_) | Action::Delete | Action::Insert);
+        is_read && is_write && mine.certain && self.same_row(reader, writer) && self.holds(writer)
     }
 
     /// Every pair of operations of two transactions.

@@ -13,6 +13,8 @@ use crate::advisor::report::{MaximalSafeSets, Work};
 
 /// Most subsets that are judged in the search for the largest safe ones of a level.
 const MOST_SUBSETS: usize = 4_000;
+/// Most combinations that are looked at in that search.
+const MOST_COMBINATIONS: u64 = 400_000;
 /// Most sets that are listed for a level.
 const MOST_SETS: usize = 64;
 
@@ -100,20 +102,26 @@ pub(super) fn maximal_safe(model: &Model, level: Isolation, work: &mut Work) -> 
     let mut seen: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
     let mut safe: Vec<BTreeSet<usize>> = Vec::new();
     let mut complete = true;
+    let limit = work.combinations + MOST_COMBINATIONS;
+    let mut dangers: Vec<BTreeSet<usize>> = Vec::new();
     while let Some(set) = open.pop() {
         let is_covered = safe.iter().any(|known| known.is_superset(&set));
         if is_covered || !seen.insert(set.clone()) {
             continue;
         }
-        if seen.len() > MOST_SUBSETS || safe.len() >= MOST_SETS {
+        if seen.len() > MOST_SUBSETS || safe.len() >= MOST_SETS || work.combinations > limit {
             complete = false;
             break;
         }
-        let Some(danger) = danger_in(model, &set, level, work) else {
+        let known = dangers.iter().find(|danger| danger.is_subset(&set)).cloned();
+        let Some(danger) = known.or_else(|| danger_in(model, &set, level, work)) else {
             safe.retain(|known| !known.is_subset(&set));
             safe.push(set);
             continue;
         };
+        if !dangers.contains(&danger) {
+            dangers.push(danger.clone());
+        }
         for program in danger {
             let mut smaller = set.clone();
             smaller.remove(&program);

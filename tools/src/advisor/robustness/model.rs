@@ -200,8 +200,8 @@ impl Model {
 }
 
 /// The bit of a column by its place in the relation.
-pub(super) const fn bit(place: usize) -> u8 {
-    if place >= 126 { 127 } else { place as u8 + 1 }
+pub(super) fn bit(place: usize) -> u8 {
+    u8::try_from(place + 1).map_or(127, |bit| bit.min(127))
 }
 
 /// Whether two row locks exclude each other (`src/backend/access/heap/heapam.c`, `tupleLockExtraInfo`; manual, 13.3.2).

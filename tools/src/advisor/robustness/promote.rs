@@ -18,6 +18,8 @@ use crate::advisor::report::{Allocation, ChangedStatement, PromotedAllocation, P
 
 /// Most sets of changes that are decided.
 const MOST_TRIALS: usize = 160;
+/// Most combinations that are looked at in all of them.
+const MOST_COMBINATIONS: u64 = 1_000_000;
 /// Most changes in a set.
 const MOST_CHANGES: usize = 3;
 /// Most sets that are listed.
@@ -27,7 +29,8 @@ const REPEATABLE_READ_COST: f64 = 0.5;
 
 /// The best sets of changes.
 pub(super) fn search(workload: &Workload, schema: &Schema, work: &mut Work) -> Vec<PromotedAllocation> {
-    let mut trials = Trials { workload, schema, work, left: MOST_TRIALS };
+    let limit = work.combinations + MOST_COMBINATIONS;
+    let mut trials = Trials { workload, schema, work, left: MOST_TRIALS, limit };
     let Some(before) = trials.decide(&[]) else { return Vec::new() };
     let singles = candidates(workload, &before);
     let mut found: Vec<PromotedAllocation> = Vec::new();
@@ -64,8 +67,15 @@ pub(super) fn search(workload: &Workload, schema: &Schema, work: &mut Work) -> V
     let mut kept: Vec<PromotedAllocation> = Vec::new();
     for one in found {
         // A set that contains another one which does as well has changes that are not needed.
-        let is_needless =
-            kept.iter().any(|known| known.promotions.iter().all(|change| one.promotions.contains(change)));
+        // So has one that does with a costlier change what a cheaper one does as well.
+        let is_covered = |change: &Promotion| {
+            let place = (&change.program, change.statement);
+            one.promotions.iter().any(|other| (&other.program, other.statement) == place)
+        };
+        let is_needless = kept.iter().any(|known| {
+            known.promotions.iter().all(|change| one.promotions.contains(change))
+                || (known.allocation == one.allocation && known.promotions.iter().all(is_covered))
+        });
         if !is_needless && kept.len() < MOST_LISTED {
             kept.push(one);
         }
@@ -90,6 +100,7 @@ struct Trials<'a> {
     schema: &'a Schema,
     work: &'a mut Work,
     left: usize,
+    limit: u64,
 }
 
 /// What the decision says after some changes.
@@ -104,8 +115,11 @@ impl Trials<'_> {
     /// Decides the workload with some changes; nothing when there were enough trials.
     fn decide(&mut self, changes: &[Promotion]) -> Option<After> {
         self.left = self.left.checked_sub(1)?;
-        let changed = apply(self.workload, changes);
-        let model = build(&changed, self.schema, Seen::AsTheyRun);
+        if self.work.combinations > self.limit {
+            return None;
+        }
+        let workload = apply(self.workload, changes);
+        let model = build(&workload, self.schema, Seen::AsTheyRun);
         let dangers = Dangers::of(&model, self.work);
         let levels = dangers.optimal(model.programs.len());
         let dangerous = statements_in_danger(&model, &dangers);
@@ -156,6 +170,9 @@ fn candidates(workload: &Workload, before: &After) -> Vec<Promotion> {
     for (program, statement) in &before.dangerous {
         let owner = &workload.programs[*program];
         let Some(access) = plain_read(owner, *statement) else { continue };
+        // Two who share a row and then update it wait for each other.
+        let updates = |other: &Access| other.relation == access.relation && other.kind.is_write();
+        let is_updated = owner.statements[*statement..].iter().flat_map(|later| &later.accesses).any(updates);
         for kind in [PromotionKind::ForShare, PromotionKind::ForUpdate, PromotionKind::IdentityUpdate] {
             let promotion = Promotion {
                 program: owner.name.clone(),
@@ -163,7 +180,8 @@ fn candidates(workload: &Workload, before: &After) -> Vec<Promotion> {
                 kind,
                 relation: access.relation.clone(),
             };
-            if changed(workload, &promotion).is_some() {
+            let deadlocks = is_updated && kind == PromotionKind::ForShare;
+            if !deadlocks && changed(workload, &promotion).is_some() {
                 all.push(promotion);
             }
         }

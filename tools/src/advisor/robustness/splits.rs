@@ -103,7 +103,9 @@ impl Touching {
         for (number, path) in model.paths.iter().enumerate().filter(|(_, path)| included.contains(&path.program)) {
             for (at, op) in path.ops.iter().enumerate() {
                 if model.relations[op.relation].is_anything {
-                    by_relation.iter_mut().for_each(|list| list.push((number, at)));
+                    for list in &mut by_relation {
+                        list.push((number, at));
+                    }
                 } else {
                     by_relation[op.relation].push((number, at));
                 }

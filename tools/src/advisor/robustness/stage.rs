@@ -6,7 +6,7 @@ use pgstrata_units::Isolation;
 
 use super::conflict::{At, dependencies};
 use super::machine::{Actor, Stage};
-use super::model::{Action, EXISTS, Model, Op, RowSet, Value};
+use super::model::{Action, EXISTS, Model, Op, Path, RowSet, Value};
 use super::reach::Reach;
 use super::splits::Candidate;
 use super::unify::Unifier;
@@ -14,9 +14,6 @@ use super::unify::Unifier;
 /// Transactions whose rows are known.
 pub(super) struct Cast<'m> {
     pub rows: Unifier<'m>,
-    /// The paths by number, in the order of the cycle.
-    pub paths: Vec<usize>,
-    pub links: Vec<(At, At)>,
     pub stage: Stage<'m>,
     /// By row: a variable that names it by key, if there is one, and what predicates say of its columns.
     pub names: Vec<RowName>,
@@ -44,8 +41,8 @@ pub(super) fn cast<'m>(
     } else {
         (candidate.paths.clone(), candidate.links.clone())
     };
-    let members: Vec<&Path<'m>> = paths.iter().map(|path| &model.paths[*path]).collect();
-    let unknown = |path: &&&Path<'m>| path.is_merged || path.ops.iter().any(|op| op.action == Action::Anything);
+    let members: Vec<&Path> = paths.iter().map(|path| &model.paths[*path]).collect();
+    let unknown = |path: &&&Path| path.is_merged || path.ops.iter().any(|op| op.action == Action::Anything);
     if members.iter().any(|path| unknown(&path)) {
         return None;
     }
@@ -56,7 +53,7 @@ pub(super) fn cast<'m>(
         }
     }
     same_sources(&mut rows);
-    Some(arrange(rows, paths, links, levels))
+    Some(arrange(rows, &links, levels))
 }
 
 /// The same found value comes out of the same row, where both were looked up by the same key: two rows with the value
@@ -88,10 +85,11 @@ fn same_sources(rows: &mut Unifier<'_>) {
     }
 }
 
-type Path<'m> = super::model::Path;
+/// The dependencies of a cycle, both ends.
+type Links = Vec<(At, At)>;
 
 /// A long candidate with its middle: a shortest chain, each two of it joined by the first operations that meet.
-fn lengthened(model: &Model, reach: &Reach, candidate: &Candidate) -> Option<(Vec<usize>, Vec<(At, At)>)> {
+fn lengthened(model: &Model, reach: &Reach, candidate: &Candidate) -> Option<(Vec<usize>, Links)> {
     let [first, second, last] = candidate.paths.as_slice() else { return None };
     let (start, end) = (candidate.links[0], candidate.links[1]);
     let is_new = model.paths[*second].ops[start.1.1].action == Action::Insert;
@@ -140,7 +138,7 @@ fn join<'m>(rows: &Unifier<'m>, one: usize, two: usize) -> Option<(Unifier<'m>, 
 }
 
 /// Numbers the rows, says which predicate covers which, and which rows exist at first.
-fn arrange<'m>(rows: Unifier<'m>, paths: Vec<usize>, links: Vec<(At, At)>, levels: &[Isolation]) -> Cast<'m> {
+fn arrange<'m>(rows: Unifier<'m>, links: &[(At, At)], levels: &[Isolation]) -> Cast<'m> {
     let mut names: Vec<RowName> = Vec::new();
     let mut by_var: Vec<Vec<Vec<usize>>> = Vec::new();
     for (actor, path) in rows.paths.iter().enumerate() {
@@ -161,9 +159,9 @@ fn arrange<'m>(rows: Unifier<'m>, paths: Vec<usize>, links: Vec<(At, At)>, level
         by_var.push(vars);
     }
     know_columns(&rows, &mut names);
-    meet_in_predicates(&rows, &links, &mut names, &mut by_var);
+    meet_in_predicates(&rows, links, &mut names, &mut by_var);
     cover(&rows, &mut names, &mut by_var);
-    let present = |row: usize| exists_at_first(&rows, &links, &by_var, row);
+    let present = |row: usize| exists_at_first(&rows, links, &by_var, row);
     let stage_rows = names.iter().enumerate().map(|(row, name)| (name.relation, present(row))).collect();
     let actors = rows
         .paths
@@ -173,11 +171,11 @@ fn arrange<'m>(rows: Unifier<'m>, paths: Vec<usize>, links: Vec<(At, At)>, level
             path,
             level: levels[path.program],
             rows: by_var[actor].clone(),
-            missing: missing(&links, &rows, actor),
+            missing: missing(links, &rows, actor),
         })
         .collect();
     let stage = Stage { actors, rows: stage_rows };
-    Cast { rows, paths, links, stage, names }
+    Cast { rows, stage, names }
 }
 
 /// What keys and inserts say of the rows' columns.
@@ -247,16 +245,16 @@ fn cover(rows: &Unifier<'_>, names: &mut [RowName], by_var: &mut [Vec<Vec<usize>
     for (actor, path) in rows.paths.iter().enumerate() {
         for (var, set) in path.vars.iter().enumerate() {
             let RowSet::Some { equal } = &set.rows else { continue };
-            for row in 0..names.len() {
-                if names[row].relation != set.relation || by_var[actor][var].contains(&row) {
+            for (row, name) in names.iter_mut().enumerate() {
+                if name.relation != set.relation || by_var[actor][var].contains(&row) {
                     continue;
                 }
                 let agrees = |(column, value): &(u8, usize)| {
-                    names[row].columns.get(column).is_none_or(|known| same(rows, *known, (actor, *value)))
+                    name.columns.get(column).is_none_or(|known| same(rows, *known, (actor, *value)))
                 };
                 if equal.iter().all(agrees) {
                     by_var[actor][var].push(row);
-                    note_predicate(rows, (actor, var), &mut names[row]);
+                    note_predicate(rows, (actor, var), name);
                 }
             }
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_sqltext::{
-    Access, AccessKind, Cause, LockStrength, Node, Origin, Position, Program, RelationName, Rows, Schema, Scope, Span,
-    Statement, Term, Workload,
+    Access, AccessKind, Cause, Node, Origin, Position, Program, RelationName, Rows, Schema, Scope, Span, Statement,
+    Term, Workload,
 };
 use pgstrata_units::Isolation;
 
@@ -42,17 +42,6 @@ pub fn insert(relation: &str, key: &[&str]) -> Access {
 
 pub fn delete(relation: &str, key: &[&str]) -> Access {
     access(AccessKind::Delete, relation, key, &[], &[])
-}
-
-pub fn lock(strength: LockStrength, relation: &str, key: &[&str], reads: &[&str]) -> Access {
-    access(AccessKind::Lock(strength), relation, key, reads, &[])
-}
-
-/// All rows of a relation that a predicate on some columns selects.
-pub fn select(relation: &str, columns: &[&str], reads: &[&str]) -> Access {
-    let columns = columns.iter().map(|column| (*column).to_owned()).collect();
-    let rows = Rows::Where { columns, equal: BTreeMap::new() };
-    Access { rows, ..access(AccessKind::Read, relation, &[], reads, &[]) }
 }
 
 fn span() -> Span {

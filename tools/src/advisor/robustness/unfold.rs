@@ -50,14 +50,18 @@ fn extend(paths: &[Unfolded], node: &Node, iteration: usize, iterations: &mut us
     match node {
         Node::Statement(number) => {
             let mut paths = paths.to_vec();
-            paths.iter_mut().for_each(|path| path.statements.push((*number, iteration)));
+            for path in &mut paths {
+                path.statements.push((*number, iteration));
+            }
             paths
         }
         Node::Choice(branches) => {
             let mut all = Vec::new();
             for (number, branch) in branches.iter().enumerate() {
                 let mut chosen = paths.to_vec();
-                chosen.iter_mut().for_each(|path| path.choices.push(Choice::Branch(number)));
+                for path in &mut chosen {
+                    path.choices.push(Choice::Branch(number));
+                }
                 all.extend(through(chosen, branch, iteration, iterations));
             }
             all.truncate(MOST_PATHS + 1);
@@ -67,7 +71,9 @@ fn extend(paths: &[Unfolded], node: &Node, iteration: usize, iterations: &mut us
             let mut all = Vec::new();
             for times in (0..=ITERATIONS).rev() {
                 let mut repeated = paths.to_vec();
-                repeated.iter_mut().for_each(|path| path.choices.push(Choice::Iterations(times)));
+                for path in &mut repeated {
+                    path.choices.push(Choice::Iterations(times));
+                }
                 for _ in 0..times {
                     *iterations += 1;
                     repeated = through(repeated, body, *iterations, iterations);
