@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn only_the_schema_public_is_taken_away_and_other_schemas_are_named() {
         let check = |text: &str| without_public(text, |name| name == "audit");
-        assert_eq!(check("select public.t.id from Public.t where 'public.t' = x"), Ok("select t.id from t where 'public.t' = x".to_owned()));
+        assert_eq!(
+            check("select public.t.id from Public.t where 'public.t' = x"),
+            Ok("select t.id from t where 'public.t' = x".to_owned())
+        );
         assert_eq!(check("insert into \"audit\".log values (1)"), Err("audit".to_owned()));
         assert_eq!(check("select a.id from t as a"), Ok("select a.id from t as a".to_owned()));
     }

@@ -39,6 +39,9 @@ pub enum ProofError {
         /// The statement's beginning.
         statement: String,
     },
+    /// A session was lost in a play before.
+    #[error("a session of the proof was lost")]
+    Lost,
     /// It was told to stop.
     #[error("stopped")]
     Stopped,
@@ -59,7 +62,7 @@ impl ProofError {
                 "grant the role `create` on the database, or leave the address out: a private server is started then"
                     .to_owned()
             }
-            Self::Scratch { .. } | Self::Stopped => return None,
+            Self::Scratch { .. } | Self::Lost | Self::Stopped => return None,
             Self::Foreign { .. } => {
                 "give the tables of one schema, without its name, as `pg_dump --schema-only --no-owner` of a test \
                  database does"

@@ -190,7 +190,10 @@ mod tests {
     fn parameters(text: &str) -> Vec<&str> {
         let found = words(text);
         assert_eq!(found.iter().map(|word| word.text()).collect::<String>(), text);
-        found.iter().filter_map(|word| if let Word::Parameter { name, .. } = word { Some(*name) } else { None }).collect()
+        found
+            .iter()
+            .filter_map(|word| if let Word::Parameter { name, .. } = word { Some(*name) } else { None })
+            .collect()
     }
 
     #[test]

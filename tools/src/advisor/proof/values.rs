@@ -12,8 +12,8 @@ pub(super) fn value(type_name: &str, n: u32) -> String {
     let base = name.split(['(', ' ']).next().unwrap_or_default();
     let base = base.rsplit('.').next().unwrap_or_default();
     match base {
-        "smallint" | "integer" | "int" | "bigint" | "int2" | "int4" | "int8" | "numeric" | "decimal" | "real" | "double"
-        | "float" | "float4" | "float8" | "serial" | "bigserial" | "smallserial" | "oid" => n.to_string(),
+        "smallint" | "integer" | "int" | "bigint" | "int2" | "int4" | "int8" | "numeric" | "decimal" | "real"
+        | "double" | "float" | "float4" | "float8" | "serial" | "bigserial" | "smallserial" | "oid" => n.to_string(),
         "boolean" | "bool" => if n.is_multiple_of(2) { "false" } else { "true" }.to_owned(),
         "char" | "character" | "bpchar" | "varchar" | "text" | "citext" | "name" => quote_literal(&format!("v{n}")),
         "date" => format!("date '2024-01-01' + {n}"),
