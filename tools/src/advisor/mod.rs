@@ -6,6 +6,7 @@
 pub mod proof;
 pub mod report;
 pub mod robustness;
+pub mod synthetic;
 pub mod witness;
 
 pub use report::{
