@@ -120,7 +120,7 @@ fn any(lot: &mut ChaCha8Rng, table: &Table) -> String {
         }
         17 => format!("delete from {name} where id = {key} returning a, b"),
         18 => format!("delete from {name} where g = :g"),
-        _ => format!("select exists (select from {name} where g = :g)"),
+        _ => format!("select count(*) from {name} where g = :g and {column} > :v"),
     }
 }
 
