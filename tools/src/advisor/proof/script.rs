@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_scenario::spec::{SessionScript, Spec, Step, Taken};
-use pgstrata_sqltext::{Parameter, Program, Schema};
+use pgstrata_sqltext::{Parameter, Program, Schema, Term};
 use pgstrata_units::Isolation;
 
 use super::bind::{Argument, bind, compared};
@@ -45,38 +45,91 @@ pub(super) enum Begin {
     Joined,
 }
 
-/// Values on which conditions and rows agree, by the column's name: a parameter that a witness leaves open may stand in a
-/// condition, which must hold for something to happen.
+/// Values of columns that conditions look at and that are no keys. A witness may leave open what they are, or name values
+/// under which its conditions do not hold; whether something happens hangs on them, so several ways are tried.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Agreed(pub BTreeMap<String, String>);
+pub(super) struct Agreed {
+    /// What rows have, by the column's name.
+    pub rows: BTreeMap<String, String>,
+    /// Whether rows have it although the witness says something else.
+    pub is_forced: bool,
+    /// What parameters are, by the number of the instance and the name.
+    pub arguments: BTreeMap<(usize, String), String>,
+}
+
+/// How many ways there are.
+pub(super) const WAYS: u32 = 6;
 
 impl Agreed {
-    /// Those of a witness: what it says of a column anywhere, else the first value of the column's type.
-    pub(super) fn of(witness: &Witness, programs: &[Program], schema: &Schema) -> Self {
-        let mut agreed = BTreeMap::new();
-        let mut open = BTreeSet::new();
-        for instance in &witness.instances {
-            let Some(program) = programs.iter().find(|program| program.name == instance.program) else { continue };
-            for (column, parameter) in program.statements.iter().flat_map(|statement| compared(&statement.text)) {
-                if let Some(value) = instance.arguments.get(&parameter) {
-                    agreed.entry(column).or_insert_with(|| value.clone());
-                } else {
-                    open.insert(column);
+    /// One of the ways for a witness: as it says, where it says something, and agreeing with it (0); all the same (1);
+    /// rows that differ from what all conditions say (2); a value for each transaction, and rows that have that of the first
+    /// (3), of the last (4), or of none (5).
+    pub(super) fn of(witness: &Witness, programs: &[Program], schema: &Schema, way: u32) -> Self {
+        let soft = soft_columns(programs, schema);
+        let mut agreed = Self { is_forced: way > 0, ..Self::default() };
+        for (column, type_name) in &soft {
+            let named = witness.rows.iter().find_map(|row| row.values.get(column)).cloned();
+            let mut first = named;
+            let last = witness.instances.len().saturating_sub(1);
+            for (number, instance) in witness.instances.iter().enumerate() {
+                let Some(program) = programs.iter().find(|program| program.name == instance.program) else { continue };
+                for parameter in parameters_of(program, column) {
+                    let given = instance.arguments.get(&parameter).cloned();
+                    let of_number = value(type_name, 1 + u32::try_from(number).unwrap_or(0));
+                    let chosen = match (way, given) {
+                        (0, Some(given)) => given,
+                        (0, None) => first.clone().unwrap_or_else(|| value(type_name, 1)),
+                        (1 | 2, _) => value(type_name, 1),
+                        _ => of_number,
+                    };
+                    first.get_or_insert_with(|| chosen.clone());
+                    agreed.arguments.insert((number, parameter), chosen);
                 }
             }
-        }
-        for column in open {
-            let named = witness.rows.iter().find_map(|row| row.values.get(&column)).cloned();
-            let of_type = || {
-                let found = schema.relations.values().find_map(|relation| relation.column(&column))?;
-                Some(value(&found.type_name, 1))
+            let of_rows = match way {
+                0 => first.unwrap_or_else(|| value(type_name, 1)),
+                1 | 3 => value(type_name, 1),
+                4 => value(type_name, 1 + u32::try_from(last).unwrap_or(0)),
+                _ => value(type_name, 9),
             };
-            if let Some(value) = named.or_else(of_type) {
-                agreed.entry(column).or_insert(value);
+            agreed.rows.insert(column.clone(), of_rows);
+        }
+        agreed
+    }
+}
+
+/// Columns that are compared with parameters and that no key and no foreign key has, with their types.
+fn soft_columns(programs: &[Program], schema: &Schema) -> BTreeMap<String, String> {
+    let statements = programs.iter().flat_map(|program| &program.statements);
+    let names: BTreeSet<String> =
+        statements.flat_map(|statement| compared(&statement.text)).map(|(column, _)| column).collect();
+    let of_relation = |name: &String| {
+        let mut found = None;
+        for relation in schema.relations.values() {
+            let keys = relation.keys.iter().flat_map(|key| &key.columns);
+            if keys.chain(relation.foreign_keys.iter().flat_map(|key| &key.columns)).any(|column| column == name) {
+                return None;
+            }
+            found = found.or_else(|| relation.column(name));
+        }
+        found.map(|column| (name.clone(), column.type_name.clone()))
+    };
+    names.iter().filter_map(of_relation).collect()
+}
+
+/// The parameters of a program that are compared with a column, or that it is set to.
+fn parameters_of(program: &Program, column: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for statement in &program.statements {
+        let pairs = compared(&statement.text);
+        found.extend(pairs.into_iter().filter(|(name, _)| name == column).map(|(_, parameter)| parameter));
+        for access in &statement.accesses {
+            if let Some(Term::Parameter(parameter)) = access.values.get(column) {
+                found.insert(parameter.clone());
             }
         }
-        Self(agreed)
     }
+    found
 }
 
 impl<'a> Cast<'a> {
@@ -96,9 +149,9 @@ impl<'a> Cast<'a> {
             arguments: instance.arguments.clone(),
             path: instance.path.clone(),
         };
-        for (column, parameter) in program.statements.iter().flat_map(|statement| compared(&statement.text)) {
-            if let (Some(value), false) = (agreed.0.get(&column), cast.arguments.contains_key(&parameter)) {
-                cast.arguments.insert(parameter, value.clone());
+        for ((of, parameter), value) in &agreed.arguments {
+            if *of == number {
+                cast.arguments.insert(parameter.clone(), value.clone());
             }
         }
         cast.fill(number, variant);

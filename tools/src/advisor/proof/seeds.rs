@@ -189,10 +189,11 @@ fn insert(row: &Wanted, relation: &Relation, number: usize, filling: u32, agreed
         let place = u32::try_from(place).unwrap_or(0);
         let is_key = relation.keys.iter().any(|key| key.columns.contains(&column.name));
         let is_reference = relation.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+        let agreed_value = agreed.rows.get(&column.name).filter(|_| !is_key && !is_reference);
         let filled = match row.values.get(&column.name) {
-            Some(value) => value.clone(),
+            Some(value) => agreed_value.filter(|_| agreed.is_forced).unwrap_or(value).clone(),
             None if column.generated.is_some() || column.from_sequence || (is_reference && !is_key) => continue,
-            None if !is_key && !is_reference && agreed.0.contains_key(&column.name) => agreed.0[&column.name].clone(),
+            None if agreed_value.is_some() => agreed_value.cloned().unwrap_or_default(),
             None if is_key => value(&column.type_name, 1000 + number),
             None if filling == 1 && (column.default.is_some() || !column.not_null) => continue,
             None if is_number(&column.type_name) => {

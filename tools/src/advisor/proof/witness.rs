@@ -11,12 +11,12 @@ use pgstrata_sqltext::{Schema, Workload};
 use super::arena::Arena;
 use super::error::ProofError;
 use super::outcome::{Fix, Outcome, Play, ProofEvent, Replayed, WitnessProof, WitnessVerdict};
-use super::script::{Agreed, Begin, Cast, Changes, Script, spec};
+use super::script::{Agreed, Begin, Cast, Changes, Script, WAYS, spec};
 use super::seeds::{self, Wanted};
 use crate::advisor::{Allocation, PromotedAllocation, Report, StepKind, Witness};
 
 /// How many kinds of rows and values are tried before a witness is called not reproduced.
-pub const ATTEMPTS_MAX: u32 = 6;
+pub const ATTEMPTS_MAX: u32 = 12;
 
 /// Rows of an answer that an event shows.
 const ROWS_MAX: usize = 20;
@@ -160,7 +160,7 @@ impl Replay<'_> {
         let rows = self.witness.rows.iter().filter(|row| row.present);
         let wanted: Vec<Wanted> =
             rows.map(|row| Wanted { relation: row.relation.clone(), values: row.values.clone() }).collect();
-        let agreed = Agreed::of(self.witness, &stand.workload.programs, stand.schema);
+        let agreed = Agreed::of(self.witness, &stand.workload.programs, stand.schema, self.variant % WAYS);
         let set_up = match seeds::plan(stand.arena, stand.schema, &wanted, &agreed, stand.seeds, self.variant).await? {
             Ok(set_up) => set_up,
             Err(why) => return Ok(Err(why)),

@@ -90,8 +90,7 @@ fn plain(lot: &mut ChaCha8Rng, table: &Table) -> String {
             format!("select {column} from {name} where id = {key} for {strength}")
         }
         7..=9 => format!("update {name} set {column} = {other} * 3 + :v where id = {key} returning {column}"),
-        10 => format!("update {name} set {column} = :v where id = {key}"),
-        _ => format!("update {name} set {column} = {column} where id = {key} returning {column}"),
+        _ => format!("update {name} set {column} = :v where id = {key}"),
     }
 }
 
@@ -120,7 +119,7 @@ fn any(lot: &mut ChaCha8Rng, table: &Table) -> String {
         }
         17 => format!("delete from {name} where id = {key} returning a, b"),
         18 => format!("delete from {name} where g = :g"),
-        _ => format!("select count(*) from {name} where g = :g and {column} > :v"),
+        _ => format!("select count(*) from {name} where g = :g and {column} > 5"),
     }
 }
 
@@ -132,7 +131,7 @@ fn copy(lot: &mut ChaCha8Rng, tables: &[Table]) -> [String; 2] {
     let lock = one_of(lot, &["", "", " for update", " for share"]);
     [
         format!("select a as seen from {from} where id = {read}{lock} \\gset"),
-        format!("update {to} set b = :seen * 2 + 1 where id = {write}"),
+        format!("update {to} set b = coalesce(:seen::int, 7) * 2 + :v where id = {write}"),
     ]
 }
 
