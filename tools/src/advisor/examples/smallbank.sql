@@ -25,8 +25,8 @@ create table checking (
 begin;
 select customer_id as from_id from account where name = :from_name \gset
 select customer_id as to_id from account where name = :to_name \gset
-select balance as savings from savings where customer_id = :from_id \gset
-select balance as checking from checking where customer_id = :from_id \gset
+select balance as savings from savings where customer_id = :from_id for update \gset
+select balance as checking from checking where customer_id = :from_id for update \gset
 update savings set balance = balance - :savings::numeric where customer_id = :from_id;
 update checking set balance = balance - :checking::numeric where customer_id = :from_id;
 update checking set balance = balance + :savings::numeric + :checking::numeric where customer_id = :to_id;

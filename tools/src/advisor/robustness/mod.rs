@@ -9,6 +9,8 @@ mod edges;
 mod evidence;
 mod machine;
 mod model;
+#[cfg(test)]
+mod oracle;
 mod promote;
 mod reach;
 mod report;

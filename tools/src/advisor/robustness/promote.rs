@@ -64,8 +64,15 @@ pub(super) fn search(workload: &Workload, schema: &Schema, work: &mut Work) -> V
     let mut kept: Vec<PromotedAllocation> = Vec::new();
     for one in found {
         // A set that contains another one which does as well has changes that are not needed.
-        let is_needless =
-            kept.iter().any(|known| known.promotions.iter().all(|change| one.promotions.contains(change)));
+        // So has one that does with a costlier change what a cheaper one does as well.
+        let is_covered = |change: &Promotion| {
+            let place = (&change.program, change.statement);
+            one.promotions.iter().any(|other| (&other.program, other.statement) == place)
+        };
+        let is_needless = kept.iter().any(|known| {
+            known.promotions.iter().all(|change| one.promotions.contains(change))
+                || (known.allocation == one.allocation && known.promotions.iter().all(is_covered))
+        });
         if !is_needless && kept.len() < MOST_LISTED {
             kept.push(one);
         }
@@ -156,6 +163,9 @@ fn candidates(workload: &Workload, before: &After) -> Vec<Promotion> {
     for (program, statement) in &before.dangerous {
         let owner = &workload.programs[*program];
         let Some(access) = plain_read(owner, *statement) else { continue };
+        // Two who share a row and then update it wait for each other.
+        let updates = |other: &Access| other.relation == access.relation && other.kind.is_write();
+        let is_updated = owner.statements[*statement..].iter().flat_map(|later| &later.accesses).any(updates);
         for kind in [PromotionKind::ForShare, PromotionKind::ForUpdate, PromotionKind::IdentityUpdate] {
             let promotion = Promotion {
                 program: owner.name.clone(),
@@ -163,7 +173,8 @@ fn candidates(workload: &Workload, before: &After) -> Vec<Promotion> {
                 kind,
                 relation: access.relation.clone(),
             };
-            if changed(workload, &promotion).is_some() {
+            let deadlocks = is_updated && kind == PromotionKind::ForShare;
+            if !deadlocks && changed(workload, &promotion).is_some() {
                 all.push(promotion);
             }
         }

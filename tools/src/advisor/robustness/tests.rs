@@ -1,8 +1,10 @@
 //! The decision on workloads of which the answer is published or was measured on a server.
 
+use pgstrata_sqltext::{AccessKind, LockStrength, Schema, Workload, read_sources};
 use pgstrata_units::Isolation;
 
 use super::templates::{analyse, safe_sets, small_bank, tpc_c, with_rows_that_exist};
+use crate::advisor::report::{Options, PromotionKind, Report, Verdict};
 use Isolation::{ReadCommitted, RepeatableRead, Serializable};
 
 #[test]
@@ -45,4 +47,113 @@ fn tpc_c_is_safe_at_read_committed_in_the_published_sets() {
 fn tpc_c_is_safe_at_repeatable_read_if_the_rows_exist() {
     let report = analyse(with_rows_that_exist(tpc_c()));
     assert!(report.uniform[&RepeatableRead].is_safe(), "{:#?}", report.uniform[&RepeatableRead]);
+}
+
+/// An example as its file has it: tables and programs.
+fn example(text: &str) -> (Schema, Workload) {
+    let schema = Schema::from_ddl(text).expect("the example's tables can be read");
+    let workload = read_sources(&[("example.sql", text)], &schema).expect("the example's programs can be read");
+    (schema, workload)
+}
+
+fn decide(text: &str) -> Report {
+    let (schema, workload) = example(text);
+    super::analyse(&workload, &schema, &Options { allocation: None, may_promote: true })
+}
+
+fn levels(report: &Report) -> Vec<(&str, Isolation)> {
+    report.optimal.0.iter().map(|(name, level)| (name.as_str(), *level)).collect()
+}
+
+#[test]
+fn smallbank_in_sql_has_the_published_sets_and_levels() {
+    let report = decide(include_str!("../examples/smallbank.sql"));
+    let short = |level| {
+        let names = safe_sets(&report, level).join(", ");
+        let initials = [
+            ("Amalgamate", "Am"),
+            ("Balance", "Bal"),
+            ("DepositChecking", "DC"),
+            ("TransactSavings", "TS"),
+            ("WriteCheck", "WC"),
+        ];
+        initials.iter().fold(names, |text, (name, initial)| text.replace(name, initial))
+    };
+    assert_eq!(short(ReadCommitted), "Am DC TS, Bal DC, Bal TS");
+    assert_eq!(short(RepeatableRead), "Am Bal DC TS, Am Bal DC WC, Am DC TS WC");
+    let expected = [
+        ("Amalgamate", ReadCommitted),
+        ("Balance", Serializable),
+        ("DepositChecking", ReadCommitted),
+        ("TransactSavings", Serializable),
+        ("WriteCheck", Serializable),
+    ];
+    assert_eq!(levels(&report), expected);
+    let witness = report.uniform[&RepeatableRead].witness().expect("smallbank is not safe at repeatable read");
+    let programs: Vec<&str> = witness.instances.iter().map(|instance| instance.program.as_str()).collect();
+    assert_eq!(programs, ["WriteCheck", "TransactSavings", "Balance"], "Fekete, O'Neil and O'Neil, SIGMOD Record 2004");
+}
+
+#[test]
+fn smallbank_is_safe_at_read_committed_with_locked_reads() {
+    let report = decide(include_str!("../examples/smallbank.sql"));
+    let best = report.with_promotion.first().expect("promotions help");
+    assert!(best.allocation.0.values().all(|level| *level == ReadCommitted), "{best:#?}");
+    assert!(best.changed.iter().all(|changed| changed.after.iter().any(|sql| sql.contains("for "))), "{best:#?}");
+}
+
+#[test]
+fn tpc_c_in_sql_has_the_published_sets_at_read_committed() {
+    let report = decide(include_str!("../examples/tpcc.sql"));
+    let sets = safe_sets(&report, ReadCommitted);
+    assert_eq!(sets, ["NewOrder Payment", "OrderStatus Payment StockLevel"]);
+    assert!(!report.uniform[&RepeatableRead].is_safe(), "the queue of new orders is a predicate: not shown to be safe");
+    assert_eq!(safe_sets(&report, RepeatableRead), ["NewOrder OrderStatus Payment StockLevel"]);
+}
+
+#[test]
+fn doctors_on_call_need_serializable() {
+    let report = decide(include_str!("../examples/doctors-on-call.sql"));
+    let verdict = &report.why_not_lower["GoOffCall"][&RepeatableRead];
+    assert!(matches!(verdict, Verdict::Unsafe(_)), "write skew on a predicate: {verdict:#?}");
+}
+
+#[test]
+fn a_flash_sale_that_reads_first_needs_repeatable_read_or_a_lock() {
+    let report = decide(include_str!("../examples/flash-sale.sql"));
+    let expected = [("BuyAtOnce", ReadCommitted), ("BuyByReading", RepeatableRead), ("Look", ReadCommitted)];
+    assert_eq!(levels(&report), expected);
+    let best = report.with_promotion.first().expect("a lock helps");
+    assert_eq!(best.promotions[0].kind, PromotionKind::ForUpdate, "shared locks would deadlock on the update");
+    assert!(best.allocation.0.values().all(|level| *level == ReadCommitted));
+}
+
+#[test]
+fn for_update_helps_the_writer_of_write_skew_and_not_the_reader_alone() {
+    let locked = |program: usize, statement: usize| {
+        let mut programs = small_bank();
+        programs[program].statements[statement].accesses[0].kind = AccessKind::Lock(LockStrength::Update);
+        analyse(programs).uniform[&RepeatableRead].is_safe()
+    };
+    assert!(locked(4, 0), "WriteCheck reads savings for update: TransactSavings waits, or is seen");
+    assert!(!locked(1, 1), "Balance reads checking for update: WriteCheck's later update of it is not refused");
+    let mut programs = small_bank();
+    let access = &mut programs[1].statements[1].accesses[0];
+    access.kind = AccessKind::Update;
+    access.writes = access.reads.clone();
+    assert!(analyse(programs).uniform[&RepeatableRead].is_safe(), "an identity update is refused");
+}
+
+#[test]
+fn a_statement_of_its_own_that_acts_on_what_another_read_is_a_scope_anomaly() {
+    let text = "create table item (id int primary key, stock int not null);
+-- pgstrata: program Buy
+select stock from item where id = $1;
+update item set stock = stock - 1 where id = $1;
+";
+    let report = decide(text);
+    let finding = report.scopes.first().expect("the stock may be gone by then");
+    assert_eq!((finding.first, finding.second, finding.other.as_str()), (0, 1, "Buy"));
+    assert_eq!(finding.level_as_one, RepeatableRead);
+    assert!(report.uniform[&ReadCommitted].is_safe(), "each statement by itself is fine");
 }

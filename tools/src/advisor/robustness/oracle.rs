@@ -1,0 +1,188 @@
+//! Verdicts against brute force: every interleaving, statement by statement, of up to three transactions of random
+//! programs in the model of PostgreSQL. Whether the model is right is asked of a server elsewhere; here it is asked whether
+//! the decision follows from it.
+
+use std::collections::BTreeSet;
+
+use pgstrata_sqltext::{Schema, Workload, read_sources};
+use pgstrata_units::Isolation;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::build::{Seen, build};
+use super::decide::{Dangers, Levels};
+use super::evidence::Meaning;
+use super::machine::{Actor, Stage};
+use super::model::{Action, EXISTS, Model, Path, RowSet, Value};
+use super::reach::Reach;
+use super::{search, verdict};
+use crate::advisor::report::{Verdict, Work};
+use crate::advisor::synthetic::{GROUPS, Shape, template_set};
+
+/// Keys that transactions are run with: two of rows that exist, and one of a row that does not.
+const KEYS: usize = 3;
+/// Most statements of one brute force.
+const MOST_STATEMENTS: u64 = 2_500;
+
+struct Drawn {
+    schema: Schema,
+    workload: Workload,
+    text: String,
+}
+
+fn draw(seed: u64, shape: &Shape) -> Drawn {
+    let set = template_set(seed, shape);
+    let schema = Schema::from_ddl(&set.schema).expect("drawn tables can be read");
+    let workload = read_sources(&[("drawn.sql", &set.programs)], &schema).expect("drawn programs can be read");
+    Drawn { schema, workload, text: set.programs }
+}
+
+/// A transaction with random arguments. Conditions of updates hold or not, by lot.
+fn actor<'m>(
+    lot: &mut ChaCha8Rng,
+    model: &'m Model,
+    path: &'m Path,
+    level: Isolation,
+    keys: usize,
+    group: u32,
+) -> Actor<'m> {
+    let keys: Vec<usize> = (0..path.values.len()).map(|_| lot.random_range(1..=keys)).collect();
+    let number = |value: usize| match &path.values[value] {
+        Value::Constant(constant) => model.constants[*constant].sql.parse().unwrap_or(0),
+        _ => keys[value],
+    };
+    let rows = |var: &super::model::Var| match &var.rows {
+        RowSet::One { values, .. } => vec![row_of(var.relation, number(values[0]))],
+        RowSet::Some { equal } => (1..=KEYS)
+            .filter(|key| equal.iter().all(|(_, value)| number(*value) == group_of(*key, group)))
+            .map(|key| row_of(var.relation, key))
+            .collect(),
+    };
+    let is_condition = |op: &&super::model::Op| op.action == Action::Read { looks: true } && op.reads & !EXISTS != 0;
+    let conditional =
+        path.ops.iter().filter(is_condition).filter(|op| matches!(path.vars[op.var].rows, RowSet::One { .. }));
+    let missing = conditional.filter(|_| lot.random_bool(0.3)).map(|op| op.access).collect();
+    Actor { path, level, rows: path.vars.iter().map(rows).collect(), missing }
+}
+
+fn row_of(relation: usize, key: usize) -> usize {
+    relation * KEYS + key - 1
+}
+
+/// The group of a row: of the one that does not exist, what whoever inserts it says.
+fn group_of(key: usize, inserted: u32) -> usize {
+    if key == KEYS { inserted as usize } else { key % GROUPS as usize + 1 }
+}
+
+/// The group that all inserts of some paths agree on.
+fn inserted_group(model: &Model, paths: &[&Path]) -> Option<u32> {
+    let mut groups = BTreeSet::new();
+    for path in paths {
+        for op in path.ops.iter().filter(|op| op.action == Action::Insert) {
+            let column = |bit: u8| model.relations[op.relation].columns.get(usize::from(bit) - 1).map(String::as_str);
+            for (_, value) in op.values.iter().filter(|(bit, _)| column(*bit) == Some("g")) {
+                if let Value::Constant(constant) = &path.values[*value] {
+                    groups.insert(model.constants[*constant].sql.parse().unwrap_or(0));
+                }
+            }
+        }
+    }
+    (groups.len() <= 1).then(|| groups.pop_first().unwrap_or(1))
+}
+
+/// Whether some interleaving of some transactions is not serializable; tries so many choices of transactions.
+fn is_broken(lot: &mut ChaCha8Rng, model: &Model, levels: &Levels, choices: usize) -> Option<String> {
+    let rows = (0..model.relations.len())
+        .flat_map(|relation| (1..=KEYS).map(move |key| (relation, key != KEYS)))
+        .collect::<Vec<_>>();
+    for _ in 0..choices {
+        let count = lot.random_range(2..=3);
+        let paths: Vec<&Path> = (0..count).map(|_| &model.paths[lot.random_range(0..model.paths.len())]).collect();
+        let Some(group) = inserted_group(model, &paths) else { continue };
+        let keys = if lot.random_bool(0.5) { 2 } else { KEYS };
+        let actors = paths.iter().map(|path| actor(lot, model, path, levels[path.program], keys, group)).collect();
+        let stage = Stage { actors, rows: rows.clone() };
+        if search::any(&stage, MOST_STATEMENTS) == Some(true) {
+            let names: Vec<String> = stage
+                .actors
+                .iter()
+                .map(|actor| {
+                    format!(
+                        "{} {} {:?} missing {:?}",
+                        model.programs[actor.path.program], actor.level, actor.rows, actor.missing
+                    )
+                })
+                .collect();
+            return Some(names.join("\n"));
+        }
+    }
+    None
+}
+
+fn random_levels(lot: &mut ChaCha8Rng, programs: usize) -> Levels {
+    let any = |lot: &mut ChaCha8Rng| Isolation::ALL[lot.random_range(0..3)];
+    let uniform = lot.random_bool(0.5).then(|| any(lot));
+    (0..programs).map(|_| uniform.unwrap_or_else(|| any(lot))).collect()
+}
+
+/// What came of some sets.
+#[derive(Debug, Default)]
+struct Tally {
+    safe: usize,
+    unsafe_: usize,
+    unknown: usize,
+    /// Unknown, and brute force found nothing either.
+    unknown_but_not_broken: usize,
+}
+
+fn compare(seeds: std::ops::Range<u64>, shape: &Shape, choices: usize) -> Tally {
+    let mut tally = Tally::default();
+    for seed in seeds {
+        let drawn = draw(seed, shape);
+        let model = build(&drawn.workload, &drawn.schema, Seen::AsTheyRun);
+        let mut work = Work::default();
+        let dangers = Dangers::of(&model, &mut work);
+        let reach = Reach::of(&model, &(0..model.programs.len()).collect());
+        let meaning = Meaning { workload: &drawn.workload, schema: &drawn.schema, model: &model };
+        let mut lot = ChaCha8Rng::seed_from_u64(seed);
+        for round in 0..3 {
+            let levels = if round == 0 {
+                dangers.optimal(model.programs.len())
+            } else {
+                random_levels(&mut lot, model.programs.len())
+            };
+            let broken = |lot: &mut ChaCha8Rng| is_broken(lot, &model, &levels, choices);
+            match verdict::verdict(meaning, &dangers, &reach, &levels, &mut work) {
+                Verdict::Safe => {
+                    tally.safe += 1;
+                    let found = broken(&mut lot);
+                    assert!(
+                        found.is_none(),
+                        "seed {seed}, {levels:?}, called safe:\n{}\n{}",
+                        drawn.text,
+                        found.unwrap_or_default()
+                    );
+                }
+                Verdict::Unsafe(_) => tally.unsafe_ += 1,
+                Verdict::Unknown { .. } => {
+                    tally.unknown += 1;
+                    tally.unknown_but_not_broken += usize::from(broken(&mut lot).is_none());
+                }
+            }
+        }
+    }
+    tally
+}
+
+#[test]
+fn nothing_that_is_called_safe_breaks_by_brute_force_with_accesses_by_key() {
+    let tally = compare(0..16, &Shape::by_key(), 12);
+    assert!(tally.safe >= 8 && tally.unsafe_ >= 8, "{tally:?}");
+    assert!(tally.unknown_but_not_broken * 10 <= tally.safe + tally.unsafe_, "{tally:?}");
+}
+
+#[test]
+fn nothing_that_is_called_safe_breaks_by_brute_force_with_all_that_postgresql_has() {
+    let tally = compare(1000..1016, &Shape::everything(), 12);
+    assert!(tally.safe >= 8 && tally.unsafe_ >= 8, "{tally:?}");
+}
