@@ -3,8 +3,11 @@
 //! `PGSTRATA_FUZZ_SETS` and `PGSTRATA_FUZZ_SEED` make the run longer or another one, `PGSTRATA_FUZZ_SCHEDULES` its trials,
 //! `PGSTRATA_FUZZ_RECORD` names a file for what was found. `pgstrata advise fuzz` is the same as a command.
 
+use std::sync::Arc;
+
 use pgstrata_pg::testing;
-use pgstrata_tools::advisor::proof::fuzz::{FuzzSpec, Fuzzed, fuzz};
+use pgstrata_tools::advisor::proof::fuzz::{Broken, FuzzSpec, Fuzzed, fuzz};
+use pgstrata_tools::advisor::synthetic::{Shape, StatementKind, TemplateSet, template_set};
 
 /// Sets of a run in which nothing else is said: seconds on a quiet machine.
 const SETS: u64 = 12;
@@ -39,4 +42,50 @@ async fn no_verdict_on_random_programs_is_contradicted_by_the_server() {
         found.witnesses,
         found.not_reproduced.first()
     );
+}
+
+/// Reads, locks and updates by key: sets in which a mistake about locks shows often.
+fn with_locks(number: u64) -> TemplateSet {
+    use StatementKind::{Lock, Read, Update};
+    let weights = vec![(Read, 3), (Lock, 4), (Update, 4)];
+    template_set(number, &Shape { programs: 3, statements: 2, tables: 1, parameters: 2, weights })
+}
+
+/// Reads of groups, and what changes them.
+fn with_groups(number: u64) -> TemplateSet {
+    use StatementKind::{Delete, Insert, ReadGroup, Update};
+    let weights = vec![(ReadGroup, 4), (Update, 3), (Insert, 2), (Delete, 2)];
+    template_set(number, &Shape { programs: 3, statements: 2, tables: 1, parameters: 1, weights })
+}
+
+/// A decider with a mistake must be found wrong on sets that are drawn for it, from the first number on.
+async fn convict(mistake: Broken, draw: fn(u64) -> TemplateSet, first: u64, sets: u64) {
+    let mut spec =
+        FuzzSpec::new(asked("PGSTRATA_FUZZ_SETS").unwrap_or(sets), asked("PGSTRATA_FUZZ_SEED").unwrap_or(first));
+    spec.decider = Arc::new(mistake);
+    spec.draw = draw;
+    spec.schedules = 150;
+    let found = run(&spec).await;
+    let numbers: Vec<u64> = found.wrong.iter().map(|wrong| wrong.set.seed).collect();
+    if let Ok(path) = std::env::var("PGSTRATA_FUZZ_RECORD") {
+        std::fs::write(&path, format!("{mistake:?}: {numbers:?}")).expect("a file");
+    }
+    assert!(!numbers.is_empty(), "{mistake:?} is not found in {} schedules of {} sets", found.schedules, found.sets);
+    let anomaly = &found.wrong[0].anomaly;
+    assert!(anomaly.outcome.is_anomaly() && anomaly.sessions.len() > 1, "{anomaly:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decider_that_takes_row_locks_for_writes_is_convicted() {
+    convict(Broken::LocksAreWrites, with_locks, 1, 40).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decider_that_looks_past_predicates_is_convicted() {
+    convict(Broken::PredicatesAreNotRead, with_groups, 1, 40).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decider_that_takes_read_committed_for_one_snapshot_is_convicted() {
+    convict(Broken::OneSnapshot, with_locks, 1, 40).await;
 }

@@ -72,6 +72,8 @@ pub struct FuzzSpec {
     pub workers: usize,
     /// Who decides.
     pub decider: Arc<dyn Decider>,
+    /// The set of a number.
+    pub draw: fn(u64) -> TemplateSet,
     /// Ends in order.
     pub stop: CancellationToken,
 }
@@ -80,7 +82,15 @@ impl FuzzSpec {
     /// Our own verdicts on so many sets.
     #[must_use]
     pub fn new(sets: u64, seed: u64) -> Self {
-        Self { sets, seed, schedules: 300, workers: 2, decider: Arc::new(Advisor), stop: CancellationToken::new() }
+        Self {
+            sets,
+            seed,
+            schedules: 300,
+            workers: 2,
+            decider: Arc::new(Advisor),
+            draw: set_of,
+            stop: CancellationToken::new(),
+        }
     }
 }
 
@@ -249,7 +259,7 @@ pub async fn fuzz(
                     break;
                 }
                 // Whoever heard has gone when another worker has failed.
-                let _ = told.send(bench.try_set(&set_of(number), &spec).await?);
+                let _ = told.send(bench.try_set(&(spec.draw)(number), &spec).await?);
             }
             bench.close().await
         });

@@ -119,7 +119,7 @@ fn any(lot: &mut ChaCha8Rng, table: &Table) -> String {
         }
         17 => format!("delete from {name} where id = {key} returning a, b"),
         18 => format!("delete from {name} where g = :g"),
-        _ => format!("select count(*) from {name} where g = :g and {column} > 5"),
+        _ => format!("select count(*) from {name} where g = :g and {column} >= 0"),
     }
 }
 
