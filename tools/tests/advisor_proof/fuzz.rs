@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use pgstrata_pg::testing;
-use pgstrata_tools::advisor::proof::fuzz::{Broken, FuzzSpec, Fuzzed, fuzz};
+use pgstrata_tools::advisor::proof::fuzz::{Broken, FuzzProgress, FuzzSpec, Fuzzed, fuzz};
 use pgstrata_tools::advisor::synthetic::{Shape, StatementKind, TemplateSet, template_set};
 
 /// Sets of a run in which nothing else is said: seconds on a quiet machine.
@@ -16,9 +16,18 @@ fn asked(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-async fn run(spec: &FuzzSpec) -> Fuzzed {
+/// Runs the fuzz; to the end, or until a verdict is found wrong.
+async fn run(spec: &FuzzSpec, stop_at_first: bool) -> Fuzzed {
     let server = testing::server().await.expect("install PostgreSQL to run these tests");
-    fuzz(&server.endpoint(), spec, &mut |_| {}).await.expect("a run of the fuzz")
+    let mut on = |progress: FuzzProgress| {
+        if stop_at_first && progress.wrong > 0 {
+            spec.stop.cancel();
+        }
+        if let Ok(path) = std::env::var("PGSTRATA_FUZZ_RECORD") {
+            std::fs::write(path + ".progress", format!("{progress:?}")).expect("a file");
+        }
+    };
+    fuzz(&server.endpoint(), spec, &mut on).await.expect("a run of the fuzz")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,7 +35,7 @@ async fn no_verdict_on_random_programs_is_contradicted_by_the_server() {
     let sets = asked("PGSTRATA_FUZZ_SETS").unwrap_or(SETS);
     let mut spec = FuzzSpec::new(sets, asked("PGSTRATA_FUZZ_SEED").unwrap_or(1));
     spec.schedules = asked("PGSTRATA_FUZZ_SCHEDULES").unwrap_or(60);
-    let found = run(&spec).await;
+    let found = run(&spec, false).await;
     if let Ok(path) = std::env::var("PGSTRATA_FUZZ_RECORD") {
         let json = serde_json::to_string_pretty(&found).expect("it can be written");
         std::fs::write(&path, json).expect("a file");
@@ -58,14 +67,15 @@ fn with_groups(number: u64) -> TemplateSet {
     template_set(number, &Shape { programs: 3, statements: 2, tables: 1, parameters: 1, weights })
 }
 
-/// A decider with a mistake must be found wrong on sets that are drawn for it, from the first number on.
+/// A decider with a mistake must be found wrong on sets that are drawn for it, from the first number on; the run ends when it
+/// is.
 async fn convict(mistake: Broken, draw: fn(u64) -> TemplateSet, first: u64, sets: u64) {
     let mut spec =
         FuzzSpec::new(asked("PGSTRATA_FUZZ_SETS").unwrap_or(sets), asked("PGSTRATA_FUZZ_SEED").unwrap_or(first));
     spec.decider = Arc::new(mistake);
     spec.draw = draw;
     spec.schedules = 150;
-    let found = run(&spec).await;
+    let found = run(&spec, true).await;
     let numbers: Vec<u64> = found.wrong.iter().map(|wrong| wrong.set.seed).collect();
     if let Ok(path) = std::env::var("PGSTRATA_FUZZ_RECORD") {
         std::fs::write(&path, format!("{mistake:?}: {numbers:?}")).expect("a file");
@@ -77,15 +87,15 @@ async fn convict(mistake: Broken, draw: fn(u64) -> TemplateSet, first: u64, sets
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_decider_that_takes_row_locks_for_writes_is_convicted() {
-    convict(Broken::LocksAreWrites, with_locks, 1, 40).await;
+    convict(Broken::LocksAreWrites, with_locks, 1, 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_decider_that_looks_past_predicates_is_convicted() {
-    convict(Broken::PredicatesAreNotRead, with_groups, 1, 40).await;
+    convict(Broken::PredicatesAreNotRead, with_groups, 1, 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_decider_that_takes_read_committed_for_one_snapshot_is_convicted() {
-    convict(Broken::OneSnapshot, with_locks, 1, 40).await;
+    convict(Broken::OneSnapshot, with_locks, 1, 200).await;
 }

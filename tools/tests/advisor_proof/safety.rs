@@ -80,7 +80,7 @@ async fn a_proof_that_is_stopped_or_given_up_leaves_nothing() {
     assert_eq!(schemas(&server).await, 0);
 
     let options = ProofOptions { random_schedules: 1_000_000, ..ProofOptions::default() };
-    let (told, hears) = tokio::sync::oneshot::channel();
+    let (told, word) = tokio::sync::oneshot::channel();
     let mut told = Some(told);
     let mut on = |_| {
         if let Some(told) = told.take() {
@@ -90,7 +90,7 @@ async fn a_proof_that_is_stopped_or_given_up_leaves_nothing() {
     let endpoint = server.endpoint();
     tokio::select! {
         ended = prove(&endpoint, ddl, &schema, &workload, &report, &options, &mut on) => panic!("{ended:?}"),
-        heard = hears => heard.expect("a word"),
+        heard = word => heard.expect("a word"),
     }
     assert_eq!(schemas(&server).await, 0);
 }

@@ -2,6 +2,7 @@
 //! scratch schema when they run.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::scan::{Word, words};
 
@@ -36,7 +37,7 @@ pub(super) fn bind(text: &str, arguments: &BTreeMap<String, Argument>) -> Bound 
         match arguments.get(name) {
             Some(Argument::Sql(value)) => bound.sql.push_str(&guarded(value)),
             Some(Argument::Variable(variable)) => {
-                bound.sql.push_str(&format!(":'{variable}'"));
+                let _ = write!(bound.sql, ":'{variable}'");
                 if !bound.uses.contains(variable) {
                     bound.uses.push(variable.clone());
                 }

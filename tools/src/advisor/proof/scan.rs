@@ -86,7 +86,7 @@ fn next<'a>(rest: &'a str, first: char, before: Option<Word<'_>>) -> Word<'a> {
     let bytes = rest.as_bytes();
     let second = bytes.get(1).copied();
     match first {
-        _ if first.is_whitespace() => Word::Space(taken(rest, |c| c.is_whitespace())),
+        _ if first.is_whitespace() => Word::Space(taken(rest, char::is_whitespace)),
         '-' if second == Some(b'-') => Word::Space(&rest[..rest.find('\n').unwrap_or(rest.len())]),
         '/' if second == Some(b'*') => Word::Space(&rest[..comment(rest)]),
         '\'' => Word::Constant(&rest[..quoted(rest, 0, '\'', false)]),

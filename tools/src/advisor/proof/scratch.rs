@@ -188,15 +188,9 @@ fn kind_of(statement: &str) -> Of {
         .map(|word| word.text().to_ascii_lowercase())
         .collect();
     let found: Vec<&str> = found.iter().map(String::as_str).collect();
-    let is_owner = found.windows(2).any(|pair| pair == ["owner", "to"]);
+    let is_owner = found.first() == Some(&"alter") && found.windows(2).any(|pair| pair == ["owner", "to"]);
     match found.as_slice() {
-        ["set" | "reset" | "grant" | "revoke" | "comment" | "analyze" | "begin" | "commit" | "start", ..]
-        | ["select", "pg_catalog", ".", "set_config", ..]
-        | ["create", "schema", "public", ..]
-        | ["create", "schema", "if", "not", "exists", "public", ..]
-        | ["alter", "default", "privileges", ..]
-        | ["\\", ..] => Of::Nothing,
-        ["alter", ..] if is_owner => Of::Nothing,
+        _ if is_owner || is_setting(&found) => Of::Nothing,
         ["create", "or", "replace", what, ..] | ["create" | "alter", what, ..] => match *what {
             "table" | "unlogged" | "index" | "unique" | "view" | "materialized" | "sequence" | "type" | "domain"
             | "function" | "procedure" | "trigger" | "constraint" | "statistics" | "aggregate" | "recursive" => {
@@ -210,8 +204,25 @@ fn kind_of(statement: &str) -> Of {
     }
 }
 
+/// Whether a statement sets what a scratch schema does without: settings, rights, comments, the schema itself.
+fn is_setting(words: &[&str]) -> bool {
+    const FIRST: [&str; 9] = ["set", "reset", "grant", "revoke", "comment", "analyze", "begin", "commit", "start"];
+    const BEGINNINGS: [&[&str]; 4] = [
+        &["select", "pg_catalog", ".", "set_config"],
+        &["create", "schema", "public"],
+        &["create", "schema", "if", "not", "exists", "public"],
+        &["alter", "default", "privileges"],
+    ];
+    words.first().is_some_and(|first| FIRST.contains(first) || *first == "\\")
+        || BEGINNINGS.iter().any(|beginning| words.starts_with(beginning))
+}
+
 /// Whether the server is on this machine: a socket, or a loopback address.
 pub(super) fn is_local(server: &Endpoint) -> bool {
+    // Of several servers any may answer.
+    if server.to_string().contains(',') {
+        return false;
+    }
     match server.tcp_address() {
         None => true,
         Some((host, _)) => {
@@ -253,6 +264,7 @@ mod tests {
             ("postgresql://localhost/x", true),
             ("postgresql://db.example.com/x", false),
             ("postgresql://10.0.0.7/x", false),
+            ("postgresql://localhost,db.example.com/x", false),
         ];
         for (url, expect) in check {
             assert_eq!(is_local(&Endpoint::parse(url).expect("an address")), expect, "{url}");

@@ -66,13 +66,13 @@ pub(super) async fn plan(
             }
         }
         match taken {
-            Some(insert) => text.push_str(&format!("; {insert}")),
+            Some(insert) => text.extend(["; ", &insert]),
             None => refused = Some(format!("{} takes no row for it: {last}", row.relation)),
         }
     }
     if refused.is_none() && !extra.trim().is_empty() {
         match run(extra).await {
-            Ok(()) => text.push_str(&format!("; {}", extra.trim().trim_end_matches(';'))),
+            Ok(()) => text.extend(["; ", extra.trim().trim_end_matches(';')]),
             Err(error) => refused = Some(format!("the given rows are refused: {}", words_of(&error).0)),
         }
     }

@@ -15,7 +15,9 @@ pub(super) fn value(type_name: &str, n: u32) -> String {
         "smallint" | "integer" | "int" | "bigint" | "int2" | "int4" | "int8" | "numeric" | "decimal" | "real"
         | "double" | "float" | "float4" | "float8" | "serial" | "bigserial" | "smallserial" | "oid" => n.to_string(),
         "boolean" | "bool" => if n.is_multiple_of(2) { "false" } else { "true" }.to_owned(),
-        "char" | "character" | "bpchar" | "varchar" | "text" | "citext" | "name" => quote_literal(&format!("v{n}")),
+        "char" | "character" | "bpchar" | "varchar" | "text" | "citext" | "name" | "bytea" => {
+            quote_literal(&format!("v{n}"))
+        }
         "date" => format!("date '2024-01-01' + {n}"),
         "timestamp" => format!("timestamp '2024-01-01 00:00' + interval '{n} hours'"),
         "timestamptz" => format!("timestamptz '2024-01-01 00:00+00' + interval '{n} hours'"),
@@ -23,7 +25,6 @@ pub(super) fn value(type_name: &str, n: u32) -> String {
         "interval" => quote_literal(&format!("{n} seconds")),
         "uuid" => quote_literal(&format!("00000000-0000-4000-8000-{n:012}")),
         "json" | "jsonb" => quote_literal(&format!("{{\"n\": {n}}}")),
-        "bytea" => quote_literal(&format!("v{n}")),
         "inet" | "cidr" => quote_literal(&format!("10.0.{}.{}", n / 256 % 256, n % 256)),
         "money" => format!("{n}::money"),
         _ => quote_literal(&n.to_string()),
