@@ -31,7 +31,9 @@ impl Decider for Broken {
                     for access in &mut statement.accesses {
                         if let AccessKind::Lock(LockStrength::Update | LockStrength::NoKeyUpdate) = access.kind {
                             access.kind = AccessKind::Update;
-                            access.writes = access.reads.clone();
+                            let key = if let Rows::One { key, .. } = &access.rows { key.clone() } else { Vec::new() };
+                            access.writes =
+                                access.reads.iter().filter(|column| !key.contains(column)).cloned().collect();
                         }
                     }
                 }
