@@ -3,6 +3,7 @@
 //!
 //! [`robustness`] decides; it is pure. What a report says of a server is PostgreSQL's behaviour, version 14 to 18.
 
+pub mod proof;
 pub mod report;
 pub mod robustness;
 pub mod synthetic;

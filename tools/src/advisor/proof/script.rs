@@ -1,0 +1,265 @@
+//! Programs with arguments as scripts that sessions play: begin, statements, commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pgstrata_scenario::spec::{SessionScript, Spec, Step, Taken};
+use pgstrata_sqltext::{Parameter, Program, Schema, Term};
+use pgstrata_units::Isolation;
+
+use super::bind::{Argument, bind, compared};
+use super::error::ProofError;
+use super::outcome::Player;
+use super::scratch::Scratch;
+use super::values::{is_number, value};
+use crate::advisor::{Instance, StepKind, Witness};
+
+/// Statements that stand in the place of others, by program and statement.
+pub(super) type Changes = BTreeMap<(String, usize), Vec<String>>;
+
+/// A program with its part in a play.
+#[derive(Clone, Debug)]
+pub(super) struct Cast<'a> {
+    pub program: &'a Program,
+    pub name: String,
+    pub level: Isolation,
+    /// In SQL.
+    pub arguments: BTreeMap<String, String>,
+    /// Its statements in the order in which they run.
+    pub path: Vec<usize>,
+}
+
+/// What a session plays, with what each of its steps is.
+#[derive(Clone, Debug)]
+pub(super) struct Script {
+    pub player: Player,
+    pub session: SessionScript,
+    pub kinds: Vec<StepKind>,
+}
+
+/// Whether `begin` is a step of its own. It takes no snapshot and meets nobody, so it makes no other schedules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// It is, to be shown.
+    Apart,
+    /// It goes with the first statement, to be quick.
+    Joined,
+}
+
+/// Values of columns that conditions look at and that are no keys. A witness may leave open what they are, or name values
+/// under which its conditions do not hold; whether something happens hangs on them, so several ways are tried.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Agreed {
+    /// What rows have, by the column's name.
+    pub rows: BTreeMap<String, String>,
+    /// Whether rows have it although the witness says something else.
+    pub is_forced: bool,
+    /// What parameters are, by the number of the instance and the name.
+    pub arguments: BTreeMap<(usize, String), String>,
+}
+
+/// How many ways there are.
+pub(super) const WAYS: u32 = 6;
+
+impl Agreed {
+    /// One of the ways for a witness: as it says, where it says something, and agreeing with it (0); all the same (1);
+    /// rows that differ from what all conditions say (2); a value for each transaction, and rows that have that of the first
+    /// (3), of the last (4), or of none (5).
+    pub(super) fn of(witness: &Witness, programs: &[Program], schema: &Schema, way: u32) -> Self {
+        let soft = soft_columns(programs, schema);
+        let mut agreed = Self { is_forced: way > 0, ..Self::default() };
+        for (column, type_name) in &soft {
+            let named = witness.rows.iter().find_map(|row| row.values.get(column)).cloned();
+            let mut first = named;
+            let last = witness.instances.len().saturating_sub(1);
+            for (number, instance) in witness.instances.iter().enumerate() {
+                let Some(program) = programs.iter().find(|program| program.name == instance.program) else { continue };
+                for parameter in parameters_of(program, column) {
+                    let given = instance.arguments.get(&parameter).cloned();
+                    let of_number = value(type_name, 1 + u32::try_from(number).unwrap_or(0));
+                    let chosen = match (way, given) {
+                        (0, Some(given)) => given,
+                        (0, None) => first.clone().unwrap_or_else(|| value(type_name, 1)),
+                        (1 | 2, _) => value(type_name, 1),
+                        _ => of_number,
+                    };
+                    first.get_or_insert_with(|| chosen.clone());
+                    agreed.arguments.insert((number, parameter), chosen);
+                }
+            }
+            let of_rows = match way {
+                0 => first.unwrap_or_else(|| value(type_name, 1)),
+                1 | 3 => value(type_name, 1),
+                4 => value(type_name, 1 + u32::try_from(last).unwrap_or(0)),
+                _ => value(type_name, 9),
+            };
+            agreed.rows.insert(column.clone(), of_rows);
+        }
+        agreed
+    }
+}
+
+/// Columns that are compared with parameters and that no key and no foreign key has, with their types.
+fn soft_columns(programs: &[Program], schema: &Schema) -> BTreeMap<String, String> {
+    let statements = programs.iter().flat_map(|program| &program.statements);
+    let names: BTreeSet<String> =
+        statements.flat_map(|statement| compared(&statement.text)).map(|(column, _)| column).collect();
+    let of_relation = |name: &String| {
+        let mut found = None;
+        for relation in schema.relations.values() {
+            let keys = relation.keys.iter().flat_map(|key| &key.columns);
+            if keys.chain(relation.foreign_keys.iter().flat_map(|key| &key.columns)).any(|column| column == name) {
+                return None;
+            }
+            found = found.or_else(|| relation.column(name));
+        }
+        found.map(|column| (name.clone(), column.type_name.clone()))
+    };
+    names.iter().filter_map(of_relation).collect()
+}
+
+/// The parameters of a program that are compared with a column, or that it is set to.
+fn parameters_of(program: &Program, column: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for statement in &program.statements {
+        let pairs = compared(&statement.text);
+        found.extend(pairs.into_iter().filter(|(name, _)| name == column).map(|(_, parameter)| parameter));
+        for access in &statement.accesses {
+            if let Some(Term::Parameter(parameter)) = access.values.get(column) {
+                found.insert(parameter.clone());
+            }
+        }
+    }
+    found
+}
+
+impl<'a> Cast<'a> {
+    /// An instance of a witness; none when it names no program.
+    pub(super) fn of(
+        instance: &Instance,
+        programs: &'a [Program],
+        number: usize,
+        variant: u32,
+        agreed: &Agreed,
+    ) -> Option<Self> {
+        let program = programs.iter().find(|program| program.name == instance.program)?;
+        let mut cast = Self {
+            program,
+            name: instance.name.clone(),
+            level: instance.level,
+            arguments: instance.arguments.clone(),
+            path: instance.path.clone(),
+        };
+        for ((of, parameter), value) in &agreed.arguments {
+            if *of == number {
+                cast.arguments.insert(parameter.clone(), value.clone());
+            }
+        }
+        cast.fill(number, variant);
+        Some(cast)
+    }
+
+    /// Gives values to parameters that have none: the user's example, else one of its own for each session.
+    pub(super) fn fill(&mut self, number: usize, variant: u32) {
+        for (place, parameter) in self.program.parameters.iter().enumerate() {
+            if self.arguments.contains_key(&parameter.name) {
+                continue;
+            }
+            let value = free_value(parameter, number, place, variant);
+            self.arguments.insert(parameter.name.clone(), value);
+        }
+    }
+
+    /// The script; the changes stand in the place of the program's statements.
+    pub(super) fn script(&self, scratch: &Scratch, changes: &Changes, begin: Begin) -> Result<Script, ProofError> {
+        let mut steps = Vec::new();
+        let mut kinds = Vec::new();
+        let opening = format!("begin isolation level {}", self.level.sql());
+        let mut step = |sql: String, kind: StepKind, takes: Vec<Taken>, uses: Vec<String>| {
+            let sql = if begin == Begin::Joined && steps.is_empty() { format!("{opening}; {sql}") } else { sql };
+            steps.push(Step { name: format!("{}.{}", self.name, steps.len()), sql, takes, uses });
+            kinds.push(kind);
+        };
+        if begin == Begin::Apart {
+            step(opening.clone(), StepKind::Begin, Vec::new(), Vec::new());
+        }
+        for index in &self.path {
+            let Some(statement) = self.program.statements.get(*index) else { continue };
+            let kind = StepKind::Statement(*index);
+            let takes = statement
+                .results
+                .iter()
+                .map(|result| Taken { index: result.index, variable: self.variable(&result.variable) });
+            let takes: Vec<Taken> = takes.collect();
+            if let Some(texts) = changes.get(&(self.program.name.clone(), *index)) {
+                let arguments = self.named(*index);
+                for (place, text) in texts.iter().enumerate() {
+                    let bound = bind(&scratch.own(text)?, &arguments);
+                    // What stands before the statement itself returns nothing that is used.
+                    let takes = if place + 1 == texts.len() { takes.clone() } else { Vec::new() };
+                    step(bound.sql, kind, takes, bound.uses);
+                }
+            } else {
+                let named = self.named(*index);
+                let numbered = statement
+                    .arguments
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(place, name)| Some(((place + 1).to_string(), named.get(name)?.clone())));
+                let bound = bind(&scratch.own(&statement.prepared)?, &numbered.collect());
+                step(bound.sql, kind, takes, bound.uses);
+            }
+        }
+        step("commit".to_owned(), StepKind::Commit, Vec::new(), Vec::new());
+        let session = SessionScript { name: self.name.clone(), setup: None, steps, teardown: None };
+        let player = Player {
+            name: self.name.clone(),
+            program: self.program.name.clone(),
+            level: self.level,
+            arguments: self.arguments.clone(),
+        };
+        Ok(Script { player, session, kinds })
+    }
+
+    /// What each name stands for in a statement: results of statements before it, else arguments.
+    fn named(&self, statement: usize) -> BTreeMap<String, Argument> {
+        let mut named: BTreeMap<String, Argument> =
+            self.arguments.iter().map(|(name, value)| (name.clone(), Argument::Sql(value.clone()))).collect();
+        for earlier in self.path.iter().take_while(|index| **index != statement) {
+            for result in self.program.statements.get(*earlier).into_iter().flat_map(|earlier| &earlier.results) {
+                named.insert(result.variable.clone(), Argument::Variable(self.variable(&result.variable)));
+            }
+        }
+        named
+    }
+
+    fn variable(&self, name: &str) -> String {
+        format!("{}.{name}", self.name)
+    }
+}
+
+/// A value for a parameter of which nothing is asked. Other variants are other values, as some hide what happens: adding
+/// nothing, paying what is not there.
+pub(super) fn free_value(parameter: &Parameter, number: usize, place: usize, variant: u32) -> String {
+    if let (Some(example), 0) = (&parameter.example, variant) {
+        return example.clone();
+    }
+    let number = u32::try_from(number * 3 + place).unwrap_or(0) + 1;
+    let type_name = parameter.type_name.as_deref();
+    if type_name.is_none_or(is_number) {
+        let scale = [1, 10, 1, 100, 7][variant as usize % 5];
+        let shift = [2, 0, 0, 3, 1][variant as usize % 5];
+        return (number * scale + shift).to_string();
+    }
+    value(type_name.unwrap_or_default(), number + 7 * variant)
+}
+
+/// All sessions of a play as one specification.
+pub(super) fn spec(scripts: &[Script], set_up: &str) -> Spec {
+    Spec {
+        setups: vec![set_up.to_owned()],
+        teardown: None,
+        sessions: scripts.iter().map(|script| script.session.clone()).collect(),
+        permutations: Vec::new(),
+        unused_steps: Vec::new(),
+    }
+}
