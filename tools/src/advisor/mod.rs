@@ -6,9 +6,13 @@
 
 pub mod engine;
 pub mod estimate;
+pub mod grid;
+pub mod ranking;
 pub mod requirement;
 pub mod rules;
 pub mod solutions;
+pub mod templates;
+pub mod value;
 mod words;
 
 pub use engine::{Decision, DecisionEngine};
