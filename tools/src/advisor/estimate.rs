@@ -67,9 +67,11 @@ pub struct Estimates {
 /// Estimates for a solution under a requirement.
 #[must_use]
 pub fn estimates(solution: &Solution, requirement: &Requirement, model: Option<&RankingModel>) -> Estimates {
-    if let Some(arm) = solution.measured.iter().find_map(|(study, arm)| {
-        resembles(study, requirement).then(|| measured::arm(study, arm)).flatten()
-    }) {
+    if let Some(arm) = solution
+        .measured
+        .iter()
+        .find_map(|(study, arm)| resembles(study, requirement).then(|| measured::arm(study, arm)).flatten())
+    {
         return of_arm(arm);
     }
     of_model(solution, requirement, model).unwrap_or_else(|| bounds(solution, requirement))
@@ -163,11 +165,7 @@ fn bounds(solution: &Solution, requirement: &Requirement) -> Estimates {
         Some(Estimate {
             value,
             unit: unit.to_owned(),
-            basis: Basis::Modelled {
-                model: "asymptotic bounds".to_owned(),
-                error: None,
-                about: Words::new(en, zh),
-            },
+            basis: Basis::Modelled { model: "asymptotic bounds".to_owned(), error: None, about: Words::new(en, zh) },
         })
     };
     let Some(held_ms) = held_ms(solution, requirement) else { return Estimates::default() };
@@ -242,7 +240,8 @@ mod tests {
     #[test]
     fn retries_raise_latency_and_lower_the_bound() {
         let at = |conflict_rate| {
-            let requirement = Requirement { conflict_rate, read_share: 0.0, hot_row_share: 0.0, ..Requirement::default() };
+            let requirement =
+                Requirement { conflict_rate, read_share: 0.0, hot_row_share: 0.0, ..Requirement::default() };
             let found = estimates(SolutionId::Serializable.solution(), &requirement, None);
             (found.throughput.expect("a bound").value, found.latency.expect("a bound").value)
         };

@@ -126,7 +126,10 @@ fn keeps_too_little(card: &Solution, missing: &[Need]) -> Because {
             "分析针对的是现有语句：请按此改写后重新分析。",
         )
     } else if missing.contains(&Need::Serializability) {
-        Words::new("The analysis shows an execution that no serial order explains.", "分析给出了任何串行顺序都无法解释的执行。")
+        Words::new(
+            "The analysis shows an execution that no serial order explains.",
+            "分析给出了任何串行顺序都无法解释的执行。",
+        )
     } else {
         card.why_no_more.into()
     };
@@ -153,7 +156,10 @@ pub(super) fn not_needed(judged: &Judged, ranked: &[RankedSolution]) -> Vec<Reje
 
 fn not_needed_because(card: &Solution, judged: &Judged) -> Because {
     let text = if card.keeps.iter().any(|need| judged.needs.contains_key(need)) {
-        Words::new("What it would add is kept without it, or by something simpler.", "它所增加的已由其他更简单的做法保证。")
+        Words::new(
+            "What it would add is kept without it, or by something simpler.",
+            "它所增加的已由其他更简单的做法保证。",
+        )
     } else {
         Words::new("Nothing in the requirement asks for what it adds.", "需求中没有要求它所增加的内容。")
     };
@@ -178,4 +184,3 @@ pub(super) fn suggested(judged: &Judged, ranked: &[RankedSolution]) -> Vec<Besid
         })
         .collect()
 }
-

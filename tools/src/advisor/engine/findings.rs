@@ -10,7 +10,8 @@ impl Findings {
     #[must_use]
     pub fn of(report: &Report) -> Self {
         let safe_at = |level| report.uniform.get(&level).is_some_and(Verdict::is_safe);
-        let needs_retry = |allocation: &Allocation| allocation.0.values().any(|level| *level != Isolation::ReadCommitted);
+        let needs_retry =
+            |allocation: &Allocation| allocation.0.values().any(|level| *level != Isolation::ReadCommitted);
         let promoted = report.with_promotion.first();
         Self {
             read_committed_is_safe: safe_at(Isolation::ReadCommitted),

@@ -18,9 +18,7 @@ use super::requirement::Requirement;
 use super::rules::{Effect, Facts, Findings, Rule, RuleSet};
 use super::solutions::{Need, Solution, SolutionId};
 use super::words::Words;
-pub use decision::{
-    Because, Beside, Decision, Needed, Points, RankedBy, RankedSolution, Rejected, TraceStep, Warning,
-};
+pub use decision::{Because, Beside, Decision, Needed, Points, RankedBy, RankedSolution, Rejected, TraceStep, Warning};
 
 /// Decides by rules, and ranks by the model where there is one that beats them.
 #[derive(Clone, Copy, Debug)]

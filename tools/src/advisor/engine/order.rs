@@ -7,13 +7,12 @@ use crate::advisor::requirement::Requirement;
 use crate::advisor::words::Words;
 
 /// Orders the solutions that the model knows among the places that they hold; the others stay where they are.
-pub(super) fn rank(
-    ranked: &mut [RankedSolution],
-    requirement: &Requirement,
-    model: Option<&RankingModel>,
-) -> RankedBy {
+pub(super) fn rank(ranked: &mut [RankedSolution], requirement: &Requirement, model: Option<&RankingModel>) -> RankedBy {
     let Some(model) = model else {
-        return rules("no model was shipped: nothing was measured to train it on", "没有随程序发布的模型：尚无训练数据");
+        return rules(
+            "no model was shipped: nothing was measured to train it on",
+            "没有随程序发布的模型：尚无训练数据",
+        );
     };
     if !model.ranks() {
         return rules(

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::advisor::requirement::questions::{Flag, Quantity};
-use crate::advisor::requirement::{Audit, Availability, Distribution, Invariant, Ordering, Pooling, Requirement, Tenancy};
+use crate::advisor::requirement::{
+    Audit, Availability, Distribution, Invariant, Ordering, Pooling, Requirement, Tenancy,
+};
 use crate::advisor::words::Words;
 
 /// When a rule applies.
@@ -86,9 +88,10 @@ impl Finding {
                 en: "after promotion some program needs more than read committed",
                 zh: "提升之后仍有程序需要高于读已提交",
             },
-            Self::SplitProgram => {
-                Text { en: "a program should be one transaction and is not", zh: "有程序应当是一个事务而不是" }
-            }
+            Self::SplitProgram => Text {
+                en: "a program should be one transaction and is not",
+                zh: "有程序应当是一个事务而不是",
+            },
             Self::NotUnderstood => Text { en: "some SQL was not understood", zh: "有 SQL 未能理解" },
         }
     }

@@ -9,10 +9,7 @@ use crate::advisor::requirement::Invariant;
 pub(super) const CRDT: Solution = Solution {
     id: SolutionId::Crdt,
     role: Role::Control,
-    name: Text {
-        en: "CRDT: data that merges",
-        zh: "CRDT：可合并的数据",
-    },
+    name: Text { en: "CRDT: data that merges", zh: "CRDT：可合并的数据" },
     what: Text {
         en: "Each server takes writes; states merge to the same result in whatever order they meet.",
         zh: "每台服务器都可写；状态以任意顺序合并都得到相同结果。",
@@ -44,10 +41,7 @@ pub(super) const CRDT: Solution = Solution {
 pub(super) const TWO_PHASE_COMMIT: Solution = Solution {
     id: SolutionId::TwoPhaseCommit,
     role: Role::Companion,
-    name: Text {
-        en: "Two-phase commit",
-        zh: "两阶段提交",
-    },
+    name: Text { en: "Two-phase commit", zh: "两阶段提交" },
     what: Text {
         en: "`prepare transaction` on every server, a decision that is kept, `commit prepared` on every server.",
         zh: "在每台服务器上 `prepare transaction`，保存决定，再在每台上 `commit prepared`。",
@@ -81,10 +75,7 @@ pub(super) const TWO_PHASE_COMMIT: Solution = Solution {
 pub(super) const SAGA: Solution = Solution {
     id: SolutionId::Saga,
     role: Role::Companion,
-    name: Text {
-        en: "Saga: steps with their undoing",
-        zh: "Saga：带补偿的步骤",
-    },
+    name: Text { en: "Saga: steps with their undoing", zh: "Saga：带补偿的步骤" },
     what: Text {
         en: "Each server commits its step; if a later one fails, the earlier ones are compensated.",
         zh: "每台服务器提交自己的步骤；后续失败时对先前步骤做补偿。",
@@ -103,8 +94,7 @@ pub(super) const SAGA: Solution = Solution {
     },
     keeps: &[Need::AtomicAcrossServers],
     why_no_more: Text {
-        en: "It ends well, and shows what lies between.",
-        zh: "它最终一致，但会暴露中间状态。",
+        en: "It ends well, and shows what lies between.", zh: "它最终一致，但会暴露中间状态。"
     },
     asks: &[Ask::Sql, Ask::Schema, Ask::Service],
     effort: 4,
@@ -116,10 +106,7 @@ pub(super) const SAGA: Solution = Solution {
 pub(super) const OUTBOX: Solution = Solution {
     id: SolutionId::Outbox,
     role: Role::Companion,
-    name: Text {
-        en: "Transactional outbox",
-        zh: "事务性发件箱",
-    },
+    name: Text { en: "Transactional outbox", zh: "事务性发件箱" },
     what: Text {
         en: "The message is a row of the same transaction; a relay sends it afterwards until it is acknowledged.",
         zh: "消息是同一事务中的一行；转发器随后发送直至确认。",
@@ -137,10 +124,7 @@ pub(super) const OUTBOX: Solution = Solution {
         zh: "按序列号顺序读取会漏掉较晚提交的行。请用 `skip locked`，或按小于快照 xmin 的事务号读取。",
     },
     keeps: &[Need::OutsideEffects],
-    why_no_more: Text {
-        en: "It moves messages.",
-        zh: "它只搬运消息。",
-    },
+    why_no_more: Text { en: "It moves messages.", zh: "它只搬运消息。" },
     asks: &[Ask::Sql, Ask::Schema],
     effort: 2,
     source: "PostgreSQL manual, 9.27.8 Transaction ID and Snapshot Information Functions; Helland, CIDR 2007",
@@ -151,31 +135,23 @@ pub(super) const OUTBOX: Solution = Solution {
 pub(super) const REPLICA_READ: Solution = Solution {
     id: SolutionId::ReplicaRead,
     role: Role::Companion,
-    name: Text {
-        en: "Read from a replica that has come far enough",
-        zh: "从足够新的副本读取",
-    },
+    name: Text { en: "Read from a replica that has come far enough", zh: "从足够新的副本读取" },
     what: Text {
         en: "The writer remembers the log position of its commit; a reader waits until the replica has replayed it, or asks the primary.",
         zh: "写者记住提交的日志位置；读者等副本回放到该位置，否则询问主库。",
     },
     when: Text {
-        en: "Readers are many and may see what is a moment old.",
-        zh: "读者很多，且允许看到稍旧的数据。",
+        en: "Readers are many and may see what is a moment old.", zh: "读者很多，且允许看到稍旧的数据。"
     },
     costs: Text {
-        en: "A position travels with each session of a user.",
-        zh: "每个用户会话都要带着一个位置。",
+        en: "A position travels with each session of a user.", zh: "每个用户会话都要带着一个位置。"
     },
     pitfall: Text {
         en: "There is no serializable on a replica. A long query there is cancelled, or holds back vacuum on the primary.",
         zh: "副本上没有可串行化级别。副本上的长查询会被取消，或拖住主库清理。",
     },
     keeps: &[Need::ReplicaReads],
-    why_no_more: Text {
-        en: "It answers reads.",
-        zh: "它只应答读取。",
-    },
+    why_no_more: Text { en: "It answers reads.", zh: "它只应答读取。" },
     asks: &[Ask::Sql],
     effort: 2,
     source: "PostgreSQL manual, 27.4 Hot Standby; 9.27.4 Recovery Control Functions",

@@ -9,31 +9,19 @@ use crate::advisor::requirement::Invariant;
 pub(super) const UNIQUE: Solution = Solution {
     id: SolutionId::UniqueConstraint,
     role: Role::Constraint,
-    name: Text {
-        en: "Unique constraint",
-        zh: "唯一约束",
-    },
+    name: Text { en: "Unique constraint", zh: "唯一约束" },
     what: Text {
         en: "The server refuses the second row, whoever writes it and at whatever level; `on conflict` makes it an answer.",
         zh: "无论谁、在哪个级别写，服务器都拒绝第二行；`on conflict` 把它变成应答。",
     },
-    when: Text {
-        en: "A value may exist once.",
-        zh: "某个值只能存在一次。",
-    },
-    costs: Text {
-        en: "An index that every insert maintains.",
-        zh: "每次插入都要维护一个索引。",
-    },
+    when: Text { en: "A value may exist once.", zh: "某个值只能存在一次。" },
+    costs: Text { en: "An index that every insert maintains.", zh: "每次插入都要维护一个索引。" },
     pitfall: Text {
         en: "Looking first and inserting then is still a race: insert, and read the answer.",
         zh: "先查后插仍是竞争：应直接插入并读取结果。",
     },
     keeps: &[Need::Holds(Invariant::UniqueValue), Need::Holds(Invariant::TakenOnce)],
-    why_no_more: Text {
-        en: "It knows single values of one table.",
-        zh: "它只认识一张表里的单个值。",
-    },
+    why_no_more: Text { en: "It knows single values of one table.", zh: "它只认识一张表里的单个值。" },
     asks: &[Ask::Schema, Ask::OneWriter],
     effort: 0,
     source: "PostgreSQL manual, 5.4.3 Unique Constraints; INSERT, ON CONFLICT Clause",
@@ -44,18 +32,12 @@ pub(super) const UNIQUE: Solution = Solution {
 pub(super) const EXCLUSION: Solution = Solution {
     id: SolutionId::ExclusionConstraint,
     role: Role::Constraint,
-    name: Text {
-        en: "Exclusion constraint",
-        zh: "排除约束",
-    },
+    name: Text { en: "Exclusion constraint", zh: "排除约束" },
     what: Text {
         en: "`exclude using gist (room with =, during with &&)`: of two overlapping rows the second is refused with 23P01.",
         zh: "`exclude using gist (room with =, during with &&)`：两个重叠的行，第二个被拒绝（23P01）。",
     },
-    when: Text {
-        en: "Intervals of a resource must not overlap.",
-        zh: "同一资源的时间段不得重叠。",
-    },
+    when: Text { en: "Intervals of a resource must not overlap.", zh: "同一资源的时间段不得重叠。" },
     costs: Text {
         en: "A GiST index; inserts are slower than into a b-tree. `btree_gist` for the equality.",
         zh: "需要 GiST 索引；插入慢于 b-tree。等值部分需 `btree_gist`。",
@@ -79,10 +61,7 @@ pub(super) const EXCLUSION: Solution = Solution {
 pub(super) const CHECK: Solution = Solution {
     id: SolutionId::CheckConstraint,
     role: Role::Constraint,
-    name: Text {
-        en: "Check constraint",
-        zh: "检查约束",
-    },
+    name: Text { en: "Check constraint", zh: "检查约束" },
     what: Text {
         en: "`check (balance >= 0)`: no statement can leave the row below its floor.",
         zh: "`check (balance >= 0)`：任何语句都不能让该行低于下限。",
@@ -92,8 +71,7 @@ pub(super) const CHECK: Solution = Solution {
         zh: "作为最后一道防线，与其他任何做法并用。",
     },
     costs: Text {
-        en: "A transaction that meets it is rolled back (23514).",
-        zh: "碰到它的事务会回滚（23514）。",
+        en: "A transaction that meets it is rolled back (23514).", zh: "碰到它的事务会回滚（23514）。"
     },
     pitfall: Text {
         en: "It does not see a lost update: two that read 10 and write 9 both pass it.",
@@ -114,18 +92,12 @@ pub(super) const CHECK: Solution = Solution {
 pub(super) const FOREIGN_KEY: Solution = Solution {
     id: SolutionId::ForeignKey,
     role: Role::Constraint,
-    name: Text {
-        en: "Foreign key",
-        zh: "外键",
-    },
+    name: Text { en: "Foreign key", zh: "外键" },
     what: Text {
         en: "The server locks the row that is pointed to (`for key share`) and refuses what would leave a pointer to nothing.",
         zh: "服务器锁住被引用的行（`for key share`），拒绝会留下悬空引用的操作。",
     },
-    when: Text {
-        en: "A row belongs to another.",
-        zh: "一行从属于另一行。",
-    },
+    when: Text { en: "A row belongs to another.", zh: "一行从属于另一行。" },
     costs: Text {
         en: "A lookup and a shared lock for each insert; an index on the referring side is needed for deletes.",
         zh: "每次插入一次查找和一把共享锁；为删除需在引用侧建索引。",
@@ -136,8 +108,7 @@ pub(super) const FOREIGN_KEY: Solution = Solution {
     },
     keeps: &[Need::Holds(Invariant::ReferenceExists)],
     why_no_more: Text {
-        en: "It knows that a row is there, not what it says.",
-        zh: "它只知道行存在，不知道内容。",
+        en: "It knows that a row is there, not what it says.", zh: "它只知道行存在，不知道内容。"
     },
     asks: &[Ask::Schema, Ask::OneWriter],
     effort: 0,
@@ -149,17 +120,13 @@ pub(super) const FOREIGN_KEY: Solution = Solution {
 pub(super) const DEFERRED: Solution = Solution {
     id: SolutionId::DeferredConstraint,
     role: Role::Constraint,
-    name: Text {
-        en: "Deferred constraint",
-        zh: "延迟约束",
-    },
+    name: Text { en: "Deferred constraint", zh: "延迟约束" },
     what: Text {
         en: "A unique or foreign key that is checked at commit: inside the transaction it may be broken.",
         zh: "在提交时检查的唯一键或外键：事务内部可以暂时违反。",
     },
     when: Text {
-        en: "Two values are swapped, or rows point to each other.",
-        zh: "交换两个值，或行之间互相引用。",
+        en: "Two values are swapped, or rows point to each other.", zh: "交换两个值，或行之间互相引用。"
     },
     costs: Text {
         en: "The error comes with commit, when the application believes that all is done.",
@@ -184,10 +151,7 @@ pub(super) const DEFERRED: Solution = Solution {
 pub(super) const IDEMPOTENCY_KEY: Solution = Solution {
     id: SolutionId::IdempotencyKey,
     role: Role::Constraint,
-    name: Text {
-        en: "Idempotency key",
-        zh: "幂等键",
-    },
+    name: Text { en: "Idempotency key", zh: "幂等键" },
     what: Text {
         en: "The caller names the request; the name and the answer are stored with the effect, in the same transaction, under a unique key.",
         zh: "由调用方给请求命名；名字与答复同效果在同一事务中以唯一键保存。",
@@ -197,8 +161,7 @@ pub(super) const IDEMPOTENCY_KEY: Solution = Solution {
         zh: "请求可能被发送两次，或提交结果未知：只要经过网络就总会如此。",
     },
     costs: Text {
-        en: "One more row for each request, to be cleared by age.",
-        zh: "每个请求多一行，需按时间清理。",
+        en: "One more row for each request, to be cleared by age.", zh: "每个请求多一行，需按时间清理。"
     },
     pitfall: Text {
         en: "A key that the server makes is new for each attempt and protects nothing. Keys must outlive the longest retry.",

@@ -10,10 +10,7 @@ use crate::advisor::requirement::Invariant;
 pub(super) const READ_COMMITTED: Solution = Solution {
     id: SolutionId::ReadCommitted,
     role: Role::Level,
-    name: Text {
-        en: "Read committed",
-        zh: "读已提交",
-    },
+    name: Text { en: "Read committed", zh: "读已提交" },
     what: Text {
         en: "Each statement sees what was committed before it began. PostgreSQL's default.",
         zh: "每条语句看到它开始之前已提交的内容。PostgreSQL 的默认级别。",
@@ -46,10 +43,7 @@ pub(super) const READ_COMMITTED: Solution = Solution {
 pub(super) const MIXED: Solution = Solution {
     id: SolutionId::MixedLevels,
     role: Role::Level,
-    name: Text {
-        en: "A level for each program",
-        zh: "按程序分配级别",
-    },
+    name: Text { en: "A level for each program", zh: "按程序分配级别" },
     what: Text {
         en: "Each transaction program runs at the weakest level that is safe beside the others, as the analysis of their SQL found.",
         zh: "每个事务程序运行在与其他程序并存时仍安全的最弱级别，由 SQL 分析得出。",
@@ -81,17 +75,13 @@ pub(super) const MIXED: Solution = Solution {
 pub(super) const PROMOTION: Solution = Solution {
     id: SolutionId::Promotion,
     role: Role::Level,
-    name: Text {
-        en: "Promoted reads",
-        zh: "读提升",
-    },
+    name: Text { en: "Promoted reads", zh: "读提升" },
     what: Text {
         en: "Some reads become updates or locks, so that PostgreSQL itself sees the conflict at a weaker level.",
         zh: "把个别读改成更新或加锁，使 PostgreSQL 在较弱级别下就能看到冲突。",
     },
     when: Text {
-        en: "The dangerous read is rare and its row is not hot.",
-        zh: "危险的读很少，且对应的行不热。",
+        en: "The dangerous read is rare and its row is not hot.", zh: "危险的读很少，且对应的行不热。"
     },
     costs: Text {
         en: "Each promoted read writes a version or waits for a lock.",
@@ -117,10 +107,7 @@ pub(super) const PROMOTION: Solution = Solution {
 pub(super) const REPEATABLE_READ: Solution = Solution {
     id: SolutionId::RepeatableRead,
     role: Role::Level,
-    name: Text {
-        en: "Repeatable read",
-        zh: "可重复读",
-    },
+    name: Text { en: "Repeatable read", zh: "可重复读" },
     what: Text {
         en: "One snapshot for the whole transaction; who writes a row that changed since gets 40001.",
         zh: "整个事务一个快照；若要写的行在快照之后被改过，得到 40001。",
@@ -137,7 +124,14 @@ pub(super) const REPEATABLE_READ: Solution = Solution {
         en: "Write skew: two transactions read the same rows and write different ones, and both commit.",
         zh: "写偏斜：两个事务读相同的行、写不同的行，并且都提交。",
     },
-    keeps: &[Need::Holds(Invariant::NoOversell), Need::Holds(Invariant::BalanceFloor), Need::Holds(Invariant::SumConstant), Need::Holds(Invariant::ExactCounter), Need::Holds(Invariant::TakenOnce), Need::Holds(Invariant::ConsistentRead)],
+    keeps: &[
+        Need::Holds(Invariant::NoOversell),
+        Need::Holds(Invariant::BalanceFloor),
+        Need::Holds(Invariant::SumConstant),
+        Need::Holds(Invariant::ExactCounter),
+        Need::Holds(Invariant::TakenOnce),
+        Need::Holds(Invariant::ConsistentRead),
+    ],
     why_no_more: Text {
         en: "It is snapshot isolation: what a transaction only read may be changed by another that commits too.",
         zh: "它是快照隔离：只读过的行可能被另一个同样提交的事务改掉。",
@@ -153,10 +147,7 @@ pub(super) const REPEATABLE_READ: Solution = Solution {
 pub(super) const SERIALIZABLE: Solution = Solution {
     id: SolutionId::Serializable,
     role: Role::Level,
-    name: Text {
-        en: "Serializable",
-        zh: "可串行化",
-    },
+    name: Text { en: "Serializable", zh: "可串行化" },
     what: Text {
         en: "Transactions that commit are as if they had run one after the other; those that would not be get 40001.",
         zh: "提交的事务如同逐个执行；否则得到 40001。",
@@ -173,7 +164,22 @@ pub(super) const SERIALIZABLE: Solution = Solution {
         en: "All writers must be serializable, and the minor release recent: two bugs were repaired in 2026. It does not exist on replicas.",
         zh: "所有写者都必须可串行化，且小版本要新：2026 年修复了两个缺陷。副本上没有此级别。",
     },
-    keeps: &[Need::Holds(Invariant::NoOversell), Need::Holds(Invariant::BalanceFloor), Need::Holds(Invariant::SumConstant), Need::Holds(Invariant::ExactCounter), Need::Holds(Invariant::TakenOnce), Need::Holds(Invariant::SumFloor), Need::Holds(Invariant::AtLeast), Need::Holds(Invariant::LimitPerGroup), Need::Holds(Invariant::NoOverlap), Need::Holds(Invariant::GaplessSequence), Need::Holds(Invariant::UniqueValue), Need::Holds(Invariant::ConsistentRead), Need::Holds(Invariant::ReferenceExists), Need::Serializability],
+    keeps: &[
+        Need::Holds(Invariant::NoOversell),
+        Need::Holds(Invariant::BalanceFloor),
+        Need::Holds(Invariant::SumConstant),
+        Need::Holds(Invariant::ExactCounter),
+        Need::Holds(Invariant::TakenOnce),
+        Need::Holds(Invariant::SumFloor),
+        Need::Holds(Invariant::AtLeast),
+        Need::Holds(Invariant::LimitPerGroup),
+        Need::Holds(Invariant::NoOverlap),
+        Need::Holds(Invariant::GaplessSequence),
+        Need::Holds(Invariant::UniqueValue),
+        Need::Holds(Invariant::ConsistentRead),
+        Need::Holds(Invariant::ReferenceExists),
+        Need::Serializability,
+    ],
     why_no_more: Text {
         en: "It orders transactions of one server. A repeated request, an administrator or another server is none of its business.",
         zh: "它只给一台服务器内的事务排序。重复请求、管理员或另一台服务器都不归它管。",

@@ -36,22 +36,30 @@ impl Need {
         (
             Self::Serializability,
             "serializability",
-            Text { en: "every execution of the given programs is serializable", zh: "所给程序的任何执行都可串行化" },
+            Text {
+                en: "every execution of the given programs is serializable", zh: "所给程序的任何执行都可串行化"
+            },
         ),
         (
             Self::AtomicAcrossServers,
             "atomic_across_servers",
-            Text { en: "all servers do a transaction, or none", zh: "事务在所有服务器上要么全做，要么全不做" },
+            Text {
+                en: "all servers do a transaction, or none", zh: "事务在所有服务器上要么全做，要么全不做"
+            },
         ),
         (
             Self::OutsideEffects,
             "outside_effects",
-            Text { en: "what happens outside happens exactly for what committed", zh: "外部效果恰好对应已提交的事务" },
+            Text {
+                en: "what happens outside happens exactly for what committed", zh: "外部效果恰好对应已提交的事务"
+            },
         ),
         (
             Self::LongReports,
             "long_reports",
-            Text { en: "reports see one moment and do not disturb writers", zh: "报表看到同一时刻，且不干扰写入" },
+            Text {
+                en: "reports see one moment and do not disturb writers", zh: "报表看到同一时刻，且不干扰写入"
+            },
         ),
         (
             Self::ReplicaReads,
@@ -65,7 +73,11 @@ impl Need {
             "tenant_isolation",
             Text { en: "no tenant sees another's rows", zh: "租户看不到别人的行" },
         ),
-        (Self::Ageing, "ageing", Text { en: "old rows go without disturbing the new ones", zh: "旧行的清除不影响新行" }),
+        (
+            Self::Ageing,
+            "ageing",
+            Text { en: "old rows go without disturbing the new ones", zh: "旧行的清除不影响新行" },
+        ),
     ];
 
     /// All needs that there can be.
