@@ -195,7 +195,7 @@ pub(super) const CASES: &[Case] = &[
         findings: None,
         best: Some(ExclusionConstraint),
         beside: &[],
-        rejected: &[(ConditionalUpdate, "keeps")],
+        rejected: &[(ConditionalUpdate, "adds-nothing")],
     },
     Case {
         name: "invoice numbers",
@@ -217,7 +217,7 @@ pub(super) const CASES: &[Case] = &[
         name: "job queue in order per key",
         answers: r#"{"invariants": ["taken_once"], "ordering": "per_key"}"#,
         findings: None,
-        best: Some(UniqueConstraint),
+        best: Some(ForUpdate),
         beside: &[],
         rejected: &[(SkipLocked, "order-forbids-skipping")],
     },

@@ -19,14 +19,20 @@ fn drawn(seed: u64) -> (Requirement, Option<Findings>) {
         let mut answers = Map::new();
         for question in &QUESTIONS {
             let value = match question.answer {
-                Answer::Flag { .. } => json!(random.random_bool(0.5)),
+                // Freedom and ordinary places are likelier than by lot alone, or hardly anything is ever possible.
+                Answer::Flag { flag } => {
+                    json!(random.random_bool(if flag.field().starts_with("may_") { 0.8 } else { 0.3 }))
+                }
                 Answer::Number { most, whole: true, .. } => json!(random.random_range(1..=(most as u32).min(300))),
                 Answer::Number { least, most, .. } => {
                     json!(least + (most - least).min(2_000.0) * random.random::<f64>().powi(3))
                 }
-                Answer::One { options } => json!(options[random.random_range(0..options.len())].0),
+                Answer::One { options } => {
+                    let place = if random.random_bool(0.6) { 0 } else { random.random_range(0..options.len()) };
+                    json!(options[place].0)
+                }
                 Answer::Many { options } => {
-                    options.iter().filter(|_| random.random_bool(0.2)).map(|(key, _)| Value::from(*key)).collect()
+                    options.iter().filter(|_| random.random_bool(0.1)).map(|(key, _)| Value::from(*key)).collect()
                 }
             };
             answers.insert(question.field.to_owned(), value);

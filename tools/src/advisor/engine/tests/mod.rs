@@ -2,6 +2,7 @@
 
 mod cases;
 mod laws;
+mod shape;
 
 use std::collections::BTreeSet;
 

@@ -4,14 +4,14 @@ use pgstrata_units::Text;
 
 use super::super::Effect::{Suggest, Warn, Weigh};
 use super::super::Rule;
-use super::super::condition::Condition::{All, Any, AtLeast, Found, Needs, Not, Yes};
+use super::super::condition::Condition::{All, Any, AtLeast, Found, Needs, Not, Ordering, Yes};
 use super::super::condition::Finding;
-use crate::advisor::requirement::Invariant;
 use crate::advisor::requirement::questions::{Flag, Quantity};
+use crate::advisor::requirement::{Invariant, choices};
 use crate::advisor::solutions::SolutionId;
 
 /// What is better where several ways would do. Points are small whole numbers: 8 outweighs most differences in effort.
-pub(super) const PREFERENCES: [Rule; 27] = [
+pub(super) const PREFERENCES: [Rule; 28] = [
     Rule {
         id: "rare-conflicts",
         when: Not(&AtLeast(Quantity::ConflictRate, 0.05)),
@@ -137,6 +137,7 @@ pub(super) const PREFERENCES: [Rule; 27] = [
         then: &[
             Weigh(SolutionId::ConditionalUpdate, -10),
             Weigh(SolutionId::CounterRow, -4),
+            Weigh(SolutionId::ForUpdate, 4),
             Weigh(SolutionId::Serializable, 2),
         ],
         because: Text {
@@ -202,12 +203,28 @@ pub(super) const PREFERENCES: [Rule; 27] = [
     Rule {
         id: "rules-over-rows",
         when: Any(&[Needs(Invariant::SumFloor), Needs(Invariant::AtLeast), Needs(Invariant::LimitPerGroup)]),
-        then: &[Weigh(SolutionId::Serializable, 12), Weigh(SolutionId::GuardRow, 6)],
+        then: &[Weigh(SolutionId::Serializable, 12), Weigh(SolutionId::GuardRow, 6), Weigh(SolutionId::TableLock, -8)],
         because: Text {
             en: "The rule reads rows that the transaction does not write: below serializable that is write skew, unless somebody takes a common lock.",
             zh: "规则读取了事务并不写的行：低于可串行化时会写偏斜，除非取一把公共的锁。",
         },
         source: "Berenson et al., SIGMOD 1995 (A5B)",
+    },
+    Rule {
+        id: "order-wants-waiting",
+        when: Not(&Ordering(choices::Ordering::None)),
+        then: &[
+            Weigh(SolutionId::ForUpdate, 10),
+            Weigh(SolutionId::GuardRow, 6),
+            Weigh(SolutionId::Sequencer, 6),
+            Weigh(SolutionId::Serializable, -4),
+            Weigh(SolutionId::OptimisticVersion, -4),
+        ],
+        because: Text {
+            en: "Whoever comes second must wait for his turn; one who is turned away and tries again comes later than he should.",
+            zh: "后来者必须等待轮到自己；被拒绝后重试的人会比应有的次序更晚。",
+        },
+        source: "PostgreSQL manual, 13.3.2 Row-Level Locks",
     },
     Rule {
         id: "a-value-once",
