@@ -67,7 +67,6 @@ pub(super) const TWO_PHASE_COMMIT: Solution = Solution {
     effort: 4,
     source: "PostgreSQL manual, PREPARE TRANSACTION; Gray, Notes on Data Base Operating Systems, 1978",
     links: &["/cases/ledger/design"],
-    measured: &[("ledger", "2pc-barrier")],
     ..Solution::BLANK
 };
 

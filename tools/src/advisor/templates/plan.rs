@@ -298,7 +298,7 @@ fn numbered(text: &str, known: &[&Parameter]) -> Result<(String, Vec<String>), S
         let length = after.find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_').unwrap_or(after.len());
         let name = &after[..length];
         sql.push_str(before);
-        if name.is_empty() || before.ends_with(':') || name.starts_with(|first: char| first.is_ascii_digit()) {
+        if name.is_empty() || sql.ends_with(':') || name.starts_with(|first: char| first.is_ascii_digit()) {
             sql.push(':');
             rest = after;
             continue;
