@@ -105,11 +105,9 @@ impl Language {
     const fn level(self, level: Isolation) -> &'static str {
         match (self, level) {
             (Self::Sql | Self::Typescript | Self::RustSqlx, level) => level.sql(),
-            (Self::RustTokioPostgres, Isolation::ReadCommitted) => "ReadCommitted",
-            (Self::RustTokioPostgres, Isolation::RepeatableRead) => "RepeatableRead",
+            (Self::RustTokioPostgres | Self::Go, Isolation::ReadCommitted) => "ReadCommitted",
+            (Self::RustTokioPostgres | Self::Go, Isolation::RepeatableRead) => "RepeatableRead",
             (Self::RustTokioPostgres | Self::Go, Isolation::Serializable) => "Serializable",
-            (Self::Go, Isolation::ReadCommitted) => "ReadCommitted",
-            (Self::Go, Isolation::RepeatableRead) => "RepeatableRead",
             (Self::Python, Isolation::ReadCommitted) => "READ_COMMITTED",
             (Self::Python, Isolation::RepeatableRead) => "REPEATABLE_READ",
             (Self::Python, Isolation::Serializable) => "SERIALIZABLE",

@@ -310,7 +310,8 @@ fn numbered(text: &str, known: &[&Parameter]) -> Result<(String, Vec<String>), S
             arguments.push(name.to_owned());
             arguments.len() - 1
         });
-        sql.push_str(&format!("${}", place + 1));
+        sql.push('$');
+        sql.push_str(&(place + 1).to_string());
         rest = &after[length..];
     }
     sql.push_str(rest);

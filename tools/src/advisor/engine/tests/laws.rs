@@ -23,7 +23,7 @@ fn drawn(seed: u64) -> (Requirement, Option<Findings>) {
                 Answer::Flag { flag } => {
                     json!(random.random_bool(if flag.field().starts_with("may_") { 0.8 } else { 0.3 }))
                 }
-                Answer::Number { most, whole: true, .. } => json!(random.random_range(1..=(most as u32).min(300))),
+                Answer::Number { whole: true, .. } => json!(random.random_range(1..=300)),
                 Answer::Number { least, most, .. } => {
                     json!(least + (most - least).min(2_000.0) * random.random::<f64>().powi(3))
                 }

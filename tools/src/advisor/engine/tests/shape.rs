@@ -13,10 +13,14 @@ const SHAPE: &str = include_str!("shape.txt");
 fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, value)| paths(value, &format!("{path}.{name}"), found));
+            for (name, value) in fields {
+                paths(value, &format!("{path}.{name}"), found);
+            }
         }
         Value::Array(values) if !values.is_empty() => {
-            values.iter().for_each(|value| paths(value, &format!("{path}[]"), found));
+            for value in values {
+                paths(value, &format!("{path}[]"), found);
+            }
         }
         // An answer that is absent in one decision is there in another.
         Value::Null => {}
