@@ -228,4 +228,27 @@ mod tests {
         }
         assert!("cobol".parse::<Language>().is_err());
     }
+
+    #[tokio::test]
+    async fn every_example_does_its_work_once_for_a_key_on_a_real_server() {
+        let cluster = pgstrata_pg::testing::server().await.expect("a server");
+        let session = cluster.endpoint().connect().await.expect("a session");
+        for solution in plan::examples() {
+            let plan = plan::example(solution);
+            let made = [include_str!("clear.sql"), plan.schema.as_str(), REQUEST_TABLE, &code(solution, Language::Sql)];
+            for text in made {
+                session.batch_execute(text).await.unwrap_or_else(|error| panic!("{solution:?}: {error:?}\n{text}"));
+            }
+            let key = "'0198f6f2-0000-7000-8000-000000000001'".to_owned();
+            let values: Vec<String> =
+                std::iter::once(key).chain(plan.parameters.iter().map(|one| one.example.clone())).collect();
+            let call = format!("select {}({})", plan.name, values.join(", "));
+            for expected in [true, false] {
+                session.batch_execute(&format!("begin isolation level {}", plan.level)).await.expect("begun");
+                let row = session.query_one(&call, &[]).await.unwrap_or_else(|error| panic!("{solution:?}: {error:?}"));
+                session.batch_execute("commit").await.expect("committed");
+                assert_eq!(row.get::<_, bool>(0), expected, "{solution:?}");
+            }
+        }
+    }
 }
