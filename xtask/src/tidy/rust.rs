@@ -12,7 +12,7 @@ const FILE_MOST_LINES: usize = 500;
 const LONGER: &[(&str, usize, &str)] = &[("ui/src/api/schema.ts", 6000, "generated from the API's document")];
 
 /// The crates whose business it is to print.
-const PRINTERS: &[&str] = &["crates/pgstrata/", "xtask/"];
+const PRINTERS: &[&str] = &["crates/pgstrata/", "xtask/", "tools/trial/"];
 
 /// Files of other crates that write to standard output, and why.
 const PRINTERS_BESIDE: &[(&str, &str)] =
