@@ -5,6 +5,7 @@
 //! ([`Features`]); what it says of throughput is for the machine of the grid, and what carries over is the order.
 
 mod baselines;
+mod card;
 mod data;
 mod features;
 mod forests;
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 pub use baselines::{by_rules, by_write_read_ratio};
+pub use card::card_markdown;
 pub use data::{Outcome, TrainingCell};
 pub use features::{Features, ROWS};
 pub use validation::{Against, Card, Chooser, GOAL_MEAN_REGRET, Ranks, Score};
