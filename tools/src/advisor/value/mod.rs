@@ -10,6 +10,7 @@ mod smallbank;
 mod teller;
 #[cfg(test)]
 mod tests;
+mod tpcc;
 
 use std::sync::Arc;
 
@@ -18,11 +19,12 @@ use pgstrata_units::Text;
 
 pub use allocation::{Form, ratio_rule};
 pub use smallbank::SmallBank;
+pub use tpcc::TpcC;
 
 /// The studies of the assistant.
 #[must_use]
 pub fn studies() -> Vec<Arc<dyn Study>> {
-    vec![Arc::new(SmallBank)]
+    vec![Arc::new(SmallBank), Arc::new(TpcC)]
 }
 
 /// What clients were told of their requests is what the server has.
@@ -51,6 +53,12 @@ const SERIALIZABLE: Invariant = Invariant {
 macro_rules! texts {
     ($name:literal) => {
         (include_str!(concat!("sql/", $name, ".sql")), include_str!(concat!("sql/watched/", $name, ".sql")))
+    };
+    ($name:ident) => {
+        (
+            include_str!(concat!("sql/", stringify!($name), ".sql")),
+            include_str!(concat!("sql/watched/", stringify!($name), ".sql")),
+        )
     };
 }
 use texts;

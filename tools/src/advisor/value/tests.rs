@@ -98,3 +98,8 @@ fn every_claim_and_baseline_names_an_arm() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sound_allocations_of_a_workload_like_tpcc_are_serializable_and_the_others_are_convicted() {
+    prove_all("tpcc").await;
+}
