@@ -7,6 +7,8 @@ use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use pgstrata_lab::report::plot::{Chart, Frame};
 use pgstrata_lab::{archive, report};
+use pgstrata_tools::advisor::grid;
+use pgstrata_tools::advisor::ranking::{RankingModel, by_rules, card_markdown};
 use pgstrata_units::Language;
 
 use crate::Ended;
@@ -38,6 +40,8 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
     match (args.what.as_str(), &args.name, chart) {
         ("cli", None, _) => print!("{}", cli_reference()),
         ("openapi", None, _) => println!("{}", pgstrata_server::openapi_json()),
+        ("ranking-model", None, _) => println!("{}", ranking_model(&args.dir)?),
+        ("model-card", Some(name), _) if name == "advisor" => println!("{}", model_card(language)?),
         ("table", Some(study), _) => match archive::latest(&args.dir, study, "full")? {
             Some(record) => print!("{}", report::markdown_in(&record, language)),
             None => println!("{}", no_record(study, language, "`")),
@@ -47,9 +51,34 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
             let drawn = record.and_then(|record| chart.draw(&record, language, Frame::Standalone));
             print!("{}", drawn.unwrap_or_else(|| empty_chart(study, language)));
         }
-        _ => bail!("the parts are `cli`, `openapi`, `table STUDY`, and `throughput STUDY` like every chart's name"),
+        _ => bail!(
+            "the parts are `cli`, `openapi`, `ranking-model`, `model-card advisor`, `table STUDY`, and `throughput STUDY` like every chart's name"
+        ),
     }
     Ok(Ended::Held)
+}
+
+/// The model file that ships, trained on the latest grid; `null` where there is none.
+fn ranking_model(dir: &Path) -> anyhow::Result<String> {
+    let Some((name, grid)) = grid::latest(dir)? else { return Ok("null".to_owned()) };
+    let model = RankingModel::train(&format!("record/{name}"), grid.training(), by_rules)?;
+    Ok(model.file().text()?)
+}
+
+/// The card of the model that ships.
+fn model_card(language: Language) -> anyhow::Result<String> {
+    Ok(match RankingModel::shipped()? {
+        Some(model) => card_markdown(model.card(), language),
+        None => match language {
+            Language::English => {
+                "There is no grid yet, and no model: the rules rank. `pgstrata bench grid --record` measures one."
+                    .to_owned()
+            }
+            Language::Chinese => {
+                "还没有测量网格，也没有模型：由规则排序。`pgstrata bench grid --record` 会测量一份。".to_owned()
+            }
+        },
+    })
 }
 
 /// How to make the record that is missing; `quote` stands around the command.

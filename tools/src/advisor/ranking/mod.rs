@@ -79,6 +79,22 @@ pub enum RankingError {
     File(#[from] serde_json::Error),
 }
 
+impl ModelFile {
+    /// As it is written: a line for each cell.
+    ///
+    /// # Errors
+    /// If a figure is not finite, which training rules out.
+    pub fn text(&self) -> Result<String, RankingError> {
+        let cells: Result<Vec<String>, _> = self.cells.iter().map(serde_json::to_string).collect();
+        Ok(format!(
+            "{{\n\"record\": {},\n\"card\": {},\n\"cells\": [\n{}\n]\n}}",
+            serde_json::to_string(&self.record)?,
+            serde_json::to_string(&self.card)?,
+            cells?.join(",\n")
+        ))
+    }
+}
+
 impl RankingModel {
     /// The model that ships with this program; none while no grid has been measured.
     ///
