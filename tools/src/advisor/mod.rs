@@ -15,6 +15,7 @@ pub mod requirement;
 pub mod robustness;
 pub mod rules;
 pub mod solutions;
+pub mod synthetic;
 pub mod templates;
 pub mod value;
 pub mod witness;
