@@ -160,7 +160,7 @@ static ARMS: [Arm; 6] = [
 ];
 
 /// How an arm runs the programs: `NewOrder`, Payment, `OrderStatus`, Delivery, `StockLevel`.
-pub(super) fn allocation_of(arm: &'static Arm) -> Result<Allocation<PROGRAMS>, StudyError> {
+pub(in crate::advisor::value) fn allocation_of(arm: &'static Arm) -> Result<Allocation<PROGRAMS>, StudyError> {
     const MIXED: [Isolation; PROGRAMS] = [ReadCommitted, ReadCommitted, RepeatableRead, RepeatableRead, RepeatableRead];
     const DELIVERY_LOCKS: [Form; PROGRAMS] = [Form::Plain, Form::Plain, Form::Plain, Form::Locking, Form::Plain];
     Ok(match arm.name {

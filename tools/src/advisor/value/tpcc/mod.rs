@@ -22,6 +22,8 @@ use super::allocation::Allocation;
 use super::answers::{self, Answers};
 use super::teller::Teller;
 use call::{CUSTOMERS, Call, DISTRICTS, ITEMS, PROGRAMS};
+#[cfg(test)]
+pub(super) use card::allocation_of;
 use programs::Shop;
 
 const SCHEMA: &str = include_str!("sql/schema.sql");

@@ -11,7 +11,7 @@ use pgstrata_pg::sql::{FromSql, Row};
 use pgstrata_pg::{Error, Session};
 use pgstrata_units::Isolation;
 
-use super::call::{Call, DISTRICTS, PROGRAMS, Program, WAREHOUSE};
+use super::call::{Call, PROGRAMS, Program, WAREHOUSE};
 use super::statements::Statements;
 use crate::advisor::value::allocation::{Allocation, Form};
 use crate::advisor::value::teller::Programs;
@@ -90,15 +90,11 @@ impl Shop {
         Ok(balance)
     }
 
+    /// One district's, as the specification allows (clause 2.7.2.2).
     async fn delivery(&self, doing: &mut WatchedTransaction<'_>, call: &Call) -> Result<i64, Error> {
-        let mut delivered = 0;
-        for district in 1..=DISTRICTS {
-            if let Some(order) = self.oldest(doing, district).await? {
-                self.deliver(doing, call, district, order).await?;
-                delivered += 1;
-            }
-        }
-        Ok(delivered)
+        let Some(order) = self.oldest(doing, call.district).await? else { return Ok(0) };
+        self.deliver(doing, call, order).await?;
+        Ok(order)
     }
 
     /// The order that has waited longest.
@@ -114,24 +110,18 @@ impl Shop {
         Ok(rows.first().map(|row| row.try_get("no_o_id")).transpose()?)
     }
 
-    async fn deliver(
-        &self,
-        doing: &mut WatchedTransaction<'_>,
-        call: &Call,
-        district: i64,
-        order: i64,
-    ) -> Result<(), Error> {
+    async fn deliver(&self, doing: &mut WatchedTransaction<'_>, call: &Call, order: i64) -> Result<(), Error> {
         let run = &self.statements;
-        doing.delete(NEW_ORDER, &run.delivery_taken, &[&WAREHOUSE, &district, &order]).await?;
-        let rows = doing.write(ORDERS, &run.delivery_order, &[&WAREHOUSE, &district, &order, &call.carrier]).await?;
+        let district = &call.district;
+        doing.delete(NEW_ORDER, &run.delivery_taken, &[&WAREHOUSE, district, &order]).await?;
+        let rows = doing.write(ORDERS, &run.delivery_order, &[&WAREHOUSE, district, &order, &call.carrier]).await?;
         let customer: i64 = first(&rows, "o_c_id")?;
-        let rows =
-            doing.write(ORDER_LINE, &run.delivery_lines, &[&WAREHOUSE, &district, &order, &call.carrier]).await?;
+        let rows = doing.write(ORDER_LINE, &run.delivery_lines, &[&WAREHOUSE, district, &order, &call.carrier]).await?;
         let mut amount: i64 = 0;
         for row in &rows {
             amount += row.try_get::<_, i64>("ol_amount")?;
         }
-        doing.write(CUSTOMER, &run.delivery_customer, &[&WAREHOUSE, &district, &customer, &amount]).await?;
+        doing.write(CUSTOMER, &run.delivery_customer, &[&WAREHOUSE, district, &customer, &amount]).await?;
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! The studies on a real PostgreSQL, watched: sound arms are serializable, broken ones are convicted, and requests that
 //! come again are carried out once.
 
+mod analysis;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +16,23 @@ use pgstrata_lab::trial::{self, TrialSpec};
 use pgstrata_pg::{Cluster, testing};
 use tokio_util::sync::CancellationToken;
 
-use super::studies;
+use super::allocation::Allocation;
+use super::{smallbank, studies, tpcc};
 
 /// How long a sound arm works. Long enough for thousands of dependencies on few rows.
 const SOUND_FOR: Duration = Duration::from_millis(600);
 
 /// How often a broken arm is tried before it counts as acquitted.
 const TRIES: u64 = 10;
+
+/// How an arm of a study runs its programs.
+fn allocation_of(study: &str, arm: &'static Arm) -> Allocation<5> {
+    let found = match study {
+        "smallbank" => smallbank::allocation_of(arm),
+        _ => tpcc::allocation_of(arm),
+    };
+    found.expect("an arm of the study")
+}
 
 struct Ground {
     _cluster: Cluster,
