@@ -24,6 +24,9 @@ struct Written {
     locking: &'static [Called],
 }
 
+/// What marks the statements whose result a later one takes.
+const GIVES: [&str; 2] = ["select no_o_id", "returning o_c_id"];
+
 /// The text of a program as files of programs have it.
 fn source(name: &str, statements: &[Called]) -> String {
     let mut text = format!("-- pgstrata: program {name}\nbegin;\n");
@@ -32,7 +35,10 @@ fn source(name: &str, statements: &[Called]) -> String {
         for (number, name) in (1..).zip(*names) {
             statement = statement.replace(&format!("${number}"), &format!(":{name}"));
         }
-        let _ = writeln!(text, "{statement}");
+        // What a statement gives and a later one takes is called by its column, as psql's gset does.
+        let gives = GIVES.iter().any(|column| statement.contains(column));
+        let statement = statement.trim_end().trim_end_matches(';');
+        let _ = writeln!(text, "{statement}{}", if gives { " \\gset" } else { ";" });
     }
     text + "commit;\n"
 }
@@ -174,24 +180,30 @@ const TPCC: [Written; 5] = [
             (tpcc!("order_status_lines"), &["w", "d", "o"]),
         ],
         updating: &[],
-        locking: &[],
+        locking: &[
+            (tpcc!("share_district"), &["w", "d"]),
+            (tpcc!("order_status_customer"), &["w", "d", "c"]),
+            (tpcc!("order_status_order"), &["w", "d", "c"]),
+            (tpcc!("order_status_lines"), &["w", "d", "o"]),
+        ],
     },
     Written {
         name: "delivery",
         plain: &[
             (tpcc!("delivery_oldest"), &["w", "d"]),
-            (tpcc!("delivery_taken"), &["w", "d", "o"]),
-            (tpcc!("delivery_order"), &["w", "d", "o", "carrier"]),
-            (tpcc!("delivery_lines"), &["w", "d", "o", "carrier"]),
-            (tpcc!("delivery_customer"), &["w", "d", "c", "amount"]),
+            (tpcc!("delivery_taken"), &["w", "d", "no_o_id"]),
+            (tpcc!("delivery_order"), &["w", "d", "no_o_id", "carrier"]),
+            (tpcc!("delivery_lines"), &["w", "d", "no_o_id", "carrier"]),
+            (tpcc!("delivery_customer"), &["w", "d", "o_c_id", "amount"]),
         ],
         updating: &[],
         locking: &[
-            (tpcc!("delivery_oldest_locked"), &["w", "d"]),
-            (tpcc!("delivery_taken"), &["w", "d", "o"]),
-            (tpcc!("delivery_order"), &["w", "d", "o", "carrier"]),
-            (tpcc!("delivery_lines"), &["w", "d", "o", "carrier"]),
-            (tpcc!("delivery_customer"), &["w", "d", "c", "amount"]),
+            (tpcc!("lock_district"), &["w", "d"]),
+            (tpcc!("delivery_oldest"), &["w", "d"]),
+            (tpcc!("delivery_taken"), &["w", "d", "no_o_id"]),
+            (tpcc!("delivery_order"), &["w", "d", "no_o_id", "carrier"]),
+            (tpcc!("delivery_lines"), &["w", "d", "no_o_id", "carrier"]),
+            (tpcc!("delivery_customer"), &["w", "d", "o_c_id", "amount"]),
         ],
     },
     Written {
@@ -201,24 +213,32 @@ const TPCC: [Written; 5] = [
             (tpcc!("stock_level_low"), &["w", "d", "from", "until", "threshold"]),
         ],
         updating: &[],
-        locking: &[],
+        locking: &[
+            (tpcc!("share_district"), &["w", "d"]),
+            (tpcc!("stock_level_district"), &["w", "d"]),
+            (tpcc!("stock_level_low"), &["w", "d", "from", "until", "threshold"]),
+        ],
     },
 ];
 
 /// What the analysis says of each arm of a study, against what the arm says of itself.
 fn check(study: &str, schema: &str, programs: &[Written]) {
+    let mut wrong = Vec::new();
     for known in super::studies().iter().filter(|known| known.card().name == study) {
         for arm in known.card().arms {
             let allocation = super::allocation_of(study, arm);
             let report = report(schema, programs, &allocation);
             let is_safe = matches!(report.asked, Verdict::Safe);
             let optimal = levels(&report, programs);
-            assert_eq!(is_safe, arm.kind != ArmKind::Broken, "{study} {}: {:?}", arm.name, report.asked);
-            if arm.kind == ArmKind::Best {
-                assert_eq!(optimal, allocation.levels, "{study} {}: the weakest safe levels", arm.name);
+            if is_safe == (arm.kind == ArmKind::Broken) {
+                wrong.push(format!("{}: {:?}", arm.name, report.asked));
+            }
+            if arm.kind == ArmKind::Best && optimal != allocation.levels {
+                wrong.push(format!("{}: the weakest safe levels are {optimal:?}", arm.name));
             }
         }
     }
+    assert!(wrong.is_empty(), "{study}:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -229,37 +249,4 @@ fn the_arms_of_smallbank_run_at_the_levels_that_the_analysis_of_their_statements
 #[test]
 fn the_arms_of_a_workload_like_tpcc_run_at_the_levels_that_the_analysis_of_their_statements_gives() {
     check("tpcc", tpcc!("schema"), &TPCC);
-}
-
-#[test]
-fn zz_print() {
-    for (schema, programs) in [(smallbank!("schema"), &SMALLBANK), (tpcc!("schema"), &TPCC)] {
-        for form in [Form::Plain, Form::Updating, Form::Locking] {
-            let mut allocation = Allocation::<5>::uniform(Isolation::RepeatableRead);
-            for (place, program) in programs.iter().enumerate() {
-                let has = match form {
-                    Form::Plain => true,
-                    Form::Updating => !program.updating.is_empty(),
-                    Form::Locking => !program.locking.is_empty(),
-                };
-                if has {
-                    allocation.forms[place] = form;
-                }
-            }
-            let report = report(schema, programs, &allocation);
-            eprintln!("{form:?} optimal {:?}", levels(&report, programs));
-            for (level, verdict) in &report.uniform {
-                eprintln!(
-                    "   all {level:?} {}",
-                    match verdict {
-                        Verdict::Safe => "safe".to_owned(),
-                        Verdict::Unsafe(w) =>
-                            format!("unsafe {:?}", w.cycle.iter().map(|d| format!("{d:?}")).collect::<Vec<_>>()),
-                        Verdict::Unknown { why, programs } => format!("unknown {why} {programs:?}"),
-                    }
-                );
-            }
-            eprintln!("   sets {:?}", report.maximal_safe);
-        }
-    }
 }

@@ -80,6 +80,7 @@ impl Shop {
     async fn order_status(&self, doing: &mut WatchedTransaction<'_>, call: &Call) -> Result<i64, Error> {
         let run = &self.statements;
         let (district, customer) = (&call.district, &call.customer);
+        self.share(doing, call).await?;
         let rows = doing.read(CUSTOMER, &run.order_status_customer, &[&WAREHOUSE, district, customer]).await?;
         let balance: i64 = first(&rows, "c_balance")?;
         let all = Arc::new(of_district("o", *district).and(Predicate::equals("o_c_id", &customer.to_string())));
@@ -88,6 +89,18 @@ impl Shop {
         let lines = Arc::new(of_district("ol", *district).and(Predicate::within("ol_o_id", order..=order)));
         doing.read_where(ORDER_LINE, &lines, &run.order_status_lines, &[&WAREHOUSE, district, &order]).await?;
         Ok(balance)
+    }
+
+    /// Keeps everybody from changing the district while it is looked at, where the program's reads are locked.
+    async fn share(&self, doing: &mut WatchedTransaction<'_>, call: &Call) -> Result<(), Error> {
+        if self.form(call.program) == Form::Locking {
+            doing.read(DISTRICT, &self.statements.share_district, &[&WAREHOUSE, &call.district]).await?;
+        }
+        Ok(())
+    }
+
+    fn form(&self, program: Program) -> Form {
+        self.allocation.forms[program as usize]
     }
 
     /// One district's, as the specification allows (clause 2.7.2.2).
@@ -100,13 +113,11 @@ impl Shop {
     /// The order that has waited longest.
     async fn oldest(&self, doing: &mut WatchedTransaction<'_>, district: i64) -> Result<Option<i64>, Error> {
         let run = &self.statements;
-        let rows = match self.allocation.forms[Program::Delivery as usize] {
-            Form::Locking => doing.read(NEW_ORDER, &run.delivery_oldest_locked, &[&WAREHOUSE, &district]).await?,
-            Form::Plain | Form::Updating => {
-                let all = Arc::new(of_district("no", district));
-                doing.read_where(NEW_ORDER, &all, &run.delivery_oldest, &[&WAREHOUSE, &district]).await?
-            }
-        };
+        if self.form(Program::Delivery) == Form::Locking {
+            doing.read(DISTRICT, &run.lock_district, &[&WAREHOUSE, &district]).await?;
+        }
+        let all = Arc::new(of_district("no", district));
+        let rows = doing.read_where(NEW_ORDER, &all, &run.delivery_oldest, &[&WAREHOUSE, &district]).await?;
         Ok(rows.first().map(|row| row.try_get("no_o_id")).transpose()?)
     }
 
@@ -128,6 +139,7 @@ impl Shop {
     async fn stock_level(&self, doing: &mut WatchedTransaction<'_>, call: &Call) -> Result<i64, Error> {
         let run = &self.statements;
         let district = &call.district;
+        self.share(doing, call).await?;
         let rows = doing.read(DISTRICT, &run.stock_level_district, &[&WAREHOUSE, district]).await?;
         let until: i64 = first(&rows, "d_next_o_id")?;
         let from = until - LAST_ORDERS;

@@ -31,6 +31,8 @@ macro_rules! statements {
 }
 
 statements! {
+    lock_district,
+    share_district,
     new_order_warehouse,
     new_order_district,
     new_order_customer,
@@ -47,7 +49,6 @@ statements! {
     order_status_order,
     order_status_lines,
     delivery_oldest,
-    delivery_oldest_locked,
     delivery_taken,
     delivery_order,
     delivery_lines,
