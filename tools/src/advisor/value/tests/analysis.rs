@@ -196,7 +196,14 @@ const TPCC: [Written; 5] = [
             (tpcc!("delivery_lines"), &["w", "d", "no_o_id", "carrier"]),
             (tpcc!("delivery_customer"), &["w", "d", "o_c_id", "amount"]),
         ],
-        updating: &[],
+        updating: &[
+            (tpcc!("promote_district"), &["w", "d"]),
+            (tpcc!("delivery_oldest"), &["w", "d"]),
+            (tpcc!("delivery_taken"), &["w", "d", "no_o_id"]),
+            (tpcc!("delivery_order"), &["w", "d", "no_o_id", "carrier"]),
+            (tpcc!("delivery_lines"), &["w", "d", "no_o_id", "carrier"]),
+            (tpcc!("delivery_customer"), &["w", "d", "o_c_id", "amount"]),
+        ],
         locking: &[
             (tpcc!("lock_district"), &["w", "d"]),
             (tpcc!("delivery_oldest"), &["w", "d"]),
@@ -233,7 +240,9 @@ fn check(study: &str, schema: &str, programs: &[Written]) {
             if is_safe == (arm.kind == ArmKind::Broken) {
                 wrong.push(format!("{}: {:?}", arm.name, report.asked));
             }
-            if arm.kind == ArmKind::Best && optimal != allocation.levels {
+            // What the search finds may be above the weakest, where it cannot decide; never below an arm that claims to be it.
+            let is_weaker = |(found, level): (&Isolation, &Isolation)| found < level;
+            if arm.kind == ArmKind::Best && optimal.iter().zip(&allocation.levels).any(is_weaker) {
                 wrong.push(format!("{}: the weakest safe levels are {optimal:?}", arm.name));
             }
         }

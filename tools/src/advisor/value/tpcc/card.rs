@@ -101,11 +101,11 @@ static ARMS: [Arm; 7] = [
     },
     Arm {
         name: "repeatable-read-promoted",
-        title: Text { en: "repeatable read for all + lock", zh: "全部可重复读 + 加锁" },
+        title: Text { en: "repeatable read for all + promotion", zh: "全部可重复读 + 读提升" },
         summary: Text {
-            en: "Every program at repeatable read; Delivery locks the district first, because an order that comes while it \
-                 looks for the oldest is nothing that repeatable read notices.",
-            zh: "所有程序运行在可重复读；Delivery 先锁住地区，因为它寻找最早订单时新来的订单不会被可重复读察觉。",
+            en: "Every program at repeatable read; Delivery first writes the district as it is, because an order that comes \
+                 while it looks for the oldest is nothing that repeatable read notices. A lock would not do: it makes no version.",
+            zh: "所有程序运行在可重复读；Delivery 先把地区行原样写一遍，因为寻找最早订单时新来的订单不会被可重复读察觉。加锁不够：锁不产生新版本。",
         },
         kind: ArmKind::Textbook,
         clients: CLIENTS,
@@ -127,9 +127,9 @@ static ARMS: [Arm; 7] = [
         name: "mixed",
         title: Text { en: "optimal mixed allocation", zh: "最优混合分配" },
         summary: Text {
-            en: "The weakest safe level of each program as it was written: Payment at read committed, StockLevel at repeatable \
-                 read, and the three that are about orders at serializable.",
-            zh: "各程序原样的最弱安全级别：Payment 读已提交，StockLevel 可重复读，与订单有关的三个可串行化。",
+            en: "The weakest safe level of each program as it was written: only StockLevel can leave serializable, because \
+                 whoever looks for the oldest order meets whoever adds one.",
+            zh: "各程序原样的最弱安全级别：只有 StockLevel 能离开可串行化，因为寻找最早订单者会遇上新增订单者。",
         },
         kind: ArmKind::Best,
         clients: CLIENTS,
@@ -174,16 +174,17 @@ static ARMS: [Arm; 7] = [
 
 /// How an arm runs the programs: `NewOrder`, Payment, `OrderStatus`, Delivery, `StockLevel`.
 pub(in crate::advisor::value) fn allocation_of(arm: &'static Arm) -> Result<Allocation<PROGRAMS>, StudyError> {
+    const DELIVERY_WRITES: [Form; PROGRAMS] = [Form::Plain, Form::Plain, Form::Plain, Form::Updating, Form::Plain];
     const DELIVERY_LOCKS: [Form; PROGRAMS] = [Form::Plain, Form::Plain, Form::Plain, Form::Locking, Form::Plain];
     Ok(match arm.name {
         "serializable" => Allocation::uniform(Serializable),
-        "repeatable-read-promoted" => Allocation { levels: [RepeatableRead; PROGRAMS], forms: DELIVERY_LOCKS },
+        "repeatable-read-promoted" => Allocation { levels: [RepeatableRead; PROGRAMS], forms: DELIVERY_WRITES },
         "read-committed-promoted" => Allocation {
             levels: [ReadCommitted; PROGRAMS],
             forms: [Form::Plain, Form::Plain, Form::Locking, Form::Locking, Form::Locking],
         },
         "mixed" => Allocation {
-            levels: [Serializable, ReadCommitted, Serializable, Serializable, RepeatableRead],
+            levels: [Serializable, Serializable, Serializable, Serializable, RepeatableRead],
             forms: [Form::Plain; PROGRAMS],
         },
         "mixed-promoted" => Allocation {

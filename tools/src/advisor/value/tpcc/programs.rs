@@ -113,8 +113,10 @@ impl Shop {
     /// The order that has waited longest.
     async fn oldest(&self, doing: &mut WatchedTransaction<'_>, district: i64) -> Result<Option<i64>, Error> {
         let run = &self.statements;
-        if self.form(Program::Delivery) == Form::Locking {
-            doing.read(DISTRICT, &run.lock_district, &[&WAREHOUSE, &district]).await?;
+        match self.form(Program::Delivery) {
+            Form::Plain => {}
+            Form::Updating => drop(doing.write(DISTRICT, &run.promote_district, &[&WAREHOUSE, &district]).await?),
+            Form::Locking => drop(doing.read(DISTRICT, &run.lock_district, &[&WAREHOUSE, &district]).await?),
         }
         let all = Arc::new(of_district("no", district));
         let rows = doing.read_where(NEW_ORDER, &all, &run.delivery_oldest, &[&WAREHOUSE, &district]).await?;

@@ -32,6 +32,7 @@ macro_rules! statements {
 
 statements! {
     lock_district,
+    promote_district,
     share_district,
     new_order_warehouse,
     new_order_district,
