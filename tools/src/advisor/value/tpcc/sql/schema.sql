@@ -91,4 +91,6 @@ create table tpcc.stock (
 -- Conditions of reads are judged on what rows held before, too, where the log is watched.
 alter table tpcc.orders replica identity full;
 
+alter table tpcc.new_order replica identity full;
+
 alter table tpcc.order_line replica identity full;
