@@ -34,6 +34,7 @@ const GENERATORS: &[Generator] = &[
     Generator { what: "the command line's reference", make: command_line },
     Generator { what: "the API's description", make: api },
     Generator { what: "figures that the advisor quotes", make: measured },
+    Generator { what: "the model that ranks strategies", make: ranking_model },
     Generator { what: "tables from the records", make: tables },
     Generator { what: "charts from the records", make: charts },
 ];
@@ -119,13 +120,23 @@ fn measured(_: &Tree, product: &Product) -> Result<Vec<Generated>> {
     Ok(vec![Generated { path: "tools/src/advisor/estimate/measured.json".to_owned(), text }])
 }
 
-/// The parts of documents that show measured results, in the document's language.
+/// What the assistant ranks strategies by: trained on the latest grid among the records.
+fn ranking_model(_: &Tree, product: &Product) -> Result<Vec<Generated>> {
+    let text = printed(product, &["__reference", "ranking-model"])?;
+    Ok(vec![Generated { path: "tools/src/advisor/ranking/model.json".to_owned(), text }])
+}
+
+/// The parts of documents that show measured results, in the document's language. A part is the table of a study, or, named
+/// by two words, what the first says about the second.
 fn tables(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
     let mut made = Vec::new();
     for (path, text) in tree.with_extension("md").filter(|(_, text)| text.contains(BEGIN.0)) {
         let chinese = path.ends_with(".zh-CN.md") || path.starts_with("book/zh/");
         let language = if chinese { "zh" } else { "en" };
-        let spliced = splice(text, |name| printed(product, &["__reference", "table", name, "--lang", language]));
+        let spliced = splice(text, |name| {
+            let (what, about) = name.split_once(' ').unwrap_or(("table", name));
+            printed(product, &["__reference", what, about, "--lang", language])
+        });
         made.push(Generated { path: path.to_owned(), text: spliced.with_context(|| path.to_owned())? });
     }
     Ok(made)
@@ -137,7 +148,8 @@ const CHARTS: [&str; 3] = ["throughput", "latency", "timeline"];
 /// Charts beside the book's pages, in both languages, where a document shows them: `flash-sale-throughput.svg` and
 /// `flash-sale-throughput.zh.svg`, of an arm `ledger-sequencer-throughput.svg`.
 fn charts(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
-    let studies: BTreeSet<&str> = tree.with_extension("md").flat_map(|(_, text)| spliced_names(text)).collect();
+    let names = tree.with_extension("md").flat_map(|(_, text)| spliced_names(text));
+    let studies: BTreeSet<&str> = names.filter(|name| !name.contains(' ')).collect();
     let mut made = Vec::new();
     for study in studies {
         for chart in CHARTS {
@@ -219,14 +231,15 @@ mod tests {
     const ECHO: &Product = &|arguments| Ok(format!("{}\n\n", arguments.join(" ")));
 
     const FRESH: &str = "__reference cli --lang en\n";
+    const FRESH_MODEL: (&str, &str) = ("tools/src/advisor/ranking/model.json", "__reference ranking-model\n");
     const FRESH_API: (&str, &str) = ("crates/server/openapi.json", "__reference openapi\n");
     const FRESH_FIGURES: (&str, &str) = ("tools/src/advisor/estimate/measured.json", "__reference measured\n");
 
     #[test]
     fn a_stale_file_is_convicted_and_a_fresh_one_is_not() {
-        let fresh = Tree::planted(&[("book/reference/cli.md", FRESH), FRESH_API, FRESH_FIGURES]);
+        let fresh = Tree::planted(&[("book/reference/cli.md", FRESH), FRESH_API, FRESH_FIGURES, FRESH_MODEL]);
         assert_eq!(stale(&fresh, ECHO).expect("made"), []);
-        let old = Tree::planted(&[("book/reference/cli.md", "old\n"), FRESH_API, FRESH_FIGURES]);
+        let old = Tree::planted(&[("book/reference/cli.md", "old\n"), FRESH_API, FRESH_FIGURES, FRESH_MODEL]);
         let wanted = Generated { path: "book/reference/cli.md".to_owned(), text: FRESH.to_owned() };
         assert_eq!(stale(&old, ECHO).expect("made"), [wanted]);
     }
@@ -245,11 +258,24 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_two_words_says_what_is_asked_about_what() {
+        let tree = Tree::planted(&[("book/zh/b.md", "<!-- generated: model-card advisor -->\n<!-- end -->\n")]);
+        let made = tables(&tree, ECHO).expect("made");
+        assert!(made[0].text.contains("\n__reference model-card advisor --lang zh\n"), "{}", made[0].text);
+    }
+
+    #[test]
     fn a_study_with_a_table_has_the_charts_that_are_shown() {
         let marked =
             "<!-- generated: sale/best -->\n<!-- end -->\n![](/sale-best-latency.svg) ![](/sale-best-latency.zh.svg)\n";
         let fenced = "```\n<!-- generated: NAME -->\n<!-- end -->\n```\n";
-        let tree = Tree::planted(&[("README.md", marked), ("book/a.md", marked), ("CONTRIBUTING.md", fenced)]);
+        let card = "<!-- generated: model-card advisor -->\n<!-- end -->\n";
+        let tree = Tree::planted(&[
+            ("README.md", marked),
+            ("book/a.md", marked),
+            ("CONTRIBUTING.md", fenced),
+            ("book/b.md", card),
+        ]);
         let made = charts(&tree, ECHO).expect("made");
         assert_eq!(made.len(), 2, "{made:?}");
         assert_eq!(made[1].path, "book/public/sale-best-latency.zh.svg");

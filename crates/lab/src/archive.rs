@@ -127,8 +127,8 @@ impl fmt::Display for Entry {
 /// # Errors
 /// If a directory or the file cannot be written; then there is no file.
 pub fn save(record: &Record, dir: &Path) -> Result<PathBuf, ArchiveError> {
-    let (date, time) = date_and_time(&record.started_at);
-    let folder = dir.join(format!("{date}-{}", file_name_part(&record.machine.host)));
+    let (_, time) = date_and_time(&record.started_at);
+    let folder = dir.join(folder_name(&record.started_at, &record.machine));
     let failed = |kind: ArchiveErrorKind| ArchiveError::new("write a record into", &folder, kind);
     let text = to_json(record).map_err(|error| failed(ArchiveErrorKind::NotJson(error)))?;
     fs::create_dir_all(&folder).map_err(|error| failed(error.into()))?;
@@ -149,6 +149,12 @@ pub fn save(record: &Record, dir: &Path) -> Result<PathBuf, ArchiveError> {
         }
     }
     Err(failed(ArchiveErrorKind::NoFreeName))
+}
+
+/// The folder of a day's records of one machine: `2025-01-01-example`.
+#[must_use]
+pub fn folder_name(started_at: &str, machine: &Machine) -> String {
+    format!("{}-{}", date_and_time(started_at).0, file_name_part(&machine.host))
 }
 
 /// Reads a record.

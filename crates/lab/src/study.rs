@@ -45,6 +45,12 @@ pub trait Study: Send + Sync {
         None
     }
 
+    /// Whether the arms are told apart by the histories of their transactions and by nothing else: then every run on a
+    /// server of our own watches its proofs, whatever it costs.
+    fn is_told_by_its_history(&self) -> bool {
+        false
+    }
+
     /// Removes everything that `prepare` made.
     async fn clear(&self, site: &Site) -> Result<(), StudyError>;
 

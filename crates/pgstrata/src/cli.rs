@@ -352,6 +352,10 @@ pub enum BenchCommand {
         after_help = "Examples:\n  pgstrata bench check\n  pgstrata bench check --transactions 10000000 --rounds 1 --json"
     )]
     Check(crate::commands::bench_check::BenchCheckArgs),
+    /// What each way of keeping transactions serializable achieves, over a grid of 240 workloads; the assistant's ranking
+    /// is trained on it.
+    #[command(after_help = crate::commands::bench_grid::EXAMPLES)]
+    Grid(crate::commands::bench_grid::BenchGridArgs),
 }
 
 /// `pgstrata __reference`.
@@ -392,7 +396,7 @@ const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
 /// The longest window, against a slip of the keyboard.
 const LONGEST_WINDOW: Duration = Duration::from_hours(24);
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let duration =
         humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 5s or 1m"))?;
     if (SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&duration) {

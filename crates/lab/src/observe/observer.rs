@@ -152,6 +152,23 @@ impl<'s> WatchedTransaction<'s> {
         Ok(rows)
     }
 
+    /// Notes that rows of another table were read by the statement that gave `rows`, as a join reads them: `key` and `xmin`
+    /// are the columns that hold what `row_key` and `row_xmin` hold for the first table.
+    ///
+    /// # Errors
+    /// If the rows lack these columns.
+    pub fn also_read(&mut self, table: &str, rows: &[Row], key: &str, xmin: &str) -> Result<(), Error> {
+        let Some(log) = &mut self.log else { return Ok(()) };
+        let table = log.recorder.table(table);
+        for row in rows {
+            let snapshot = log.snapshot_of(row)?;
+            let id = RowId::new(table, row.try_get::<_, Vec<&str>>(key)?);
+            let seen = Seen::Version(parsed_number(row.try_get(xmin)?));
+            log.observed.steps.push(Step::Read { row: id, seen, snapshot });
+        }
+        Ok(())
+    }
+
     /// Inserts or updates rows of a table; the statement returns them.
     pub async fn write<S: ?Sized + ToStatement + Sync>(
         &mut self,
@@ -302,7 +319,10 @@ fn row_of(table: TableId, row: &Row) -> Result<RowId, Error> {
 }
 
 fn number_of(row: &Row) -> Result<Xid, Error> {
-    let text: &str = row.try_get("row_xmin")?;
-    // The server prints a number; 0, which no row has, stands for what is none.
-    Ok(Xid(text.parse().unwrap_or(0)))
+    Ok(parsed_number(row.try_get("row_xmin")?))
+}
+
+/// The server prints a number; 0, which no row has, stands for what is none.
+fn parsed_number(text: &str) -> Xid {
+    Xid(text.parse().unwrap_or(0))
 }

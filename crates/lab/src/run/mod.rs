@@ -385,7 +385,11 @@ impl<'a> Runner<'a> {
     }
 }
 
-async fn describe_servers(site: &Site) -> Result<Vec<ServerRecord>, LabError> {
+/// What a record says of the servers: their versions and settings.
+///
+/// # Errors
+/// If one cannot be asked.
+pub async fn describe_servers(site: &Site) -> Result<Vec<ServerRecord>, LabError> {
     let mut servers = Vec::new();
     for server in &site.servers {
         let session = server.control.connect().await?;

@@ -12,9 +12,14 @@ use crate::Ended;
 use crate::cli::ListArgs;
 use crate::terminal::Terminal;
 
-/// The study of this name.
+/// Everything that can be run, in the order of the plan's ids.
+pub fn studies() -> Vec<Arc<dyn Study>> {
+    pgstrata_cases::studies().into_iter().chain(pgstrata_tools::studies()).collect()
+}
+
+/// The study of this name, or the first of this id.
 pub fn find(name: &str) -> Result<Arc<dyn Study>, LabError> {
-    let studies = pgstrata_cases::studies();
+    let studies = studies();
     if let Some(study) = studies.iter().find(|study| study.card().name == name || study.card().id.as_str() == name) {
         return Ok(Arc::clone(study));
     }
@@ -37,10 +42,10 @@ pub fn list(args: &ListArgs, terminal: Terminal) -> anyhow::Result<Ended> {
             print_card(study.card(), terminal);
         }
     } else if args.json {
-        let cards: Vec<_> = pgstrata_cases::studies().iter().map(|study| describe(study.card())).collect();
+        let cards: Vec<_> = studies().iter().map(|study| describe(study.card())).collect();
         println!("{}", serde_json::to_string_pretty(&cards)?);
     } else {
-        for study in pgstrata_cases::studies() {
+        for study in studies() {
             let card = study.card();
             println!("{}  {:<16} {}", card.id, card.name, terminal.say(card.title));
             println!("       {}", terminal.say(card.summary));

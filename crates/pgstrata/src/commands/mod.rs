@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bench_check;
+pub mod bench_grid;
 pub mod check;
 pub mod doctor;
 pub mod ext;

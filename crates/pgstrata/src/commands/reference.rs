@@ -10,6 +10,8 @@ use pgstrata_lab::record::Record;
 use pgstrata_lab::report::plot::{Chart, Frame};
 use pgstrata_lab::{archive, report};
 use pgstrata_tools::advisor::estimate::measured::{self, MeasuredArm};
+use pgstrata_tools::advisor::grid;
+use pgstrata_tools::advisor::ranking::{RankingModel, by_rules, card_markdown};
 use pgstrata_units::Language;
 
 use crate::Ended;
@@ -43,6 +45,8 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
         ("cli", None, _) => print!("{}", cli_reference()),
         ("openapi", None, _) => println!("{}", pgstrata_server::openapi_json()),
         ("measured", None, _) => println!("{}", measured_arms(&args.dir)?),
+        ("ranking-model", None, _) => println!("{}", ranking_model(&args.dir)?),
+        ("model-card", Some(name), _) if name == "advisor" => println!("{}", model_card(language)?),
         ("table", Some(study), _) => match latest(&args.dir, study)? {
             Some(record) => print!("{}", report::markdown_in(&record, language)),
             None => println!("{}", no_record(study, language, "`")),
@@ -52,7 +56,8 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
             print!("{}", drawn.unwrap_or_else(|| empty_chart(study, language)));
         }
         _ => bail!(
-            "the parts are `cli`, `openapi`, `measured`, `table STUDY`, and `throughput STUDY` like every chart's name"
+            "the parts are `cli`, `openapi`, `measured`, `ranking-model`, `model-card advisor`, `table STUDY`, and \
+             `throughput STUDY` like every chart's name"
         ),
     }
     Ok(Ended::Held)
@@ -78,6 +83,29 @@ fn measured_arms(dir: &Path) -> anyhow::Result<String> {
 fn latest(dir: &Path, name: &str) -> anyhow::Result<Option<Record>> {
     let (study, arm) = name.split_once('/').map_or((name, None), |(study, arm)| (study, Some(arm)));
     Ok(archive::latest(dir, study, "full", arm)?)
+}
+
+/// The model file that ships, trained on the latest grid; `null` where there is none.
+fn ranking_model(dir: &Path) -> anyhow::Result<String> {
+    let Some((name, grid)) = grid::latest(dir)? else { return Ok("null".to_owned()) };
+    let model = RankingModel::train(&format!("record/{name}"), grid.training(), by_rules)?;
+    Ok(model.file().text()?)
+}
+
+/// The card of the model that ships.
+fn model_card(language: Language) -> anyhow::Result<String> {
+    Ok(match RankingModel::shipped()? {
+        Some(model) => card_markdown(model.card(), language),
+        None => match language {
+            Language::English => {
+                "There is no grid yet, and no model: the rules rank. `pgstrata bench grid --record` measures one."
+                    .to_owned()
+            }
+            Language::Chinese => {
+                "还没有测量网格，也没有模型：由规则排序。`pgstrata bench grid --record` 会测量一份。".to_owned()
+            }
+        },
+    })
 }
 
 /// How to make the record that is missing; `quote` stands around the command.

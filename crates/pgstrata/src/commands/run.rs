@@ -84,8 +84,8 @@ fn choose_arms(card: &'static Card, names: &[String]) -> Result<Vec<&'static Arm
     Ok(card.arms.iter().filter(|arm| names.iter().any(|name| name == arm.name)).collect())
 }
 
-/// Whether trials are watched: where their history is asked for, and in what the tests run on a server of our own. Each
-/// watched transaction costs round trips, and the server's log grows.
+/// Whether trials are watched: where their history is asked for, and on a server of our own in what the tests run and
+/// where nothing else tells the arms apart. Each watched transaction costs round trips, and the server's log grows.
 fn watching(args: &RunArgs, study: &dyn Study, arms: &[&'static Arm]) -> Result<Option<Watching>, LabError> {
     let can_be = arms.iter().any(|arm| study.watched(arm).is_some());
     if args.history.is_some() && !can_be {
@@ -98,8 +98,8 @@ fn watching(args: &RunArgs, study: &dyn Study, arms: &[&'static Arm]) -> Result<
         };
         return Err(LabError::usage(format!("no history of these arms of {} can be recorded", card.name), hint));
     }
-    let by_preset = args.preset == PresetArg::Ci && args.server.database_url.is_empty();
-    let wanted = can_be && (args.history.is_some() || by_preset);
+    let by_default = args.preset == PresetArg::Ci || study.is_told_by_its_history();
+    let wanted = can_be && (args.history.is_some() || (by_default && args.server.database_url.is_empty()));
     Ok(wanted.then(|| Watching { histories: args.history.clone() }))
 }
 
@@ -218,6 +218,6 @@ fn command_line(args: &RunArgs, seed: u64) -> String {
 
 /// Is the client process of a trial with the fault `kill-client`.
 pub async fn load_worker() -> anyhow::Result<Ended> {
-    pgstrata_lab::load::serve_worker(&pgstrata_cases::studies()).await?;
+    pgstrata_lab::load::serve_worker(&super::list::studies()).await?;
     Ok(Ended::Held)
 }

@@ -37,6 +37,12 @@ impl Features {
         (1..=ROWS).map(|rank| (weight(rank) / total).powi(2)).sum()
     }
 
+    /// The chance that a request for a row is for the most wanted one.
+    #[must_use]
+    pub fn hottest(&self) -> f64 {
+        1.0 / (1..=ROWS).map(|rank| f64::from(rank).powf(-self.skew)).sum::<f64>()
+    }
+
     /// How many pairs of rows of which at least one is written a transaction is expected to share with the transactions
     /// of the other clients that run beside it.
     #[must_use]

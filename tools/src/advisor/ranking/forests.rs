@@ -31,43 +31,67 @@ pub(crate) struct Predicted {
     pub(crate) aborts: f64,
 }
 
-/// The forests of all strategies.
+/// The forests that choose: the relative throughput of each strategy.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    relative: Vec<Forest>,
+}
+
+/// The forests that also say how much and how often in vain.
 #[derive(Debug)]
 pub(crate) struct Forests {
-    relative: Vec<Forest>,
+    choice: Choice,
     aborts: Vec<Forest>,
     level: Forest,
+}
+
+impl Choice {
+    /// Trains on these cells.
+    pub(crate) fn train(cells: &[&TrainingCell]) -> Result<Self, Failed> {
+        let throughput: Vec<Vec<f64>> = cells.iter().map(|cell| cell.relative_throughput()).collect();
+        Ok(Self { relative: forests(cells, |cell, place| throughput[cell][place])? })
+    }
+
+    /// The logarithm of each strategy's throughput, less that of all together; in the order of [`Strategy::ALL`].
+    pub(crate) fn predict(&self, features: &Features) -> Result<Vec<f64>, Failed> {
+        let row = row(features)?;
+        self.relative.iter().map(|forest| one(forest, &row)).collect()
+    }
 }
 
 impl Forests {
     /// Trains on these cells.
     pub(crate) fn train(cells: &[&TrainingCell]) -> Result<Self, Failed> {
-        let rows: Vec<Vec<f64>> = cells.iter().map(|cell| cell.features.numbers().to_vec()).collect();
-        let table = DenseMatrix::from_2d_vec(&rows)?;
-        let throughput: Vec<Vec<f64>> = cells.iter().map(|cell| cell.relative_throughput()).collect();
-        let forests = |target: &dyn Fn(usize, usize) -> f64| -> Result<Vec<Forest>, Failed> {
-            let of = |place: usize| (0..cells.len()).map(|cell| target(cell, place)).collect();
-            Strategy::ALL.into_iter().map(|strategy| fit(&table, &of(strategy.place()))).collect()
-        };
+        let level = cells.iter().map(|cell| cell.level()).collect();
         Ok(Self {
-            relative: forests(&|cell, place| throughput[cell][place])?,
-            aborts: forests(&|cell, place| cells[cell].outcomes[place].aborts)?,
-            level: fit(&table, &cells.iter().map(|cell| cell.level()).collect())?,
+            choice: Choice::train(cells)?,
+            aborts: forests(cells, |cell, place| cells[cell].outcomes[place].aborts)?,
+            level: fit(&table(cells)?, &level)?,
         })
     }
 
     /// What is expected of each strategy, in the order of [`Strategy::ALL`].
     pub(crate) fn predict(&self, features: &Features) -> Result<Vec<Predicted>, Failed> {
         let row = row(features)?;
-        let each = self.relative.iter().zip(&self.aborts);
-        each.map(|(relative, aborts)| Ok(Predicted { relative: one(relative, &row)?, aborts: one(aborts, &row)? }))
-            .collect()
+        let each = self.choice.predict(features)?.into_iter().zip(&self.aborts);
+        each.map(|(relative, aborts)| Ok(Predicted { relative, aborts: one(aborts, &row)? })).collect()
     }
 
     /// The logarithm of the throughput of all strategies together, commits per second on the machine of the grid.
     pub(crate) fn level(&self, features: &Features) -> Result<f64, Failed> {
         one(&self.level, &row(features)?)
     }
+}
+
+/// A forest for each strategy; `target` is asked for a cell and a strategy by their places.
+fn forests(cells: &[&TrainingCell], target: impl Fn(usize, usize) -> f64) -> Result<Vec<Forest>, Failed> {
+    let table = table(cells)?;
+    let of = |strategy: Strategy| (0..cells.len()).map(|cell| target(cell, strategy.place())).collect();
+    Strategy::ALL.into_iter().map(|strategy| fit(&table, &of(strategy))).collect()
+}
+
+fn table(cells: &[&TrainingCell]) -> Result<DenseMatrix<f64>, Failed> {
+    DenseMatrix::from_2d_vec(&cells.iter().map(|cell| cell.features.numbers().to_vec()).collect())
 }
 
 fn fit(table: &DenseMatrix<f64>, target: &Vec<f64>) -> Result<Forest, Failed> {

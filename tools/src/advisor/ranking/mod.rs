@@ -5,6 +5,7 @@
 //! ([`Features`]); what it says of throughput is for the machine of the grid, and what carries over is the order.
 
 mod baselines;
+mod card;
 mod data;
 mod features;
 mod forests;
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 pub use baselines::{by_rules, by_write_read_ratio};
+pub use card::card_markdown;
 pub use data::{Outcome, TrainingCell};
 pub use features::{Features, ROWS};
 pub use validation::{Against, Card, Chooser, GOAL_MEAN_REGRET, Ranks, Score};
@@ -75,6 +77,22 @@ pub enum RankingError {
     /// A model file cannot be read.
     #[error("could not read the model")]
     File(#[from] serde_json::Error),
+}
+
+impl ModelFile {
+    /// As it is written: a line for each cell.
+    ///
+    /// # Errors
+    /// If a figure is not finite, which training rules out.
+    pub fn text(&self) -> Result<String, RankingError> {
+        let cells: Result<Vec<String>, _> = self.cells.iter().map(serde_json::to_string).collect();
+        Ok(format!(
+            "{{\n\"record\": {},\n\"card\": {},\n\"cells\": [\n{}\n]\n}}",
+            serde_json::to_string(&self.record)?,
+            serde_json::to_string(&self.card)?,
+            cells?.join(",\n")
+        ))
+    }
 }
 
 impl RankingModel {

@@ -1,0 +1,2 @@
+-- Removes everything that the grid made.
+drop schema if exists grid cascade;

@@ -1,0 +1,9 @@
+-- What read_for_share.sql does, with the row's key and version for whoever watches. $1 the row.
+select
+    value,
+    version,
+    array[id::text] as row_key,
+    xmin::text as row_xmin
+from grid.cell
+where id = $1
+for share;

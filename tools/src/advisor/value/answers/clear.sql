@@ -1,0 +1,2 @@
+-- Removes the answers.
+drop schema if exists advisor_value cascade;

@@ -1,0 +1,2 @@
+-- Removes everything that the study made.
+drop schema if exists smallbank cascade;

@@ -1,0 +1,4 @@
+-- What a customer has in checking. $1 the customer.
+select balance
+from smallbank.checking
+where customer_id = $1;

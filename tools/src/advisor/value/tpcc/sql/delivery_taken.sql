@@ -1,0 +1,5 @@
+-- Delivery: the order waits no longer. $1 the warehouse, $2 the district, $3 the order.
+delete from tpcc.new_order
+where no_w_id = $1
+    and no_d_id = $2
+    and no_o_id = $3;

@@ -1,0 +1,9 @@
+-- NewOrder: what the customer gets off. $1 the warehouse, $2 the district, $3 the customer.
+select
+    c_discount,
+    c_last,
+    c_credit
+from tpcc.customer
+where c_w_id = $1
+    and c_d_id = $2
+    and c_id = $3;

@@ -1,0 +1,11 @@
+-- What delivery_order.sql does, with what whoever watches needs. $1 the warehouse, $2 the district, $3 the order, $4
+-- the carrier.
+update tpcc.orders
+set o_carrier_id = $4
+where o_w_id = $1
+    and o_d_id = $2
+    and o_id = $3
+returning
+    o_c_id,
+    array[o_w_id::text, o_d_id::text, o_id::text] as row_key,
+    xmin::text as row_xmin;

@@ -1,0 +1,9 @@
+-- What payment_district.sql does, with what whoever watches needs. $1 the warehouse, $2 the district, $3 the amount.
+update tpcc.district
+set d_ytd = d_ytd + $3
+where d_w_id = $1
+    and d_id = $2
+returning
+    d_name,
+    array[d_w_id::text, d_id::text] as row_key,
+    xmin::text as row_xmin;

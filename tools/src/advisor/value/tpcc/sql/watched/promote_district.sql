@@ -1,0 +1,9 @@
+-- What promote_district.sql does, with what whoever watches needs. $1 the warehouse, $2 the district.
+update tpcc.district
+set d_next_o_id = d_next_o_id
+where d_w_id = $1
+    and d_id = $2
+returning
+    d_id,
+    array[d_w_id::text, d_id::text] as row_key,
+    xmin::text as row_xmin;
