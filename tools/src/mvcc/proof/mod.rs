@@ -38,7 +38,7 @@ const PREPARED: u32 = WRITERS + 2;
 pub struct ProofSpec {
     /// The server, with the extension beside it.
     pub server: ClusterSpec,
-    /// How many judgements.
+    /// How many judgements; more are made until the load has met all that is hard ([`Proof::was_hard`]).
     pub judgements: u64,
     /// What the load is drawn from.
     pub seed: u64,

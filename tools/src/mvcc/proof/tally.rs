@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
@@ -65,32 +65,33 @@ pub struct Proof {
 #[derive(Debug)]
 pub struct Tally {
     enough: u64,
-    judged: AtomicU64,
-    is_stopped: AtomicBool,
+    is_done: AtomicBool,
     proof: Mutex<Proof>,
 }
 
 impl Tally {
-    /// One that is complete after so many judgements.
+    /// One that is complete after so many judgements, if the load was a hard one by then.
     pub fn until(enough: u64) -> Self {
-        Self { enough, judged: AtomicU64::new(0), is_stopped: AtomicBool::new(false), proof: Mutex::default() }
+        Self { enough, is_done: AtomicBool::new(false), proof: Mutex::default() }
     }
 
     /// Whether there is no need to go on.
     pub fn is_done(&self) -> bool {
-        self.is_stopped.load(Ordering::Relaxed) || self.judged.load(Ordering::Relaxed) >= self.enough
+        self.is_done.load(Ordering::Relaxed)
     }
 
     /// Ends all sessions at their next step.
     pub fn stop(&self) {
-        self.is_stopped.store(true, Ordering::Relaxed);
+        self.is_done.store(true, Ordering::Relaxed);
     }
 
     /// Notes something.
     pub fn note(&self, change: impl FnOnce(&mut Proof)) {
         let mut proof = self.proof.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         change(&mut proof);
-        self.judged.store(proof.judgements, Ordering::Relaxed);
+        if proof.judgements >= self.enough && proof.was_hard() {
+            self.stop();
+        }
     }
 
     /// The result.
@@ -101,6 +102,14 @@ impl Tally {
 }
 
 impl Proof {
+    /// Whether the load met what is hard to judge, and would have convicted simpler formulas: without that, not being
+    /// wrong would mean little.
+    #[must_use]
+    pub const fn was_hard(&self) -> bool {
+        let met = self.prepared > 0 && self.multixacts > 0 && self.overflowed > 0;
+        met && self.wrong_by_xmax > 0 && self.wrong_without_mapping > 0
+    }
+
     /// Notes a judgement: what was said of a version, and whether the reader saw it.
     pub fn judge(&mut self, judgement: Wrong) {
         self.judgements += 1;
@@ -123,6 +132,18 @@ mod tests {
     fn judgement(is_seen: bool, said: Option<bool>) -> Wrong {
         let reason = "replaced".to_owned();
         Wrong { way: "by-page", snapshot: "3:3:".to_owned(), place: (0, 1), is_seen, said, reason }
+    }
+
+    #[test]
+    fn a_load_that_would_convict_nobody_is_not_enough() {
+        let tally = Tally::until(1);
+        tally.note(|proof| proof.judge(judgement(true, Some(true))));
+        assert!(!tally.is_done());
+        tally.note(|proof| (proof.prepared, proof.multixacts, proof.overflowed) = (1, 1, 1));
+        tally.note(|proof| (proof.wrong_by_xmax, proof.wrong_without_mapping) = (1, 0));
+        assert!(!tally.is_done());
+        tally.note(|proof| proof.wrong_without_mapping = 1);
+        assert!(tally.is_done());
     }
 
     #[test]
