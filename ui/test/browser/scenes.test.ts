@@ -140,7 +140,8 @@ const sceneOf = (page: Page, name: string) => request<Scene>(page, 'GET', `api/s
 /** Plays the step that comes next, as a person would, and waits until the server has taken it. */
 async function step(page: Page, name: string): Promise<Scene> {
   const before = (await sceneOf(page, name)).next;
-  await page.locator('[data-panel=script] button.primary:not([disabled])').click(PATIENCE);
+  // By key, as a click may land beside a button that moves while the page takes in what happened.
+  await page.locator('[data-panel=script] button.primary:not([disabled])').press('Enter', PATIENCE);
   await expect.poll(async () => (await sceneOf(page, name)).next, PATIENCE).toBe(before + 1);
   await expect.poll(() => page.locator('[data-panel=script] ol > li').nth(before).getAttribute('class'), PATIENCE).not.toMatch(/\b(next|later)\b/);
   return sceneOf(page, name);
