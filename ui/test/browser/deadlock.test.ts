@@ -27,7 +27,7 @@ async function sceneOf(page: Page, name: string): Promise<Scene> {
 /** Plays the step that comes next, as a person would, and waits until the server has taken it. */
 async function step(page: Page, name: string): Promise<Scene> {
   const before = (await sceneOf(page, name)).next;
-  await page.locator('[data-panel=script] button.primary:not([disabled])').click(PATIENCE);
+  await page.locator('[data-panel=script] button.primary:not([disabled])').press('Enter', PATIENCE);
   await expect.poll(async () => (await sceneOf(page, name)).next, PATIENCE).toBe(before + 1);
   return sceneOf(page, name);
 }

@@ -31,7 +31,7 @@ async function record(page: Page): Promise<Told> {
   await page.locator('button.record').click(PATIENCE);
   await page.locator('button.record.on').waitFor(PATIENCE);
   for (const _ of scene.steps) {
-    await page.locator('[data-panel=script] button.primary:not([disabled])').click(PATIENCE);
+    await page.locator('[data-panel=script] button.primary:not([disabled])').press('Enter', PATIENCE);
     await page.locator('[data-panel=script] li.running').waitFor({ ...PATIENCE, state: 'detached' });
   }
   await page.locator('[data-panel=script] .moral').waitFor(PATIENCE);
