@@ -92,7 +92,10 @@ const SECTIONS: Section[] = [
   {
     en: 'Library',
     zh: '库',
-    entries: [['/library/sequencer', 'The sequencer', '定序器']],
+    entries: [
+      ['/library/sequencer', 'The sequencer', '定序器'],
+      ['/library/coordinator', 'The coordinator', '协调器'],
+    ],
   },
   {
     en: 'Reference',

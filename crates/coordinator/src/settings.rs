@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::step::Bystander;
 
+// #region settings
 /// How one instance of a coordinator works.
 #[derive(Clone)]
 pub struct Settings {
@@ -46,6 +47,7 @@ pub struct Settings {
     /// What this coordinator does wrong on purpose; for tests of those who check it.
     pub flaw: Option<Flaw>,
 }
+// #endregion settings
 
 /// What becomes of other coordinators of the realm when one opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,20 +29,29 @@ export function short(value: number): string {
   return String(Number(value.toPrecision(2)));
 }
 
-/** Names at the ends of lines, pushed apart so that each can be read. */
-function spread(ys: number[], least: number): number[] {
+/** Pixels from one name at the end of a line to the next. */
+const NAME_HEIGHT = 13;
+
+/** Names at the ends of lines, pushed apart so that each can be read: down, and up again where that would leave the chart. */
+export function spread(ys: readonly number[], least: number, bottom: number): number[] {
   const order = ys.map((y, index) => ({ y, index })).toSorted((a, b) => a.y - b.y);
-  let floor = -Infinity;
   const places = [...ys];
+  let floor = -Infinity;
   for (const { y, index } of order) {
-    const place = Math.max(y, floor + least);
-    places[index] = place;
-    floor = place;
+    floor = Math.max(y, floor + least);
+    places[index] = floor;
+  }
+  let ceiling = bottom;
+  for (const { index } of order.toReversed()) {
+    places[index] = Math.min(places[index]!, ceiling);
+    ceiling = places[index]! - least;
   }
   return places;
 }
 
-export function SeriesChart({ data, width, height = 180, theme, texts }: Drawing & { data: SeriesData; height?: number }) {
+export function SeriesChart({ data, width, height: wanted = 180, theme, texts }: Drawing & { data: SeriesData; height?: number }) {
+  // Room for all names, however many arms there are.
+  const height = Math.max(wanted, MARGIN.top + MARGIN.bottom + (data.series.length - 1) * NAME_HEIGHT);
   const right = data.series.length > 1 ? MARGIN.right : 14;
   const xs = extent(data.series.flatMap((each) => each.points.map(([x]) => x)));
   const top = max(data.series, (each) => max(each.points, ([, y]) => y)) ?? 1;
@@ -53,7 +62,7 @@ export function SeriesChart({ data, width, height = 180, theme, texts }: Drawing
     (point) => px(y(point[1])),
   );
   const last = data.series.map((each) => y(each.points.at(-1)?.[1] ?? 0));
-  const nameY = spread(last, 13);
+  const nameY = spread(last, NAME_HEIGHT, height - MARGIN.bottom);
   return (
     <Chart label={`${data.title} (${data.unit})`} width={width} height={height}>
       <text x={0} y={12} {...sans} fontWeight={650} fill={theme.ink}>

@@ -90,7 +90,10 @@ export function Shell({ route, settings, server, hasBook, isShared, connection, 
 
 function ServerBadge({ server, connection }: { server: ServerStatus; connection: string }) {
   const { t, code, note } = useTexts();
-  const best = TIERS.findLast((tier) => server.tiers.includes(tier));
+  // The server's log is followed or not, however well pages and sessions can be looked at: two things to know at a glance.
+  const best = [TIERS.filter((tier) => tier !== 'wal'), TIERS.filter((tier) => tier === 'wal')]
+    .map((tiers) => tiers.findLast((tier) => server.tiers.includes(tier)))
+    .filter((tier) => tier !== undefined);
   const isUp = server.is_up && connection !== 'lost';
   return (
     <details className="server">
@@ -100,7 +103,11 @@ function ServerBadge({ server, connection }: { server: ServerStatus; connection:
           PostgreSQL {server.version.split(' ')[0]}
           <span className="visually-hidden">, {t(isUp ? 'server.isUp' : 'server.isDown')}</span>
         </span>
-        {best && <span className="badge">{code('tier', best)}</span>}
+        {best.map((tier) => (
+          <span key={tier} className="badge">
+            {code('tier', tier)}
+          </span>
+        ))}
       </summary>
       <div className="pop">
         <p>

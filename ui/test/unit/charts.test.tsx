@@ -12,7 +12,7 @@ import { Lanes } from '../../src/charts/lanes.tsx';
 import { PageMap } from '../../src/charts/page.tsx';
 import { Ratios } from '../../src/charts/ratios.tsx';
 import { Scrubber } from '../../src/charts/scrubber.tsx';
-import { SeriesChart } from '../../src/charts/series.tsx';
+import { SeriesChart, spread } from '../../src/charts/series.tsx';
 import { textsOf } from '../../src/i18n/index.ts';
 import { lanesOf } from '../../src/state/lanes.ts';
 import type { Log } from '../../src/state/log.ts';
@@ -138,6 +138,21 @@ describe('strip, series and ratios', () => {
   const line = (name: string, height: number) => ({ name, points: Array.from({ length: 30 }, (_, index) => [index / 2, height + Math.round(height * 0.1 * Math.sin(index))] as const) });
   test('throughput of three arms with a fault', () =>
     golden('series', <SeriesChart data={{ title: 'Throughput', unit: 'operations/s', series: [line('naive', 900), line('textbook', 2400), line('best', 14_800)], marks: [{ at: 6, name: 'kill-postmaster' }] }} width={720} {...en} />));
+  test('names of many arms stand below each other, within the chart', () => {
+    for (const ys of [Array<number>(9).fill(158), [158, 157, 40, 156, 22, 158, 155, 30, 158], [22, 22, 22]]) {
+      const places = spread(ys, 13, 158).toSorted((a, b) => a - b);
+      for (const [index, place] of places.entries()) {
+        expect(place).toBeLessThanOrEqual(158);
+        if (index > 0) expect(place - places[index - 1]!).toBeGreaterThanOrEqual(13);
+      }
+    }
+    expect(spread([100, 20], 13, 158)).toEqual([100, 20]);
+    const arms = Array.from({ length: 20 }, (_, index) => line(`arm-${index}`, 10));
+    const svg = renderToStaticMarkup(<SeriesChart data={{ title: 'Throughput', unit: 'operations/s', series: arms }} width={720} {...en} />);
+    const places = [...svg.matchAll(/<text x="[\d.]+" y="([\d.]+)"[^>]*>arm-\d+/g)].map((match) => Number(match[1]));
+    expect(new Set(places).size).toBe(20);
+    expect(Math.min(...places)).toBeGreaterThan(0);
+  });
   test('nothing measured yet', () => golden('series-empty', <SeriesChart data={{ title: '吞吐量', unit: '次/秒', series: [] }} width={360} {...zh} />));
   const ratios = [
     { name: 'select for update', ratio: 1.01, low: 0.93, high: 1.09 },

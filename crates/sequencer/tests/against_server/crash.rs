@@ -126,6 +126,13 @@ async fn ending_the_session_is_only_a_delay() {
     assert!(sequencer.figures().reconnects >= 25, "{:?}", sequencer.figures());
 }
 
+/// Whether a commit waits for a standby.
+const STANDBY_IS_WAITED_FOR: &str = "select exists (select from pg_stat_activity where wait_event = 'SyncRep')";
+
+async fn waits_for_a_standby(watcher: &Session) -> bool {
+    watcher.query_one(STANDBY_IS_WAITED_FOR, &[]).await.expect("an answer").get(0)
+}
+
 /// Makes a commit hang after it is written and before it is answered: it waits for a standby that does not exist.
 #[tokio::test]
 async fn a_commit_that_went_through_without_an_answer_is_answered_after_reconnection() {
@@ -141,12 +148,14 @@ async fn a_commit_that_went_through_without_an_answer_is_answered_after_reconnec
         let key = i64::try_from(sequencer.figures().batches).expect("small");
         let handle = handle.clone();
         let submitted = tokio::spawn(async move { (key, handle.submit(Hit::new(key), None).await) });
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        while !submitted.is_finished() && !waits_for_a_standby(&watcher).await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         if !submitted.is_finished() {
             break submitted;
         }
     };
-    eventually(&watcher, "select exists (select from pg_stat_activity where wait_event = 'SyncRep')").await;
+    eventually(&watcher, STANDBY_IS_WAITED_FOR).await;
     watcher
         .batch_execute("select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'")
         .await

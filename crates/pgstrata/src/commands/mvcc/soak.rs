@@ -15,9 +15,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
-use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::sync::CancellationToken;
 
 use crate::Ended;
@@ -40,6 +40,8 @@ struct Seen {
     gaps: u64,
     /// Times that it was too slow, and was sent a moment instead of changes.
     lagged: u64,
+    /// Times that the workbench hung up, as it does on a viewer that takes nothing for too long, and the viewer came back.
+    hung_up: u64,
     /// Times that the exact track was lost, and times that it was back.
     log_lost: u64,
     log_back: u64,
@@ -134,24 +136,23 @@ impl Workbench {
         Ok(Pid::from_raw(i32::try_from(pid)?))
     }
 
-    /// Somebody who has the page open, until `over`.
+    /// Somebody who has the page open, until `over`. Comes back when the workbench hangs up, and goes on where it was.
     async fn view(&self, over: CancellationToken) -> anyhow::Result<JoinHandle<anyhow::Result<Seen>>> {
-        let mut request = format!("ws://{}/api/live", self.address).into_client_request()?;
-        request.headers_mut().insert("origin", format!("http://{}", self.address).parse()?);
-        let stream = TcpStream::connect(&self.address).await.context("could not reach the workbench")?;
-        let (mut socket, _) = client_async(request, stream).await.context("could not look at the workbench")?;
-        socket.send(Message::text(json!({"type": "watch", "table": soak::TABLE}).to_string())).await?;
+        let address = self.address.clone();
+        let mut socket = look(&address, &Place::default()).await?;
         Ok(tokio::spawn(async move {
-            let mut seen = Seen::default();
-            let mut last = None;
+            let (mut seen, mut place) = (Seen::default(), Place::default());
             loop {
                 let message = tokio::select! {
                     message = socket.next() => message,
                     () = over.cancelled() => return Ok(seen),
                 };
                 match message {
-                    Some(Ok(Message::Text(text))) => seen.take(&text, &mut last)?,
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => bail!("the workbench has hung up on its viewer"),
+                    Some(Ok(Message::Text(text))) => seen.take(&text, &mut place)?,
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => {
+                        seen.hung_up += 1;
+                        socket = look(&address, &place).await?;
+                    }
                     Some(Ok(_)) => {}
                 }
             }
@@ -165,18 +166,43 @@ impl Workbench {
     }
 }
 
+/// Where a viewer is: the log and its last change, once it has any.
+#[derive(Default)]
+struct Place {
+    log: Option<String>,
+    last: Option<u64>,
+}
+
+/// Opens the page's WebSocket, as our own page does.
+async fn look(address: &str, place: &Place) -> anyhow::Result<WebSocketStream<TcpStream>> {
+    let mut request = format!("ws://{address}/api/live").into_client_request()?;
+    request.headers_mut().insert("origin", format!("http://{address}").parse()?);
+    let stream = TcpStream::connect(address).await.context("could not reach the workbench")?;
+    let (mut socket, _) = client_async(request, stream).await.context("could not look at the workbench")?;
+    let mut watch = json!({"type": "watch", "table": soak::TABLE});
+    if let (Some(log), Some(last)) = (&place.log, place.last) {
+        watch["log"] = json!(log);
+        watch["after"] = json!(last);
+    }
+    socket.send(Message::text(watch.to_string())).await?;
+    Ok(socket)
+}
+
 impl Seen {
-    fn take(&mut self, text: &str, last: &mut Option<u64>) -> anyhow::Result<()> {
+    fn take(&mut self, text: &str, place: &mut Place) -> anyhow::Result<()> {
         self.messages += 1;
         self.bytes += text.len() as u64;
         let message: Value = serde_json::from_str(text).context("the workbench has sent what is no JSON")?;
         match message["type"].as_str() {
-            Some("moment") => *last = message["seq"].as_u64(),
+            Some("moment") => {
+                place.last = message["seq"].as_u64();
+                place.log = message["log"].as_str().map(str::to_owned);
+            }
             Some("change") => {
                 let seq = message["seq"].as_u64();
-                let follows = last.is_none() || seq == last.map(|last| last + 1);
+                let follows = place.last.is_none() || seq == place.last.map(|last| last + 1);
                 self.gaps += u64::from(!follows);
-                *last = seq;
+                place.last = seq;
                 match message["cause"]["is_up"].as_bool() {
                     Some(false) => self.log_lost += 1,
                     Some(true) => self.log_back += 1,
@@ -194,16 +220,16 @@ impl Seen {
 fn print(version: &str, soak: &Soak, seen: Seen, terminal: Terminal) {
     let Soak { lasted_s, rate, transactions, cores, .. } = soak;
     println!("PostgreSQL {version}");
-    let Seen { messages, gaps, lagged, log_lost, log_back, .. } = seen;
+    let Seen { messages, gaps, lagged, hung_up, log_lost, log_back, .. } = seen;
     let (en, zh) = (
         format!(
             "{transactions} transactions in {lasted_s:.0} s (asked for {rate} a second); the viewer was sent {messages} \
-             messages with {gaps} gaps, was too slow {lagged} times; the server's log was lost {log_lost} times and back \
+             messages with {gaps} gaps, was too slow {lagged} times and had to come back {hung_up} times; the server's log was lost {log_lost} times and back \
              {log_back} times; {cores:.2} of a core"
         ),
         format!(
             "{lasted_s:.0} 秒内 {transactions} 个事务（要求每秒 {rate} 个）；观看者收到 {messages} 条消息，缺口 {gaps} 处，\
-             落后 {lagged} 次；服务器日志丢失 {log_lost} 次，恢复 {log_back} 次；占用 {cores:.2} 个核"
+             落后 {lagged} 次，重新连接 {hung_up} 次；服务器日志丢失 {log_lost} 次，恢复 {log_back} 次；占用 {cores:.2} 个核"
         ),
     );
     println!("{}", if terminal.language == pgstrata_units::Language::Chinese { zh } else { en });
