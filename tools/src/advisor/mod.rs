@@ -1,0 +1,3 @@
+//! 11-01, the concurrency-control decision assistant.
+
+pub mod log;
