@@ -119,12 +119,11 @@ fn values(line: &str) -> Option<Vec<String>> {
     let mut values = Vec::with_capacity(26);
     let mut rest = line;
     loop {
-        let (value, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_value(quoted)?,
-            None => {
-                let end = rest.find(',').unwrap_or(rest.len());
-                (rest[..end].to_owned(), &rest[end..])
-            }
+        let (value, after) = if let Some(quoted) = rest.strip_prefix('"') {
+            quoted_value(quoted)?
+        } else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            (rest[..end].to_owned(), &rest[end..])
         };
         values.push(value);
         match after.strip_prefix(',') {
