@@ -4,8 +4,10 @@
 //!
 //! [`robustness`] decides; it is pure. What a report says of a server is PostgreSQL's behaviour, version 14 to 18.
 
+pub mod gate;
 pub mod grid;
 pub mod log;
+pub mod present;
 pub mod ranking;
 pub mod report;
 pub mod requirement;
@@ -15,8 +17,8 @@ pub mod witness;
 mod words;
 
 pub use report::{
-    Allocation, ChangedStatement, Edge, EdgeEnd, MaximalSafeSets, Options, ProgramReport, PromotedAllocation, Promotion,
-    PromotionKind, Report, ScopeFinding, Verdict, Work,
+    Allocation, ChangedStatement, Edge, EdgeEnd, MaximalSafeSets, Options, ProgramReport, PromotedAllocation,
+    Promotion, PromotionKind, Report, ScopeFinding, Verdict, Work,
 };
 pub use requirement::{Requirement, RequirementError};
 pub use robustness::analyse;
