@@ -4,8 +4,10 @@
 //!
 //! [`robustness`] decides; it is pure. What a report says of a server is PostgreSQL's behaviour, version 14 to 18.
 
+pub mod examples;
 pub mod gate;
 pub mod grid;
+pub mod input;
 pub mod log;
 pub mod present;
 pub mod ranking;

@@ -32,20 +32,12 @@ pub enum Rule {
     NotAnalysed,
     /// A pragma accepts a finding that there is not.
     UnusedAcceptance,
-    /// A pragma accepts a finding without saying why.
-    AcceptanceWithoutReason,
 }
 
 impl Rule {
     /// All rules, in the order in which they are listed.
-    pub const ALL: [Self; 6] = [
-        Self::UnsafeLevel,
-        Self::SplitTransaction,
-        Self::NotShownSafe,
-        Self::NotAnalysed,
-        Self::UnusedAcceptance,
-        Self::AcceptanceWithoutReason,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::UnsafeLevel, Self::SplitTransaction, Self::NotShownSafe, Self::NotAnalysed, Self::UnusedAcceptance];
 
     /// The name that tools show, stable over releases.
     #[must_use]
@@ -56,7 +48,6 @@ impl Rule {
             Self::NotShownSafe => "not-shown-safe",
             Self::NotAnalysed => "not-analysed",
             Self::UnusedAcceptance => "unused-acceptance",
-            Self::AcceptanceWithoutReason => "acceptance-without-reason",
         }
     }
 
@@ -64,7 +55,7 @@ impl Rule {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::UnsafeLevel | Self::SplitTransaction | Self::AcceptanceWithoutReason => Severity::Error,
+            Self::UnsafeLevel | Self::SplitTransaction => Severity::Error,
             Self::NotShownSafe | Self::NotAnalysed => Severity::Warning,
             Self::UnusedAcceptance => Severity::Note,
         }
@@ -89,9 +80,6 @@ impl Rule {
             Self::NotAnalysed => Text { en: "A statement was not understood", zh: "语句未能分析" },
             Self::UnusedAcceptance => {
                 Text { en: "An acceptance without a finding", zh: "没有对应发现的接受注释" }
-            }
-            Self::AcceptanceWithoutReason => {
-                Text { en: "An acceptance without a reason", zh: "接受注释没有写明理由" }
             }
         }
     }
@@ -127,11 +115,6 @@ impl Rule {
                 en: "The comment `-- pgstrata: accept unsafe` accepts nothing any more. Remove it, so that it does not \
                      accept something later.",
                 zh: "注释 `-- pgstrata: accept unsafe` 已不再接受任何发现。请删除，以免日后误接受别的发现。",
-            },
-            Self::AcceptanceWithoutReason => Text {
-                en: "Write why the finding is accepted: `-- pgstrata: accept unsafe: REASON`. Without a reason nothing \
-                     is accepted.",
-                zh: "请写明接受的理由：`-- pgstrata: accept unsafe: 理由`。没有理由则不予接受。",
             },
         }
     }

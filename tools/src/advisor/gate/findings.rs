@@ -185,27 +185,23 @@ fn not_analysed(program: Option<&Program>, what: &Unanalysed) -> Finding {
 
 /// Applies the pragmas of a program to its findings, and finds what is wrong with the pragmas.
 fn accepted(program: &Program, mut found: Vec<Finding>) -> Vec<Finding> {
-    let acceptances: Vec<(&Pragma, &str)> = program
+    let acceptances: Vec<(&Pragma, &String)> = program
         .pragmas
         .iter()
         .filter_map(|pragma| match &pragma.kind {
-            PragmaKind::AcceptUnsafe { reason } => Some((pragma, reason.trim())),
+            PragmaKind::AcceptUnsafe { reason } => Some((pragma, reason)),
             _ => None,
         })
         .collect();
-    let reason = acceptances.iter().map(|(_, reason)| *reason).find(|reason| !reason.is_empty());
-    let is_used = !found.is_empty();
-    for finding in &mut found {
-        finding.accepted = reason.map(str::to_owned);
-    }
-    for (pragma, reason) in acceptances {
-        let rule = match (reason.is_empty(), is_used) {
-            (true, _) => Rule::AcceptanceWithoutReason,
-            (false, false) => Rule::UnusedAcceptance,
-            (false, true) => continue,
+    if found.is_empty() {
+        let unused = |(pragma, reason): &(&Pragma, &String)| {
+            let message = Words::from(Rule::UnusedAcceptance.help());
+            finding(Rule::UnusedAcceptance, Some(program), pragma.span.clone(), message, &[reason])
         };
-        let message = Words::from(rule.help());
-        found.push(finding(rule, Some(program), pragma.span.clone(), message, &[reason]));
+        return acceptances.iter().map(unused).collect();
+    }
+    for finding in &mut found {
+        finding.accepted = acceptances.first().map(|(_, reason)| (*reason).clone());
     }
     found
 }

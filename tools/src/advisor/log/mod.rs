@@ -258,6 +258,21 @@ impl LogReader {
     }
 }
 
+/// The definitions (`create`, `alter` and the like) among the statements of a text, each with its semicolon.
+#[must_use]
+pub fn definitions(text: &str) -> String {
+    let tokens = tokens::tokens(text);
+    let mut found = String::new();
+    for piece in tokens::statements(text, &tokens) {
+        let piece = &tokens[piece];
+        if let (command::Command::Definition, [first, .., last]) = (command::command(text, piece), piece) {
+            found.push_str(&text[first.at.start..last.at.end]);
+            found.push_str(";\n");
+        }
+    }
+    found
+}
+
 /// Puts files into the order in which they were written, by their first entries; each comes with its beginning.
 pub fn in_order<File>(files: &mut [(File, Vec<u8>)]) {
     files.sort_by_key(|(_, beginning)| source::first_time_ms(beginning));
