@@ -5,10 +5,14 @@
 //! background: what a session has said is what was looked at, so a script's outcome does not depend on which of two
 //! sessions' words reached us first.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use pgstrata_pg::simple::{Reply, ServerMessage, TransactionStatus};
-use pgstrata_pg::{Endpoint, Error, Kind, Session, SimpleSession};
+use pgstrata_pg::sql::Statement;
+use pgstrata_pg::{Endpoint, Error, Kind, Session, SimpleSession, quote_literal};
+
+use crate::spec::Step;
 
 /// How often a session that has not answered is asked about at the control connection. PostgreSQL's own tester takes
 /// the same, and some of its expected outputs depend on a statement having a few milliseconds before it is looked at.
@@ -18,6 +22,10 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub const SESSIONS_MAX: usize = 64;
 
 const BLOCKED: &str = include_str!("blocked.sql");
+const BLOCKERS: &str = include_str!("blockers.sql");
+
+/// What fails when the watcher cannot ask.
+const WATCHING: &str = "ask who waits for whom";
 
 /// One session of a script, by its place in the list it was opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,9 +35,12 @@ pub struct Seat(pub usize);
 #[derive(Debug)]
 pub struct Sessions {
     watcher: Session,
+    /// Asked so often that it is prepared.
+    blocked: Statement,
     control: SimpleSession,
     actors: Vec<Actor>,
     backend_pids: Vec<i32>,
+    look_every: Duration,
 }
 
 /// One session of a script.
@@ -43,6 +54,8 @@ struct Actor {
     notifications: Vec<Reply>,
     /// As the server last said.
     status: TransactionStatus,
+    /// What its steps have kept for later ones.
+    variables: BTreeMap<String, Option<String>>,
 }
 
 /// What a session was found to do.
@@ -77,6 +90,7 @@ impl Sessions {
         let called = |name: &str| endpoint.with_application_name(&format!("isolation/{script}/{name}"));
         let control = SimpleSession::connect(&called("control connection")).await?;
         let watcher = called("watcher").connect().await?;
+        let blocked = watcher.prepare(BLOCKED).await.map_err(|source| Error::new(WATCHING, Kind::Sql(source)))?;
         let mut actors = Vec::new();
         for name in names {
             let session = SimpleSession::connect(&called(name)).await?;
@@ -87,10 +101,19 @@ impl Sessions {
                 answers: Vec::new(),
                 notifications: Vec::new(),
                 status,
+                variables: BTreeMap::new(),
             });
         }
         let backend_pids = actors.iter().map(|actor| actor.session.backend_pid()).collect();
-        Ok(Self { watcher, control, actors, backend_pids })
+        Ok(Self { watcher, blocked, control, actors, backend_pids, look_every: LOOK_EVERY })
+    }
+
+    /// The same with another pause than [`LOOK_EVERY`] before a session that has not answered is asked about. It decides
+    /// how soon a wait is seen, never whether: for many short scripts whose output is not compared with a file.
+    #[must_use]
+    pub fn with_look_every(mut self, pause: Duration) -> Self {
+        self.look_every = pause;
+        self
     }
 
     /// How many sessions there are, the control connection not counted.
@@ -156,6 +179,39 @@ impl Sessions {
         self.actors[seat.0].session.start(sql).await
     }
 
+    /// Gives a session a step, with the values of its variables in place.
+    ///
+    /// # Panics
+    /// When the session is still active.
+    pub async fn start_step(&mut self, seat: Seat, step: &Step) -> Result<(), Error> {
+        if step.uses.is_empty() {
+            return self.start(seat, &step.sql).await;
+        }
+        let mut sql = step.sql.clone();
+        for name in &step.uses {
+            let value = self.actors[seat.0].variables.get(name).and_then(Option::as_deref);
+            let literal = value.map_or_else(|| "null".to_owned(), quote_literal);
+            sql = sql.replace(&format!(":'{name}'"), &literal);
+        }
+        self.start(seat, &sql).await
+    }
+
+    /// Keeps what later steps of the session use of a step's answer.
+    pub fn remember(&mut self, seat: Seat, step: &Step, replies: &[Reply]) {
+        if step.takes.is_empty() {
+            return;
+        }
+        let rows = replies.iter().rev().find_map(|reply| match reply {
+            Reply::Complete { rows: Some(rows), .. } => Some(rows),
+            _ => None,
+        });
+        let first = rows.and_then(|rows| rows.rows.first());
+        for taken in &step.takes {
+            let value = first.and_then(|row| row.get(taken.index)).cloned().flatten();
+            self.actors[seat.0].variables.insert(taken.variable.clone(), value);
+        }
+    }
+
     /// Looks at a session until it answers, is found waiting for another session of the script, or the limit is over.
     ///
     /// Notices that come before the answer are added to `heard`, in their order. A session that has answered already
@@ -169,7 +225,7 @@ impl Sessions {
     ) -> Result<Settled, Error> {
         let began = Instant::now();
         loop {
-            if self.actors[seat.0].listen(LOOK_EVERY, heard).await? {
+            if self.actors[seat.0].listen(self.look_every, heard).await? {
                 return Ok(Settled::Answered);
             }
             if blocking == Blocking::Allowed && self.is_blocked(seat).await? {
@@ -185,8 +241,16 @@ impl Sessions {
 
     /// Whether a session waits for another session of the script, asked at the control connection.
     pub async fn is_blocked(&self, seat: Seat) -> Result<bool, Error> {
-        let row = self.watcher.query_one(BLOCKED, &[&self.backend_pids[seat.0], &self.backend_pids]).await;
-        row.and_then(|row| row.try_get(0)).map_err(|source| Error::new("ask who waits for whom", Kind::Sql(source)))
+        let row = self.watcher.query_one(&self.blocked, &[&self.backend_pids[seat.0], &self.backend_pids]).await;
+        row.and_then(|row| row.try_get(0)).map_err(|source| Error::new(WATCHING, Kind::Sql(source)))
+    }
+
+    /// Which sessions of the script a session waits for, those in front of it in a queue included; none when it does not.
+    pub async fn blockers(&self, seat: Seat) -> Result<Vec<Seat>, Error> {
+        let row = self.watcher.query_one(BLOCKERS, &[&self.backend_pids[seat.0]]).await;
+        let pids = row.and_then(|row| row.try_get::<_, Vec<i32>>(0));
+        let pids = pids.map_err(|source| Error::new(WATCHING, Kind::Sql(source)))?;
+        Ok(pids.into_iter().filter_map(|pid| self.seat_of(pid)).collect())
     }
 
     /// Takes everything a session answers, until the server is ready for more or has hung up: results, errors and

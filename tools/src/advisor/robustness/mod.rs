@@ -2,7 +2,15 @@
 //!
 //! Pure functions from a workload to a report.
 
+mod build;
+mod conflict;
+mod decide;
+mod model;
+mod reach;
 mod report;
+mod splits;
+mod unfold;
+mod unify;
 
 use pgstrata_sqltext::{Schema, Workload};
 
