@@ -37,7 +37,8 @@ const GENERATORS: &[Generator] = &[
     Generator { what: "charts from the records", make: charts },
 ];
 
-/// Where a spliced part begins: `<!-- generated: NAME -->` alone on a line.
+/// Where a spliced part begins: `<!-- generated: NAME -->` alone on a line; a name is `STUDY`, or `STUDY/ARM` for the latest
+/// record that measured this arm.
 const BEGIN: (&str, &str) = ("<!-- generated: ", " -->");
 /// Where it ends.
 const END: &str = "<!-- end -->";
@@ -126,17 +127,19 @@ fn tables(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
 /// The charts that the documents show, of each study that has a table in one of them.
 const CHARTS: [&str; 3] = ["throughput", "latency", "timeline"];
 
-/// Charts beside the book's pages, in both languages: `flash-sale-throughput.svg` and `flash-sale-throughput.zh.svg`.
+/// Charts beside the book's pages, in both languages, where a document shows them: `flash-sale-throughput.svg` and
+/// `flash-sale-throughput.zh.svg`, of an arm `ledger-sequencer-throughput.svg`.
 fn charts(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
     let studies: BTreeSet<&str> = tree.with_extension("md").flat_map(|(_, text)| spliced_names(text)).collect();
     let mut made = Vec::new();
     for study in studies {
         for chart in CHARTS {
             for (language, suffix) in [("en", ""), ("zh", ".zh")] {
-                made.push(Generated {
-                    path: format!("book/public/{study}-{chart}{suffix}.svg"),
-                    text: printed(product, &["__reference", chart, study, "--lang", language])?,
-                });
+                let file = format!("{}-{chart}{suffix}.svg", study.replace('/', "-"));
+                if tree.with_extension("md").any(|(_, text)| text.contains(&file)) {
+                    let text = printed(product, &["__reference", chart, study, "--lang", language])?;
+                    made.push(Generated { path: format!("book/public/{file}"), text });
+                }
             }
         }
     }
@@ -234,14 +237,15 @@ mod tests {
     }
 
     #[test]
-    fn a_study_with_a_table_has_its_charts_in_both_languages() {
-        let marked = "<!-- generated: sale -->\n<!-- end -->\n";
+    fn a_study_with_a_table_has_the_charts_that_are_shown() {
+        let marked =
+            "<!-- generated: sale/best -->\n<!-- end -->\n![](/sale-best-latency.svg) ![](/sale-best-latency.zh.svg)\n";
         let fenced = "```\n<!-- generated: NAME -->\n<!-- end -->\n```\n";
         let tree = Tree::planted(&[("README.md", marked), ("book/a.md", marked), ("CONTRIBUTING.md", fenced)]);
         let made = charts(&tree, ECHO).expect("made");
-        assert_eq!(made.len(), CHARTS.len() * 2, "{made:?}");
-        assert_eq!(made[1].path, "book/public/sale-throughput.zh.svg");
-        assert_eq!(made[1].text, "__reference throughput sale --lang zh\n");
+        assert_eq!(made.len(), 2, "{made:?}");
+        assert_eq!(made[1].path, "book/public/sale-best-latency.zh.svg");
+        assert_eq!(made[1].text, "__reference latency sale/best --lang zh\n");
     }
 
     #[test]

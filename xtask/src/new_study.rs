@@ -93,7 +93,7 @@ pub fn check(root: &Path) -> Result<Outcome> {
     write(&copy, &files)?;
     write(&copy, &planned)?;
     let before = tidy::findings(&tree);
-    let after = tidy::findings(&Tree::of(files.into_iter().chain(planned)));
+    let after = tidy::findings(&tree.with(planned));
     if let Some(new) = after.iter().find(|finding| !before.contains(finding)) {
         return Ok(Outcome::Failed(format!("cargo xtask tidy would say of a new study: {new}")));
     }

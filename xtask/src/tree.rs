@@ -45,8 +45,15 @@ impl Tree {
     }
 
     /// A tree of these files; of two with the same name the last counts.
+    #[cfg(test)]
     pub fn of(files: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { files: files.into_iter().collect(), others: BTreeSet::new() }
+    }
+
+    /// This tree, pictures and all, with these files in it too or instead of what it has under their names.
+    pub fn with(mut self, files: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.files.extend(files);
+        self
     }
 
     /// A tree of these files, for tests of rules.
@@ -111,6 +118,8 @@ mod tests {
         assert!(tree.has("picture.png") && tree.text("picture.png").is_none(), "no text, but there");
         assert_eq!(tree.files().map(|(name, _)| name).collect::<Vec<_>>(), [".gitignore", "new.rs"]);
         assert_eq!(tree.text("new.rs"), Some("//! New."));
+        let more = tree.with([("more.md".to_owned(), "text".to_owned())]);
+        assert!(more.has("picture.png") && more.text("more.md") == Some("text"), "what is added takes nothing away");
     }
 
     #[test]

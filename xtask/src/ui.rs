@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::node::Package;
-use crate::report::{Counts, Outcome, Report};
+use crate::report::{Counts, Failure, Outcome, Report};
 use crate::{cargo, toolbox};
 
 /// What to do with the page.
@@ -36,6 +36,29 @@ struct Ran {
     num_failed_tests: u64,
     num_pending_tests: u64,
     num_todo_tests: u64,
+    test_results: Vec<File>,
+}
+
+/// One file of tests.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct File {
+    name: String,
+    status: String,
+    /// Why it could not be loaded.
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    assertion_results: Vec<Test>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Test {
+    full_name: String,
+    status: String,
+    #[serde(default)]
+    failure_messages: Vec<String>,
 }
 
 impl Ran {
@@ -43,6 +66,25 @@ impl Ran {
     fn counts(&self) -> Counts {
         let failed = if self.success { self.num_failed_tests } else { self.num_failed_tests.max(1) };
         Counts { passed: self.num_passed_tests, failed, skipped: self.num_pending_tests + self.num_todo_tests }
+    }
+
+    /// The tests that failed, and the files that did not load.
+    fn failures(&self) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        for file in self.test_results.iter().filter(|file| file.status == "failed") {
+            let path = Path::new(&file.name);
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            let failed = file.assertion_results.iter().filter(|test| test.status == "failed");
+            failures.extend(failed.map(|test| Failure {
+                name: format!("{name}: {}", test.full_name),
+                said: test.failure_messages.join("\n"),
+                again: None,
+            }));
+            if file.assertion_results.is_empty() || !file.message.is_empty() {
+                failures.push(Failure { name: name.into_owned(), said: file.message.clone(), again: None });
+            }
+        }
+        failures
     }
 }
 
@@ -142,7 +184,7 @@ fn vitest(root: &Path, page: &Package, script: &str, prepare: impl FnOnce(&mut C
     };
     let mut ran: Ran = serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
     ran.success &= status.success();
-    Ok(Outcome::Counted(ran.counts()))
+    Ok(Outcome::Counted(ran.counts(), ran.failures()))
 }
 
 #[cfg(test)]
@@ -165,5 +207,19 @@ mod tests {
     #[test]
     fn a_file_of_tests_that_does_not_load_is_a_failure() {
         assert_eq!(ran(0, false), Counts { passed: 7, failed: 1, skipped: 3 });
+    }
+
+    #[test]
+    fn a_failed_test_is_named_with_its_file_and_its_words() {
+        let text = r#"{"success":false,"numPassedTests":1,"numFailedTests":1,"numPendingTests":0,"numTodoTests":0,"testResults":[
+            {"name":"/tree/ui/test/fold.test.ts","status":"failed","message":"","assertionResults":[
+                {"fullName":"fold keeps order","status":"failed","failureMessages":["expected 1 to be 2"]},
+                {"fullName":"fold drops","status":"passed","failureMessages":[]}]},
+            {"name":"/tree/ui/test/broken.test.ts","status":"failed","message":"no such module","assertionResults":[]}]}"#;
+        let failures = serde_json::from_str::<Ran>(text).expect("JSON").failures();
+        let said: Vec<(&str, &str)> =
+            failures.iter().map(|failure| (failure.name.as_str(), failure.said.as_str())).collect();
+        let expected = [("fold.test.ts: fold keeps order", "expected 1 to be 2"), ("broken.test.ts", "no such module")];
+        assert_eq!(said, expected);
     }
 }

@@ -1,5 +1,6 @@
--- The legs of a transfer that is to be taken back, and whether it was before. $1 the transfer.
+-- The legs of transfers that are to be taken back, and whether they were before. $1 the transfers.
 select
+    t.transfer_id,
     e.account_id,
     e.currency,
     e.amount,
@@ -29,5 +30,7 @@ cross join lateral (
         and n.transfer_id = t.transfer_id
     offset 0
 ) as e
-where t.transfer_id = $1
-order by e.account_id;
+where t.transfer_id = any ($1)
+order by
+    t.transfer_id,
+    e.account_id;

@@ -101,7 +101,9 @@ impl Teller {
         let transaction = self.session.transaction().await?;
         let legs = match &request.body {
             Body::Post { legs, .. } => Ok(legs.clone()),
-            Body::Reverse { transfer_id } => opposite(&transaction.query(&self.legs_of, &[transfer_id]).await?)?,
+            Body::Reverse { transfer_id } => {
+                opposite(&transaction.query(&self.legs_of, &[&[transfer_id].as_slice()]).await?)?
+            }
         };
         let accounts: Vec<i64> = legs.iter().flatten().map(|leg| leg.account_id).collect();
         // One round trip; the server takes them in this order, so that a key is looked for under the locks.

@@ -200,14 +200,19 @@ pub fn list(dir: &Path) -> Result<Vec<Entry>, ArchiveError> {
     Ok(entries)
 }
 
-/// The latest record of a study and a preset below `dir`, if there is one.
+/// The latest record of a study and a preset below `dir`, if there is one; with `arm`, the latest that measured this arm.
 ///
 /// # Errors
-/// If a directory or the file cannot be read.
-pub fn latest(dir: &Path, study: &str, preset: &str) -> Result<Option<Record>, ArchiveError> {
+/// If a directory or a file cannot be read.
+pub fn latest(dir: &Path, study: &str, preset: &str, arm: Option<&str>) -> Result<Option<Record>, ArchiveError> {
     let entries = list(dir)?;
-    let found = entries.iter().rev().find(|entry| entry.study == study && entry.preset == preset);
-    found.map(|entry| load(&entry.path)).transpose()
+    for entry in entries.iter().rev().filter(|entry| entry.study == study && entry.preset == preset) {
+        let record = load(&entry.path)?;
+        if arm.is_none_or(|arm| record.arms.iter().any(|measured| measured.arm == arm)) {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether files can be made in `dir`, or where it would be made. Leaves nothing behind.
@@ -335,9 +340,14 @@ mod tests {
         let record = fixture::load();
         let path = save(&record, dir.path()).expect("it is written");
         assert_eq!(path, dir.path().join("2025-01-01-example/flash-sale-full-120000.json"));
-        let again = latest(dir.path(), "flash-sale", "full").expect("it is read").expect("it is there");
+        let again = latest(dir.path(), "flash-sale", "full", None).expect("it is read").expect("it is there");
         assert_eq!(to_json(&again).expect("json"), to_json(&record).expect("json"));
-        assert_eq!(latest(dir.path(), "flash-sale", "ci").expect("nothing to read").map(|record| record.seed), None);
+        let seed_of = |preset, arm| {
+            latest(dir.path(), "flash-sale", preset, arm).expect("what there is is read").map(|record| record.seed)
+        };
+        assert_eq!(seed_of("ci", None), None);
+        assert_eq!(seed_of("full", Some(&record.arms[0].arm)), Some(record.seed));
+        assert_eq!(seed_of("full", Some("no-such-arm")), None);
     }
 
     #[test]

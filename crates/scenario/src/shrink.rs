@@ -9,6 +9,9 @@ use crate::judge::{self, Judged, is_of_family};
 use crate::language::{Action, Item, Outcome, Scenario, What};
 use crate::play::{PlayError, Stage, play};
 
+/// How often in a row a shorter scenario must show the anomaly to be taken.
+const SHOWN: usize = 2;
+
 /// The most plays that shrinking one scenario may take.
 pub const PLAYS_MAX: usize = 400;
 
@@ -33,12 +36,20 @@ pub async fn shrink(
     loop {
         let mut is_shorter = false;
         for candidate in shorter(&best.0) {
-            plays += 1;
-            if plays > PLAYS_MAX {
-                return Ok(Some(best));
+            let mut shown = None;
+            for _ in 0..SHOWN {
+                plays += 1;
+                if plays > PLAYS_MAX {
+                    return Ok(Some(best));
+                }
+                // A scenario that cannot be played shows nothing.
+                let judged = judged(stage, &candidate, level).await.ok();
+                shown = judged.filter(|judged| judged.checked.anomaly.is_some_and(|found| is_of_family(found, sought)));
+                if shown.is_none() {
+                    break;
+                }
             }
-            let Ok(judged) = judged(stage, &candidate, level).await else { continue };
-            if judged.checked.anomaly.is_some_and(|found| is_of_family(found, sought)) {
+            if let Some(judged) = shown {
                 best = (candidate, judged);
                 is_shorter = true;
                 break;

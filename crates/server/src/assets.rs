@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rust_embed::{EmbeddedFile, RustEmbed};
 use sha2::{Digest, Sha256};
 
-use crate::base64;
 use crate::guard::policy_with_scripts;
 use crate::problem::{Code, Problem};
 
@@ -110,7 +110,7 @@ fn placeholder(status: StatusCode) -> Response {
 
 fn send(name: &str, file: &EmbeddedFile, asked: &HeaderMap, status: StatusCode) -> Response {
     // Weak: it may be sent compressed.
-    let tag = format!("W/\"{}\"", base64::encode(&file.metadata.sha256_hash()));
+    let tag = format!("W/\"{}\"", BASE64_STANDARD.encode(file.metadata.sha256_hash()));
     let is_known = asked
         .get_all(header::IF_NONE_MATCH)
         .iter()
@@ -146,7 +146,7 @@ fn inline_scripts(page: &[u8]) -> Vec<String> {
         let (text, _) = rest.split_once("</script>")?;
         (!attributes.contains("src=") && !text.is_empty()).then_some(text)
     });
-    scripts.map(|text| base64::encode(&Sha256::digest(text))).collect()
+    scripts.map(|text| BASE64_STANDARD.encode(Sha256::digest(text))).collect()
 }
 
 /// The media type of a file by its name.
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn only_scripts_that_stand_in_the_page_are_let_run_by_digest() {
         let page = b"<script src=\"/a.js\"></script><script>alert(1)</script><script type=\"module\">x</script><script></script>";
-        let digest = |text: &str| base64::encode(&Sha256::digest(text));
+        let digest = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text));
         assert_eq!(inline_scripts(page), [digest("alert(1)"), digest("x")]);
         let policy = policy_with_scripts(&inline_scripts(page));
         assert!(policy.contains(&format!("script-src 'self' 'sha256-{}'", digest("alert(1)"))), "{policy}");

@@ -2,10 +2,16 @@
 
 use pgstrata_pg::{AttachPolicy, Attached, Endpoint};
 
+use crate::limits;
 use crate::problem::{Code, Problem};
 
 /// The name that sessions of the workbench itself carry in `pg_stat_activity`; scenes and consoles have their own.
 pub const OWN_NAME: &str = "pgstrata workbench";
+
+/// Ends a session that leaves its transaction idle: the server does it, so also when the workbench is gone.
+const IDLE_LIMIT: &str = "idle_in_transaction_session_timeout";
+
+const OWN_LIMIT: &str = include_str!("own_limit.sql");
 
 /// The server that is looked at.
 #[derive(Clone, Debug)]
@@ -22,17 +28,19 @@ impl Ground {
         Self { reading: endpoint.with_application_name(OWN_NAME), writing: Some(endpoint.clone()), is_private: true }
     }
 
-    /// Somebody else's server, to be changed only with permission.
+    /// Somebody else's server, to be changed only with permission. There, a transaction that a console or a scene has left
+    /// idle for [`limits::TRANSACTION_LEFT_ALONE`] is ended with its session, or earlier where the server says so: it would
+    /// hold its locks, and old versions of all rows, for as long as the workbench is open.
     ///
     /// # Errors
     /// If it does not answer.
     pub async fn attached(endpoint: Endpoint, policy: AttachPolicy) -> Result<Self, pgstrata_pg::Error> {
         let attached = Attached::open(endpoint, policy).await?;
-        Ok(Self {
-            reading: attached.endpoint().with_application_name(OWN_NAME),
-            writing: attached.endpoint_for_writing().ok(),
-            is_private: false,
-        })
+        let writing = match attached.endpoint_for_writing() {
+            Ok(endpoint) => Some(bounded(endpoint).await?),
+            Err(_) => None,
+        };
+        Ok(Self { reading: attached.endpoint().with_application_name(OWN_NAME), writing, is_private: false })
     }
 
     /// For sessions that look.
@@ -78,4 +86,14 @@ impl Ground {
     pub fn database(&self) -> String {
         self.reading.database().or(self.reading.user()).unwrap_or_default().to_owned()
     }
+}
+
+/// The same with the limit, unless the server has a lower one of its own.
+async fn bounded(endpoint: Endpoint) -> Result<Endpoint, pgstrata_pg::Error> {
+    let session = endpoint.connect().await?;
+    let own_ms: i64 = session.query_one(OWN_LIMIT, &[]).await.and_then(|row| row.try_get(0))?;
+    session.close().await;
+    let limit_ms = limits::TRANSACTION_LEFT_ALONE.as_millis();
+    let is_lower = u128::try_from(own_ms).is_ok_and(|own_ms| (1..=limit_ms).contains(&own_ms));
+    Ok(if is_lower { endpoint } else { endpoint.with_setting(IDLE_LIMIT, &limit_ms.to_string()) })
 }

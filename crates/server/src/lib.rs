@@ -4,7 +4,6 @@
 //! nothing, and opens no connection to PostgreSQL but through `pgstrata_pg`.
 
 mod assets;
-mod base64;
 mod body;
 mod browser;
 mod clock;

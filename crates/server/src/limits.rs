@@ -54,6 +54,8 @@ pub const KEY_CHARACTERS: usize = 100;
 pub const KEPT_KEYS: usize = 200;
 /// Consoles and scenes that nobody has touched for so long make room for others.
 pub const LEFT_ALONE: Duration = Duration::from_mins(15);
+/// On somebody else's server, a transaction of a console or a scene that does nothing for so long is ended by the server.
+pub const TRANSACTION_LEFT_ALONE: Duration = Duration::from_mins(15);
 /// Scenes that are open at a time.
 pub const SCENES: usize = 8;
 /// Rows of an answer that are shown.

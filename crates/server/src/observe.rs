@@ -61,7 +61,7 @@ impl Source for Followed {
 
 fn event(change: &Arc<Change>) -> Seen {
     let Change { put, drop, at, cause, .. } = Change::clone(change);
-    Seen::Event { put, drop, at, cause }
+    Seen { put, drop, at, cause }
 }
 
 async fn attach(ground: &Ground) -> Result<Observer, Problem> {

@@ -9,6 +9,7 @@
 //! * [`judge_control`]: an arm against itself, which must show nothing;
 //! * [`RunValidity`]: whether the machine stood still;
 //! * [`LatencyHistogram`], [`quantile_estimate`]: latencies without a cap, and how well their quantiles are known;
+//! * [`trend`]: whether a value rises over time;
 //! * [`Claim`]: a number to reach, and whether it was reached.
 //!
 //! There is no I/O here, no clock, no thread, and no randomness but what the caller seeds. Nothing here knows what
@@ -24,6 +25,7 @@ mod quantiles;
 mod sentinel;
 mod sequential;
 mod student;
+mod trend;
 
 pub use claim::{Claim, ClaimVerdict, Measured};
 pub use control::{CONTROL_CONFIDENCE, Control, ControlVerdict, judge_control};
@@ -38,3 +40,4 @@ pub use sentinel::{
     SentinelReading, TIMER_OVERSHOOT_LIMIT_US,
 };
 pub use sequential::{FIRST_LOOK, LOOK_EVERY, Step, StopReason, StoppingRule};
+pub use trend::{SECTIONS, Trend, trend};

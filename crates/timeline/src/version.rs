@@ -149,6 +149,36 @@ pub struct RowVersion {
 }
 
 impl RowVersion {
+    /// A version of which no more is known than where it is and who made it: everything else is void, unknown or zero.
+    #[must_use]
+    pub fn bare(relation: u32, block: u32, offset: u16, xmin: Xid) -> Self {
+        Self {
+            relation,
+            block,
+            offset,
+            xmin,
+            xmin_state: TransactionState::Unknown,
+            is_frozen: false,
+            xmax: None,
+            xmax_kind: XmaxKind::None,
+            xmax_state: None,
+            members: Vec::new(),
+            command: None,
+            next: None,
+            parent: None,
+            parent_origin: None,
+            is_hot_updated: false,
+            is_heap_only: false,
+            flags: Vec::new(),
+            row: None,
+            values: None,
+            bytes: 0,
+            fate: Fate::Unknown,
+            made: None,
+            removed: None,
+        }
+    }
+
     /// `version/relation/block/offset/xmin`. A line pointer is used again, hence the maker in it.
     #[must_use]
     pub fn key(&self) -> Key {

@@ -107,9 +107,7 @@ impl Record {
                     .map(Operation::Transaction)
                     .ok_or(bad("the end of a transaction"))
             }
-            ResourceManager::HEAP | ResourceManager::HEAP2 => {
-                HeapOperation::read(self).map(Operation::Heap).ok_or(bad("a change of rows"))
-            }
+            ResourceManager::HEAP | ResourceManager::HEAP2 => HeapOperation::read(self).map(Operation::Heap),
             ResourceManager::STORAGE if self.header.operation_code() == STORAGE_CREATE => {
                 storage_create(main).map(|relation| Operation::FileCreated { relation }).ok_or(bad("a new file"))
             }

@@ -1,27 +1,39 @@
 //! Follows a server on both tracks, and says what changes as it changes.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pgstrata_pg::Endpoint;
-use pgstrata_timeline::{Cause, Change, LogLimits, Tier, Verdict, Viewer};
+use pgstrata_timeline::{Cause, Change, Item, LogLimits, PutItem, Tier, Verdict, Viewer};
 use pgstrata_units::Lsn;
 
 use super::error::MvccError;
 use super::exact::{Exact, ExactOptions};
+use super::note::note;
 use super::observer::{Observer, Options};
 use super::pace::Pace;
 use super::sample::now_us;
 use super::tracks::Tracks;
 use super::watch::Watch;
 
+/// How long after its loss the exact track is begun anew, at first and at most; twice as long after each failure.
+const ANEW_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+
+/// How long a beginning may take.
+const ANEW_LIMIT: Duration = Duration::from_secs(10);
+
 /// An observer, the server's log where it is to be had, and one log of both.
 #[derive(Debug)]
 pub struct Follower {
     observer: Observer,
+    endpoint: Endpoint,
     exact: Option<Exact>,
     /// Why there is no exact track.
     lack: Option<String>,
+    /// When it is begun anew, and the pause before; `None` if there never was one, or there is.
+    anew: Option<(Instant, Duration)>,
+    /// What is watched.
+    watched: Watch,
     tracks: Tracks,
     pace: Pace,
     next_look: Instant,
@@ -43,7 +55,17 @@ impl Follower {
             }
         };
         let tracks = Tracks::new(limits);
-        Ok(Self { observer, exact, lack, tracks, pace: Pace::default(), next_look: Instant::now() })
+        Ok(Self {
+            observer,
+            endpoint: endpoint.clone(),
+            exact,
+            lack,
+            anew: None,
+            watched: Watch::default(),
+            tracks,
+            pace: Pace::default(),
+            next_look: Instant::now(),
+        })
     }
 
     /// Why there is no exact track, if there is none.
@@ -74,6 +96,7 @@ impl Follower {
                 Err(error) => tracing::debug!(error = %error, "the exact track does not follow this table"),
             }
         }
+        self.watched = watch.clone();
         self.observer.watch(watch);
         self.next_look = Instant::now();
         appended
@@ -102,23 +125,56 @@ impl Follower {
 
     /// Looks now, because of `cause`. That the server went or came is worth more than that.
     pub async fn look(&mut self, cause: Cause) -> Vec<Arc<Change>> {
+        let mut appended = self.begin_anew().await;
         let mut sample = self.observer.sample().await;
+        if let (Some(_), Some(reason)) = (&self.anew, &self.lack) {
+            tell_of_loss(&mut sample.items, reason);
+        }
         if !matches!(sample.cause, Cause::Connection { .. }) {
             sample.cause = cause;
         }
         let took = sample.took;
         let told = self.exact.as_ref().map(|exact| exact.history().told());
-        let mut appended = self.tracks.take_told(told, now_us());
+        appended.extend(self.tracks.take_told(told, now_us()));
         appended.extend(self.tracks.take_sample(sample, now_us()));
         self.next_look = Instant::now() + self.pace.pause(took, !appended.is_empty());
         appended
     }
 
+    /// The track ends when the server has removed a part of its log that was not read yet, as a busy one may.
     fn end_exact(&mut self, reason: String) -> Vec<Arc<Change>> {
         tracing::warn!(reason, "the server's log cannot be followed any more");
         self.exact = None;
-        self.lack = Some(reason);
-        Vec::new()
+        self.lack = Some(reason.clone());
+        self.anew = Some((Instant::now() + ANEW_AFTER.0, ANEW_AFTER.0));
+        self.tracks.end_exact(reason, now_us())
+    }
+
+    /// Begins the exact track anew where it was lost some time ago: with what is on the pages now.
+    async fn begin_anew(&mut self) -> Vec<Arc<Change>> {
+        let Some((_, pause)) = self.anew.filter(|(at, _)| *at <= Instant::now()) else { return Vec::new() };
+        let table = self.watched.table.clone();
+        let beginning = async {
+            let mut exact = Exact::begin(&self.endpoint, ExactOptions::default()).await?;
+            let change = exact.watch(table.as_deref()).await?;
+            Ok::<_, MvccError>((exact, change))
+        };
+        match tokio::time::timeout(ANEW_LIMIT, beginning).await {
+            Ok(Ok((exact, mut change))) => {
+                let reason = format!("the log is followed from {}", exact.history().told());
+                change.cause = Cause::Connection { is_up: true, reason };
+                (self.exact, self.lack, self.anew) = (Some(exact), None, None);
+                self.tracks.take_exact(change)
+            }
+            failed => {
+                if let Ok(Err(error)) = failed {
+                    tracing::debug!(error = %error, "the exact track does not begin anew yet");
+                }
+                let pause = (pause * 2).min(ANEW_AFTER.1);
+                self.anew = Some((Instant::now() + pause, pause));
+                Vec::new()
+            }
+        }
     }
 
     /// What a transaction begun at a position would have seen, where the server's log is followed and remembered so far back.
@@ -132,6 +188,18 @@ impl Follower {
         self.observer.close().await;
         if let Some(exact) = self.exact {
             exact.close().await;
+        }
+    }
+}
+
+/// Says in a picture that the exact track was lost: without it, versions look as they do to whoever has no such right.
+fn tell_of_loss(items: &mut [PutItem], reason: &str) {
+    for put in items {
+        if let Item::Server(server) = &mut put.item {
+            server.tiers.retain(|tier| *tier != Tier::Wal);
+            let sentence =
+                format_args!("versions are only looked at until the server's log can be followed again: {reason}");
+            server.notes.push(note("log-lost", sentence));
         }
     }
 }

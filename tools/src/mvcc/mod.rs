@@ -18,6 +18,7 @@ pub mod proof;
 mod recording;
 mod sample;
 pub mod scenes;
+pub mod soak;
 mod tables;
 mod tiers;
 mod tracks;

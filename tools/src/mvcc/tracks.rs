@@ -89,6 +89,26 @@ impl Tracks {
         self.release(now_us)
     }
 
+    /// The exact track has ended: what it knew would stay as it was for ever, so from now on only what is seen by looking is
+    /// shown. It may begin anew.
+    pub fn end_exact(&mut self, reason: String, now_us: i64) -> Vec<Arc<Change>> {
+        self.told = None;
+        let mut appended = self.release(now_us);
+        let moment = self.log.moment();
+        let (mut put, mut drop) = (Vec::new(), Vec::new());
+        for key in std::mem::take(&mut self.exact).into_keys() {
+            match self.sampled.get(&key) {
+                Some(sampled) => put.push(sampled.clone()),
+                None => drop.push(key),
+            }
+        }
+        put.retain(|put| moment.items.get(&put.key) != Some(put));
+        drop.retain(|key| moment.items.contains_key(key));
+        let at = self.at(now_us, None);
+        appended.push(self.log.append(put, drop, at, Cause::Connection { is_up: false, reason }));
+        appended
+    }
+
     /// Takes a picture. Without an exact track it is appended at once.
     pub fn take_sample(&mut self, sample: Sample, now_us: i64) -> Vec<Arc<Change>> {
         self.held.push_back(sample);
@@ -230,31 +250,34 @@ mod tests {
         assert_eq!(tracks.take_told(None, 10 + HELD_MOST_US).len(), 1);
     }
 
+    #[test]
+    fn what_was_exact_is_gone_with_its_track_and_what_is_seen_stays() {
+        let mut tracks = Tracks::new(LogLimits::default());
+        tracks.take_exact(exact(100, 1, vec![version(Origin::Exact, None, Some(Lsn(90)))]));
+        tracks.take_exact(exact(110, 2, vec![transaction(Origin::Exact, 750, InProgress, None)]));
+        tracks.take_sample(sample(100, 3, vec![version(Origin::Sampled, None, None)]), 3);
+        let appended = tracks.end_exact("segment removed".to_owned(), 4);
+        let shown: Vec<_> = tracks.moment().items.values().cloned().collect();
+        assert_eq!(shown, [version(Origin::Sampled, None, None)]);
+        let last = appended.last().expect("it is told");
+        assert!(matches!(&last.cause, Cause::Connection { is_up: false, reason } if reason == "segment removed"));
+        // A picture of later waits for nobody.
+        assert_eq!(tracks.take_sample(sample(900, 5, Vec::new()), 5).len(), 1);
+        // And the track may begin anew.
+        tracks.take_exact(exact(1_000, 6, vec![version(Origin::Exact, None, Some(Lsn(90)))]));
+        assert_eq!(tracks.moment().items.len(), 1);
+    }
+
     fn version(origin: Origin, xmax: Option<u64>, made: Option<Lsn>) -> PutItem {
         let version = RowVersion {
-            relation: 16400,
-            block: 0,
-            offset: 1,
-            xmin: Xid(740),
             xmin_state: Committed,
-            is_frozen: false,
             xmax: xmax.map(Xid),
             xmax_kind: xmax.map_or(XmaxKind::None, |_| XmaxKind::Update),
             xmax_state: xmax.map(|_| InProgress),
-            members: Vec::new(),
-            command: None,
-            next: None,
-            parent: None,
-            parent_origin: None,
-            is_hot_updated: false,
-            is_heap_only: false,
-            flags: Vec::new(),
-            row: None,
-            values: None,
             bytes: 32,
             fate: Fate::Live,
             made,
-            removed: None,
+            ..RowVersion::bare(16400, 0, 1, Xid(740))
         };
         Item::Version(version).known(origin)
     }

@@ -54,7 +54,7 @@ test('every problem code of the server has a sentence', () => {
 
 test('every note of the observer has its sentence in Chinese', () => {
   const rust = sources(join(root, '../tools/src/mvcc'), /\.rs$/).join('\n');
-  const codes = new Set([...rust.matchAll(/\b(?:or_)?note\(\s*"([a-z]+(?:-[a-z]+)+)"/g)].map((match) => match[1]!));
+  const codes = new Set([...rust.matchAll(/(?:\b(?:or_)?note\(|Some\(\()\s*"([a-z]+(?:-[a-z]+)+)"/g)].map((match) => match[1]!));
   expect(codes.size).toBeGreaterThan(20);
   expect([...codes].filter((code) => !(code in notesZh))).toEqual([]);
   expect(textsOf('zh').note('table-dropped: the table a is gone')).toBe('该表已被删除');

@@ -3,6 +3,7 @@
 //! Works as root and as anybody, with and without nextest, llvm-cov and Node; what is missing is said and counted.
 
 mod counts;
+mod failures;
 mod servers;
 mod specifications;
 
@@ -14,7 +15,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::coverage::Instrumented;
-use crate::report::{Counts, Outcome, Report};
+use crate::report::{Counts, Failure, Outcome, Report};
 use crate::{book, cargo, ext, generate, new_study, tidy, toolbox, ui};
 
 /// What `cargo xtask test` can be asked.
@@ -159,10 +160,19 @@ impl<'a> Runner<'a> {
         if let Some(bindir) = bindir {
             command.env("PGSTRATA_PG_BIN", bindir);
         }
+        let account = self.root.join(failures::OF_NEXTEST);
+        // What an earlier run said must not be taken for this one's.
+        let _ = std::fs::remove_file(&account);
         let (status, output) = cargo::tee(command)?;
         let counts = if self.nextest { counts::of_nextest(&output) } else { counts::of_cargo_test(&output) };
         self.ran.set(self.ran.get() || counts.is_some());
-        Ok(counted(counts, status.success(), "the tests were not built, or there are none"))
+        let failures = if self.nextest {
+            // A runner that was killed leaves none; its own words above have to do.
+            std::fs::read_to_string(account).ok().and_then(|xml| failures::of_nextest(&xml).ok()).unwrap_or_default()
+        } else {
+            failures::of_cargo_test(&output)
+        };
+        Ok(counted(counts, failures, status.success(), "the tests were not built, or there are none"))
     }
 
     /// Judges the covered lines; `missing` says why they could not be counted.
@@ -178,7 +188,8 @@ impl<'a> Runner<'a> {
     fn doctests(&self) -> Result<Outcome> {
         let command = self.cargo(&["test", "--doc", "--workspace", "--locked", "--no-fail-fast", "--color", "never"]);
         let (status, output) = cargo::tee(command)?;
-        Ok(counted(counts::of_cargo_test(&output), status.success(), "the doctests were not built"))
+        let failures = failures::of_cargo_test(&output);
+        Ok(counted(counts::of_cargo_test(&output), failures, status.success(), "the doctests were not built"))
     }
 
     /// Pgstrata itself. Built together with the tests' targets: alone it would get its dependencies with fewer
@@ -208,12 +219,12 @@ impl<'a> Runner<'a> {
 }
 
 /// A runner that failed without a failed test (it crashed, or was stopped) adds a failure of its own.
-fn counted(counts: Option<Counts>, success: bool, nothing: &str) -> Outcome {
+fn counted(counts: Option<Counts>, failures: Vec<Failure>, success: bool, nothing: &str) -> Outcome {
     match counts {
         None if success => Outcome::Passed,
         None => Outcome::Failed(nothing.to_owned()),
-        Some(counts) if !success && counts.failed == 0 => Outcome::Counted(Counts { failed: 1, ..counts }),
-        Some(counts) => Outcome::Counted(counts),
+        Some(counts) if !success && counts.failed == 0 => Outcome::Counted(Counts { failed: 1, ..counts }, failures),
+        Some(counts) => Outcome::Counted(counts, failures),
     }
 }
 
@@ -224,12 +235,12 @@ mod tests {
     #[test]
     fn a_runner_that_dies_is_a_failure_even_if_every_test_passed() {
         let all_passed = Counts { passed: 7, failed: 0, skipped: 0 };
-        let outcome = counted(Some(all_passed), false, "");
-        assert!(matches!(outcome, Outcome::Counted(Counts { passed: 7, failed: 1, skipped: 0 })), "{outcome:?}");
+        let outcome = counted(Some(all_passed), Vec::new(), false, "");
+        assert!(matches!(outcome, Outcome::Counted(Counts { passed: 7, failed: 1, skipped: 0 }, _)), "{outcome:?}");
     }
 
     #[test]
     fn tests_that_do_not_compile_are_one_failure() {
-        assert!(matches!(counted(None, false, "not built"), Outcome::Failed(why) if why == "not built"));
+        assert!(matches!(counted(None, Vec::new(), false, "not built"), Outcome::Failed(why) if why == "not built"));
     }
 }

@@ -57,7 +57,7 @@ fn outcome(printed: &str, held: bool) -> Result<Outcome> {
     let failed = totals.differing + totals.convicted;
     // A run can also end early, which is a failure of its own.
     let failed = if held { failed } else { failed.max(1) };
-    Ok(Outcome::Counted(Counts { passed: totals.matched, failed, skipped: totals.unrepaired }))
+    Ok(Outcome::Counted(Counts { passed: totals.matched, failed, skipped: totals.unrepaired }, Vec::new()))
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn each_file_is_a_check_and_a_conviction_a_failed_one() {
         let counts = |differing, convicted, held| match outcome(&printed(differing, convicted), held) {
-            Ok(Outcome::Counted(counts)) => (counts.passed, counts.failed, counts.skipped),
+            Ok(Outcome::Counted(counts, _)) => (counts.passed, counts.failed, counts.skipped),
             other => panic!("{other:?}"),
         };
         assert_eq!(counts(0, 0, true), (115, 0, 1));

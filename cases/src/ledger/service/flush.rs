@@ -14,12 +14,11 @@ use super::columns::Columns;
 use super::memory::Memory;
 use crate::ledger::admission::admit;
 use crate::ledger::reading::Saw;
-use crate::ledger::teller::{known, opposite, read_accounts};
+use crate::ledger::teller::{LEGS_OF, known, opposite, read_accounts};
 use crate::ledger::transfer::{Body, Decision, Leg, Receipt, Refusal, Request};
 
 pub(super) const POST: &str = include_str!("post.sql");
 pub(super) const FIND: &str = include_str!("find_batch.sql");
-pub(super) const LEGS_OF: &str = include_str!("legs_of_batch.sql");
 pub(super) const READ: &str = include_str!("../arms/read.sql");
 
 /// Decides requests by the batch.

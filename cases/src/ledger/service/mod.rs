@@ -23,6 +23,7 @@ use pgstrata_sequencer::{FlushFigures, Handle, Sequencer, Settings, StartError, 
 pub use flush::{Answer, PostBatch};
 
 use super::reading::{AUDIT, STATEMENT_PAGE, Saw};
+use super::teller::LEGS_OF;
 use super::transfer::Request;
 use reader::Reader;
 
@@ -35,7 +36,7 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("post_batch.sql", FUNCTIONS[0]),
     ("read.sql", flush::READ),
     ("find_batch.sql", flush::FIND),
-    ("legs_of_batch.sql", flush::LEGS_OF),
+    ("legs_of.sql", LEGS_OF),
     ("statement_page.sql", STATEMENT_PAGE),
     ("audit.sql", AUDIT),
 ];

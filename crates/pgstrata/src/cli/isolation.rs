@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use pgstrata_units::Isolation;
 
 use super::PgArgs;
@@ -59,6 +59,7 @@ const HUNT_EXAMPLES: &str = "\
 Examples:
   pgstrata isolation hunt --duration 60s
   pgstrata isolation hunt --level 'repeatable read' --duration 5s --seed 7
+  pgstrata isolation hunt --level 'repeatable read' --duration 10m --stop-at-first=any
   pgstrata isolation hunt --pg 15.18 --witness-scenario found.scenario
   pgstrata isolation run found.scenario --pg 15.18
 
@@ -111,6 +112,15 @@ pub struct MatrixArgs {
     pub server: StageArgs,
 }
 
+/// Which find ends a hunt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum First {
+    /// One that the level forbids.
+    Forbidden,
+    /// Any.
+    Any,
+}
+
 /// `pgstrata isolation hunt`.
 #[derive(Debug, Args)]
 pub struct HuntArgs {
@@ -126,9 +136,9 @@ pub struct HuntArgs {
     /// Seed of the programs; drawn and printed when it is not given.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// End at the first find that the level forbids.
-    #[arg(long)]
-    pub stop_at_first: bool,
+    /// End at the first find that the level forbids, or with `=any` at the first find.
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "forbidden")]
+    pub stop_at_first: Option<First>,
     /// Write the finds as scenarios into this file.
     #[arg(long, value_name = "FILE")]
     pub witness_scenario: Option<PathBuf>,

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
+use pgstrata_lab::record::Record;
 use pgstrata_lab::report::plot::{Chart, Frame};
 use pgstrata_lab::{archive, report};
 use pgstrata_units::Language;
@@ -31,20 +32,20 @@ pub fn man(dir: Option<&Path>) -> anyhow::Result<Ended> {
     Ok(Ended::Held)
 }
 
-/// Prints a generated part of the documentation. Tables and charts are of the latest record with the preset full; a
-/// study that has none yet gets a sentence, or a chart, that says how to make one.
+/// Prints a generated part of the documentation. Tables and charts are of the latest record with the preset full, of
+/// `STUDY/ARM` the latest that measured this arm; a study that has none yet gets a sentence, or a chart, that says how to
+/// make one.
 pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<Ended> {
     let chart = Chart::ALL.into_iter().find(|chart| chart.name() == args.what);
     match (args.what.as_str(), &args.name, chart) {
         ("cli", None, _) => print!("{}", cli_reference()),
         ("openapi", None, _) => println!("{}", pgstrata_server::openapi_json()),
-        ("table", Some(study), _) => match archive::latest(&args.dir, study, "full")? {
+        ("table", Some(study), _) => match latest(&args.dir, study)? {
             Some(record) => print!("{}", report::markdown_in(&record, language)),
             None => println!("{}", no_record(study, language, "`")),
         },
         (_, Some(study), Some(chart)) => {
-            let record = archive::latest(&args.dir, study, "full")?;
-            let drawn = record.and_then(|record| chart.draw(&record, language, Frame::Standalone));
+            let drawn = latest(&args.dir, study)?.and_then(|record| chart.draw(&record, language, Frame::Standalone));
             print!("{}", drawn.unwrap_or_else(|| empty_chart(study, language)));
         }
         _ => bail!("the parts are `cli`, `openapi`, `table STUDY`, and `throughput STUDY` like every chart's name"),
@@ -52,9 +53,17 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
     Ok(Ended::Held)
 }
 
+/// The latest full record of `STUDY` or `STUDY/ARM`.
+fn latest(dir: &Path, name: &str) -> anyhow::Result<Option<Record>> {
+    let (study, arm) = name.split_once('/').map_or((name, None), |(study, arm)| (study, Some(arm)));
+    Ok(archive::latest(dir, study, "full", arm)?)
+}
+
 /// How to make the record that is missing; `quote` stands around the command.
 fn no_record(study: &str, language: Language, quote: &str) -> String {
-    let command = format!("{quote}pgstrata run {study} --preset full --record{quote}");
+    let arms = study.split_once('/').map_or(String::new(), |(_, arm)| format!(" --arms {arm}"));
+    let study = study.split('/').next().unwrap_or_default();
+    let command = format!("{quote}pgstrata run {study}{arms} --preset full --record{quote}");
     match language {
         Language::English => format!("There is no record yet; {command} makes one."),
         Language::Chinese => format!("还没有运行记录；{command} 会生成一份。"),

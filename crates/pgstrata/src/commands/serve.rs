@@ -85,6 +85,12 @@ async fn ground(
         // Again, for an error of our own.
         Err(_) => servers::install(&args.server)?,
     };
+    let server = private(install, terminal).await?;
+    Ok((Ground::private(&server.endpoint()), Some(server)))
+}
+
+/// The private server of a workbench, with the extensions that show more.
+pub(crate) async fn private(install: Install, terminal: Terminal) -> anyhow::Result<Cluster> {
     let (install, is_extended) = extended(install, terminal);
     let mut spec = ClusterSpec::new(install, Profile::Durable);
     for (name, value) in SETTINGS {
@@ -95,7 +101,7 @@ async fn ground(
     }
     let server = Cluster::create(spec).await?;
     make_extensions(&server.endpoint(), is_extended).await?;
-    Ok((Ground::private(&server.endpoint()), Some(server)))
+    Ok(server)
 }
 
 /// The same server with `mvcc_visualizer` beside it, if that was built; else as it is, and the reader is told what he misses.

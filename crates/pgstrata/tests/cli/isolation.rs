@@ -57,14 +57,20 @@ fn the_book_shows_the_matrix_as_it_is_measured() {
 #[test]
 fn a_hunt_writes_what_it_finds_and_the_file_can_be_played() {
     let home = Home::new();
-    let hunt = ["isolation", "hunt", "--level", "repeatable read", "--duration", "4s", "--seed", "7", "--json"];
-    let (status, stdout, stderr) = parts(&home.run(&[&hunt[..], &["--witness-scenario", "found.scenario"]].concat()));
-    assert_eq!(status, Some(0), "{stderr}");
-    let hunted: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    // Bounded by the first find; the time is only there for a machine that does much else.
+    let hunt = ["isolation", "hunt", "--level", "repeatable read", "--duration", "4m", "--stop-at-first=any"];
+    let written = ["--seed", "7", "--json", "--witness-scenario", "found.scenario"];
+    let (status, stdout, stderr) = parts(&home.run(&[&hunt[..], &written].concat()));
+    let hunted: serde_json::Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
     assert_eq!(hunted["seed"], 7);
-    assert!(!hunted["finds"].as_array().expect("finds").is_empty(), "{stdout}");
+    let finds = hunted["finds"].as_array().expect("finds");
+    assert!(!finds.is_empty(), "{stdout}");
+    // Chance may find what every release does at this level and should not (see book/guide/scenarios.md): then the hunt
+    // says so, and a play of the file convicts the server.
+    let is_forbidden = finds.iter().any(|find| find["is_forbidden"] == true);
+    assert_eq!(status, Some(i32::from(is_forbidden)), "{stdout}{stderr}");
     let (status, stdout, stderr) = parts(&home.run(&["isolation", "run", "found.scenario"]));
-    assert_eq!(status, Some(0), "{stdout}{stderr}");
+    assert_eq!(status, Some(i32::from(is_forbidden)), "{stdout}{stderr}");
 }
 
 #[test]

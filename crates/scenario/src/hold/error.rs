@@ -107,9 +107,18 @@ impl Obstacle {
 
 /// The first number of a line of `/proc/<pid>/status`.
 pub(super) fn status_field(pid: i32, name: &str) -> Option<u32> {
+    status_word(pid, name)?.parse().ok()
+}
+
+/// The signals that wait for a process's first thread, a bit each: proc(5).
+pub(super) fn pending_signals(pid: i32) -> Option<u64> {
+    u64::from_str_radix(&status_word(pid, "SigPnd:")?, 16).ok()
+}
+
+fn status_word(pid: i32, name: &str) -> Option<String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse().ok()
+    line.split_whitespace().next().map(str::to_owned)
 }
 
 impl HoldError {

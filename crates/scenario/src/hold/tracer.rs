@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use tokio::sync::{oneshot, watch};
 
 use super::Place;
-use super::error::{HoldKind, Obstacle, status_field};
+use super::error::{HoldKind, Obstacle, pending_signals, status_field};
 use super::program;
 
 /// How often the tracer looks at the process between two looks for commands. Waiting for both at once is not possible
@@ -190,7 +190,14 @@ impl Tracer {
     /// that it had just reached is as if it had not been.
     fn stop(&mut self) -> Outcome<Option<Signal>> {
         ptrace::interrupt(self.pid).map_err(end("stop the process"))?;
-        match self.wait()? {
+        let mut status = self.wait()?;
+        // Our interruption is told before the signal of a breakpoint that was hit at the same time (`get_signal` in the
+        // kernel's signal.c). Let go now, the process would run on behind the breakpoint and die of that signal.
+        while matches!(status, WaitStatus::PtraceEvent(..)) && has_pending_trap(self.pid) {
+            self.go_on(None)?;
+            status = self.wait()?;
+        }
+        match status {
             WaitStatus::Exited(..) | WaitStatus::Signaled(..) => Err(End::Gone),
             WaitStatus::Stopped(_, Signal::SIGTRAP) => {
                 if self.stands_at_breakpoint()? {
@@ -244,6 +251,13 @@ fn set_instruction_pointer(pid: Pid, address: u64) -> Outcome<()> {
     let mut registers = ptrace::getregs(pid).map_err(end("read the registers"))?;
     registers.rip = address;
     ptrace::setregs(pid, registers).map_err(end("write the registers"))
+}
+
+/// Whether a trap was raised by what the process executed, and not told to us yet.
+fn has_pending_trap(pid: Pid) -> bool {
+    /// Its bit in the set of pending signals, which counts them from 1.
+    const TRAP: u64 = 1 << (Signal::SIGTRAP as u64 - 1);
+    pending_signals(pid.as_raw()).is_some_and(|pending| pending & TRAP != 0)
 }
 
 fn seize_failed(pid: Pid, errno: Errno) -> HoldKind {

@@ -111,6 +111,7 @@ impl Lists {
             counters.list_transactions.fetch_add(committed as u64, Ordering::Relaxed);
             let after_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.check(&records, after_ms, &mut counts, &mut scenarios);
+            counters.list_anomalies.store(counts.values().map(|in_lists| in_lists.count).sum(), Ordering::Relaxed);
         }
         drop(clients);
         run(&format!("drop schema {schema} cascade")).await?;

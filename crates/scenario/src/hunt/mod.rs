@@ -22,7 +22,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
-use crate::judge::{Judged, promise};
+use crate::judge::{Complaint, Judged, is_of_family, promise};
 use crate::language::{Clause, Item, Scenario};
 use crate::play::{PlayError, Stage};
 use crate::shrink::{note_waits, shrink};
@@ -32,6 +32,9 @@ const SUSPECTS_MAX: usize = 16;
 
 /// The most finds that are made short and kept, of all kinds together.
 pub const FINDS_MAX: usize = 8;
+
+/// How often a find is played again before it is told, as it is going to be written.
+const CONFIRMATIONS: usize = 3;
 
 /// What to hunt, where and for how long.
 #[derive(Clone, Debug)]
@@ -46,8 +49,30 @@ pub struct HuntSpec {
     pub clients: usize,
     /// The seed of all programs. Who comes first is the server's affair, so a seed gives the programs again, not their end.
     pub seed: u64,
-    /// Whether to end at the first find that the level forbids.
-    pub stop_at_first: bool,
+    /// What ends it before the time is over.
+    pub stop_at: StopAt,
+}
+
+/// What ends a hunt before its time is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StopAt {
+    /// Nothing.
+    #[default]
+    Never,
+    /// The first find that the level forbids.
+    FirstForbidden,
+    /// The first find of any kind.
+    FirstFind,
+}
+
+impl StopAt {
+    fn is_reached(self, finds: &[Find]) -> bool {
+        match self {
+            Self::Never => false,
+            Self::FirstForbidden => finds.iter().any(|find| find.is_forbidden),
+            Self::FirstFind => !finds.is_empty(),
+        }
+    }
 }
 
 /// How far a hunt is.
@@ -59,9 +84,11 @@ pub struct Tally {
     pub committed: u64,
     /// Transactions on lists that committed.
     pub list_transactions: u64,
+    /// Anomalies of all kinds in the histories of lists.
+    pub list_anomalies: u64,
     /// Outcomes that no order of transactions gives, before they were played again.
     pub suspects: u64,
-    /// Those that were played again and showed nothing, or could not be: a race that needs luck, or a mistake of ours.
+    /// Those that were played again and did not show it each time: a race that needs luck, or a mistake of ours.
     pub not_repeated: u64,
 }
 
@@ -126,6 +153,7 @@ struct Counters {
     programs: AtomicU64,
     committed: AtomicU64,
     list_transactions: AtomicU64,
+    list_anomalies: AtomicU64,
     suspects: AtomicU64,
     not_repeated: AtomicU64,
 }
@@ -137,13 +165,14 @@ impl Counters {
             programs: read(&self.programs),
             committed: read(&self.committed),
             list_transactions: read(&self.list_transactions),
+            list_anomalies: read(&self.list_anomalies),
             suspects: read(&self.suspects),
             not_repeated: read(&self.not_repeated),
         }
     }
 }
 
-/// Hunts until the time is over, `stop` becomes true, or the first find when that was asked for.
+/// Hunts until the time is over, `stop` becomes true, or what `spec.stop_at` names was found.
 ///
 /// `progress` is told about four times a second how far it is, and each find as it is made.
 pub async fn hunt(
@@ -192,7 +221,7 @@ pub async fn hunt(
                     Looked::Known => {}
                     Looked::Nothing => { counters.not_repeated.fetch_add(1, Ordering::Relaxed); }
                 }
-                if spec.stop_at_first && looker.finds.iter().any(|find| find.is_forbidden) { break; }
+                if spec.stop_at.is_reached(&looker.finds) { break; }
             }
         }
     }
@@ -282,7 +311,7 @@ impl Looker<'_> {
         let Some(anomaly) = first.checked.anomaly else {
             return Ok(if first.checked.is_anomalous() { Looked::Known } else { Looked::Nothing });
         };
-        if self.finds.iter().any(|find| crate::judge::is_of_family(find.anomaly, anomaly)) {
+        if self.finds.iter().any(|find| is_of_family(find.anomaly, anomaly)) {
             return Ok(Looked::Known);
         }
         let Some((mut scenario, judged)) = shrink(&self.stage, scenario, self.spec.level).await? else {
@@ -294,6 +323,9 @@ impl Looker<'_> {
         if !is_forbidden {
             // What the level allows is what it should show when it is played again.
             expect_anomaly(&mut scenario, anomaly);
+        }
+        if !self.shows_again(&scenario, anomaly).await? {
+            return Ok(Looked::Nothing);
         }
         let reasons: Vec<_> = judged.checked.cycle_reasons().collect();
         let because = reasons.iter().map(|reason| reason.english(&scenario, &judged.played)).collect();
@@ -308,6 +340,19 @@ impl Looker<'_> {
             because_zh,
         });
         Ok(Looked::New)
+    }
+
+    /// Whether the scenario as it is going to be written shows the anomaly each time, step by step as it says.
+    async fn shows_again(&self, scenario: &Scenario, anomaly: Anomaly) -> Result<bool, PlayError> {
+        for _ in 0..CONFIRMATIONS {
+            let judged = crate::shrink::judged(&self.stage, scenario, self.spec.level).await?;
+            let is_another_course = |complaint: &Complaint| !matches!(complaint, Complaint::Anomaly { .. });
+            let shows = judged.checked.anomaly.is_some_and(|found| is_of_family(found, anomaly));
+            if !shows || judged.complaints.iter().any(is_another_course) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -30,13 +30,18 @@ async fn a_held_session_waits_while_another_one_works_and_goes_on_when_released(
     let other = cluster.endpoint().connect().await.expect("another session");
     let pid = session.backend_pid().await.expect("its process");
     let mut hold = Hold::set(pid, READS, 0).await.expect("may trace");
-    let statement = tokio::spawn(async move { session.query_one("select count(*) from pg_class", &[]).await });
+    // It gives the session back: one that is dropped takes its process with it, and that is looked at below.
+    let statement = tokio::spawn(async move {
+        let answer = session.query_one("select count(*) from pg_class", &[]).await;
+        (session, answer)
+    });
     assert_eq!(timeout(LIMIT, hold.reached()).await.expect("in time").expect("held"), Reached::Held);
     assert!(hold.is_held() && !statement.is_finished());
     other.query_one("select count(*) from pg_class", &[]).await.expect("nobody else is held");
     hold.release().expect("released");
+    let (_session, answer) = timeout(LIMIT, statement).await.expect("in time").expect("no panic");
+    answer.expect("the statement's answer");
     assert_eq!(tracer_of(pid), "0");
-    timeout(LIMIT, statement).await.expect("in time").expect("no panic").expect("the statement's answer");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,6 +73,27 @@ async fn a_hold_point_that_is_taken_back_before_it_is_reached_leaves_no_trace() 
         assert_eq!(tracer_of(pid), "0");
         session.query_one("select count(*) from pg_class", &[]).await.expect("works on");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_point_that_is_taken_back_in_the_moment_in_which_it_is_reached_does_no_harm() {
+    let cluster = server().await;
+    let session = cluster.endpoint().connect().await.expect("a session");
+    let pid = session.backend_pid().await.expect("its process");
+    for round in 0..100 {
+        let hold = Hold::set(pid, READS, 0).await.expect("may trace");
+        let taking_back = tokio::task::spawn_blocking(move || {
+            // Different moments of the statement; which, does not matter.
+            for _ in 0..round * 150 {
+                std::hint::spin_loop();
+            }
+            hold.release()
+        });
+        let answer = timeout(LIMIT, session.query_one("select count(*) from pg_class", &[])).await.expect("in time");
+        taking_back.await.expect("no panic").expect("released");
+        answer.unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+    }
+    assert_eq!(tracer_of(pid), "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]

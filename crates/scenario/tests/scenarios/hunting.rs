@@ -3,30 +3,43 @@
 use std::time::Duration;
 
 use pgstrata_pg::{Cluster, Dirs, PgVersion, packages};
-use pgstrata_scenario::hunt::{HuntSpec, Hunted, hunt};
+use pgstrata_scenario::hunt::{Find, HuntSpec, Hunted, StopAt, Tally, hunt};
 use pgstrata_scenario::run::Verdict;
 use pgstrata_units::Isolation;
 use tokio::sync::watch;
 
 use crate::{complaints, run, scenario, server, server_of};
 
-async fn hunted(cluster: &Cluster, level: Isolation, seconds: u64, stop_at_first: bool) -> Hunted {
-    let spec = HuntSpec {
-        endpoint: cluster.endpoint(),
-        level,
-        duration: Duration::from_secs(seconds),
-        clients: 8,
-        seed: 20_240_229,
-        stop_at_first,
+/// Far above what any of these hunts needs, even on a machine that does much else.
+const LIMIT: Duration = Duration::from_mins(4);
+
+/// Hunts until it was told of enough.
+async fn hunted(
+    cluster: &Cluster,
+    level: Isolation,
+    stop_at: StopAt,
+    mut is_enough: impl FnMut(Tally, Option<&Find>) -> bool + Send,
+) -> Hunted {
+    let endpoint = cluster.endpoint();
+    let spec = HuntSpec { endpoint, level, duration: LIMIT, clients: 8, seed: 20_240_229, stop_at };
+    let (stop, stopped) = watch::channel(false);
+    let mut progress = |tally, find: Option<&Find>| {
+        if is_enough(tally, find) {
+            let _ = stop.send(true);
+        }
     };
-    let (_keep, never) = watch::channel(false);
-    hunt(&spec, never, &mut |_, _| ()).await.expect("hunted")
+    hunt(&spec, stopped, &mut progress).await.expect("hunted")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn write_skew_at_repeatable_read_is_found_and_its_scenario_shows_it_again() {
     let cluster = server().await;
-    let hunted = hunted(&cluster, Isolation::RepeatableRead, 6, false).await;
+    let mut is_found = false;
+    let hunted = hunted(&cluster, Isolation::RepeatableRead, StopAt::Never, |tally, find| {
+        is_found |= find.is_some_and(|find| !find.is_forbidden);
+        is_found && tally.list_anomalies > 0
+    })
+    .await;
     assert!(!hunted.list_anomalies.is_empty(), "{:?}", hunted.tally);
     assert!(hunted.finds.iter().any(|find| !find.is_forbidden), "{:?}", hunted.tally);
     for find in &hunted.finds {
@@ -55,7 +68,7 @@ async fn the_bug_of_on_conflict_is_found_by_chance_on_15_18_and_its_scenario_tel
     };
     let cluster = server_of(release(18)).await;
     // A minute is what is claimed; on a machine that does much else, the hunt has longer.
-    let hunted = hunted(&cluster, Isolation::Serializable, 180, true).await;
+    let hunted = hunted(&cluster, Isolation::Serializable, StopAt::FirstForbidden, |_, _| false).await;
     let find = hunted.finds.iter().find(|find| find.is_forbidden).expect("found");
     assert!(find.scenario.contains("on conflict"), "{}", find.scenario);
     assert!(find.judged.played.transactions.len() == 2, "{}", find.scenario);
@@ -70,7 +83,8 @@ async fn nothing_is_found_at_the_serializable_level_of_a_repaired_release() {
     let version = PgVersion { major: 15, minor: 20 };
     let install = packages::ensure(&Dirs::resolve().binaries(), version);
     let cluster = server_of(install.expect("NOT TESTED: this release is not to be had here")).await;
-    let hunted = hunted(&cluster, Isolation::Serializable, 5, false).await;
+    let is_enough = |tally: Tally, _: Option<&Find>| tally.committed > 1_000 && tally.list_transactions > 1_000;
+    let hunted = hunted(&cluster, Isolation::Serializable, StopAt::Never, is_enough).await;
     assert!(hunted.tally.committed > 0 && hunted.tally.list_transactions > 0);
     assert!(hunted.promise_is_kept() && hunted.finds.is_empty() && hunted.tally.suspects == 0, "{hunted:?}");
 }

@@ -154,11 +154,8 @@ impl Feed {
     fn keep(&self, seen: Vec<Seen>) -> bool {
         let seq = {
             let mut log = self.log();
-            for seen in seen {
-                match seen {
-                    Seen::Picture { items, at, cause } => drop(log.push(items, at, cause)),
-                    Seen::Event { put, drop: gone, at, cause } => drop(log.append(put, gone, at, cause)),
-                }
+            for Seen { put, drop: gone, at, cause } in seen {
+                drop(log.append(put, gone, at, cause));
             }
             log.moment().seq
         };

@@ -23,29 +23,17 @@ pub trait Source: Send {
     }
 }
 
-/// What a look has found, in order.
+/// One of the things that a look has found, in order.
 #[derive(Debug)]
-pub enum Seen {
-    /// All that there is.
-    Picture {
-        /// The items.
-        items: Vec<PutItem>,
-        /// When.
-        at: At,
-        /// Why.
-        cause: Cause,
-    },
-    /// One event, of which it is known what it changes.
-    Event {
-        /// Items that are new, or differ.
-        put: Vec<PutItem>,
-        /// Items that are no more.
-        drop: Vec<Key>,
-        /// When.
-        at: At,
-        /// Why.
-        cause: Cause,
-    },
+pub struct Seen {
+    /// Items that are new, or differ.
+    pub put: Vec<PutItem>,
+    /// Items that are no more.
+    pub drop: Vec<Key>,
+    /// When.
+    pub at: At,
+    /// Why.
+    pub cause: Cause,
 }
 
 /// Begins to look at things.

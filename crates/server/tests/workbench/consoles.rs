@@ -170,6 +170,34 @@ async fn on_a_server_that_may_only_be_read_consoles_and_scenes_refuse_with_a_hin
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_left_alone_on_somebody_elses_server_is_ended_by_that_server() {
+    let limit = "idle_in_transaction_session_timeout";
+    for (setting, expected) in [(None, "15min"), (Some((limit, "1min")), "1min"), (Some((limit, "2h")), "15min")] {
+        let open = Open::through(Door { is_attached: true, setting, ..Door::default() }).await;
+        let browser = Browser::new(&open).await;
+        let console = browser.console(&open, "alice").await;
+        let shown = browser.run(&open, &console, "1", &format!("show {limit}")).await;
+        assert!(shown.to_string().contains(&format!("\"{expected}\"")), "{setting:?}: {shown}");
+        if setting.is_none() {
+            browser.run(&open, &console, "2", &format!("set {limit} = '10ms'; begin")).await;
+            let lost = async {
+                while browser.get(&open, "/api/consoles").await.json()[0]["is_lost"] != json!(true) {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, lost).await.expect("the server ends it, and the page is told");
+        }
+        open.close().await;
+    }
+    let open = Open::usual().await;
+    let browser = Browser::new(&open).await;
+    let console = browser.console(&open, "alice").await;
+    let shown = browser.run(&open, &console, "1", &format!("show {limit}")).await;
+    assert!(shown.to_string().contains("\"0\""), "a private server is there for that: {shown}");
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_scene_plays_to_its_end_as_it_is_told() {
     let open = Open::usual().await;
     let browser = Browser::new(&open).await;

@@ -206,7 +206,7 @@ impl Sources for Counters {
 impl Source for Counter {
     async fn look(&mut self, cause: Cause) -> Result<Vec<Seen>, Problem> {
         let count = if self.width > 0 { 4 } else { 1 };
-        let picture = |_| {
+        let event = |_| {
             self.next += 1;
             let server = Server {
                 version: "x".repeat(self.width),
@@ -217,10 +217,10 @@ impl Source for Counter {
                 next_xid: Xid(self.next),
                 sessions: 0,
             };
-            let items = vec![Item::Server(server).known(Origin::Sampled)];
+            let put = vec![Item::Server(server).known(Origin::Sampled)];
             let at = At { unix_us: i64::try_from(self.next).unwrap_or(0), lsn: None };
-            Seen::Picture { items, at, cause: cause.clone() }
+            Seen { put, drop: Vec::new(), at, cause: cause.clone() }
         };
-        Ok((0..count).map(picture).collect())
+        Ok((0..count).map(event).collect())
     }
 }

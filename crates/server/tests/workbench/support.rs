@@ -39,6 +39,10 @@ pub(crate) struct Door {
     pub(crate) bounds: Bounds,
     pub(crate) token: Option<&'static str>,
     pub(crate) is_read_only: bool,
+    /// Somebody else's server that may be changed.
+    pub(crate) is_attached: bool,
+    /// What its administrator has set for all sessions.
+    pub(crate) setting: Option<(&'static str, &'static str)>,
     pub(crate) sources: Option<Box<dyn Sources>>,
     /// Without a server: the address is one where nobody listens.
     pub(crate) is_without_server: bool,
@@ -61,8 +65,10 @@ impl Open {
             Some(server) => server.endpoint(),
             None => Endpoint::parse("postgresql://nobody:secret@127.0.0.1:1/nothing").expect("a good URL"),
         };
-        let ground = if door.is_read_only {
-            Ground::attached(endpoint, AttachPolicy::ReadOnly).await.expect("the server answers")
+        let endpoint = door.setting.map_or(endpoint.clone(), |(name, value)| endpoint.with_setting(name, value));
+        let ground = if door.is_read_only || door.is_attached {
+            let policy = if door.is_attached { AttachPolicy::AllowWrite } else { AttachPolicy::ReadOnly };
+            Ground::attached(endpoint, policy).await.expect("the server answers")
         } else {
             Ground::private(&endpoint)
         };

@@ -144,8 +144,10 @@ impl Builder<'_> {
                 self.uses.len() - 1
             };
             let given = columns.iter().cloned().zip(row.iter().cloned());
-            let values: BTreeMap<String, Term> =
-                given.filter_map(|(column, term)| Some((column, term?))).filter(|(_, term)| *term != Term::Unknown).collect();
+            let values: BTreeMap<String, Term> = given
+                .filter_map(|(column, term)| Some((column, term?)))
+                .filter(|(_, term)| *term != Term::Unknown)
+                .collect();
             self.uses[index].rows = Some(if unknown { Rows::All } else { self.inserted(index, &values) });
             for (column, term) in &values {
                 self.bind(index, column, term.clone());
@@ -157,10 +159,12 @@ impl Builder<'_> {
         }
     }
 
-    /// The row of an insert: one row, by its primary key.
+    /// The row of an insert: one row, by the key of which most is known.
     fn inserted(&self, index: usize, values: &BTreeMap<String, Term>) -> Rows {
         let keys = self.relation_of(index).map(|relation| relation.keys.as_slice()).unwrap_or_default();
-        let Some(key) = keys.iter().find(|key| key.predicate.is_none()) else {
+        let unknown = |columns: &[String]| columns.iter().filter(|column| !values.contains_key(*column)).count();
+        let unconditional = keys.iter().filter(|key| key.predicate.is_none());
+        let Some(key) = unconditional.min_by_key(|key| unknown(&key.columns)) else {
             return Rows::Where { columns: values.keys().cloned().collect(), equal: values.clone() };
         };
         let term = |column: &String| values.get(column).cloned().unwrap_or(Term::Unknown);
@@ -205,7 +209,11 @@ impl Builder<'_> {
             }
         }
         if looked_at.is_empty() {
-            self.say(conflict.location, "`on conflict` on a table without a known key", Some("add the key to the schema"));
+            self.say(
+                conflict.location,
+                "`on conflict` on a table without a known key",
+                Some("add the key to the schema"),
+            );
             let index = self.add_use(named, kind, span);
             self.uses[index].cause = Cause::OnConflict;
             looked_at.push(index);

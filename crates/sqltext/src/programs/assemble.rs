@@ -33,6 +33,8 @@ pub struct Assembler<'a> {
     pub conditional: Vec<bool>,
     /// How many branches and loops are open.
     pub branches: usize,
+    /// How many loops are open.
+    pub loops: usize,
     /// How many functions called each other to get here.
     pub calls: usize,
     /// The number of its first statement in [`Term::Result`].
@@ -51,6 +53,7 @@ impl<'a> Assembler<'a> {
             statements: Vec::new(),
             conditional: Vec::new(),
             branches: 0,
+            loops: 0,
             calls,
             first: 0,
             labels: BTreeSet::new(),
@@ -59,8 +62,7 @@ impl<'a> Assembler<'a> {
     }
 
     fn term(&self, name: &str) -> Term {
-        let otherwise =
-            || if self.open_parameters { Term::Parameter(name.to_owned()) } else { Term::Unknown };
+        let otherwise = || if self.open_parameters { Term::Parameter(name.to_owned()) } else { Term::Unknown };
         self.environment.get(name).cloned().unwrap_or_else(otherwise)
     }
 
@@ -120,15 +122,6 @@ impl<'a> Assembler<'a> {
         let index = self.statements.len() - 1;
         self.say(index, why, hint);
         Node::Statement(index)
-    }
-
-    /// Walks a branch that may not be taken; tells what the environment is after it.
-    pub fn branch<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> (T, Environment) {
-        let before = self.environment.clone();
-        self.branches += 1;
-        let result = walk(self);
-        self.branches -= 1;
-        (result, std::mem::replace(&mut self.environment, before))
     }
 
     /// After branches: a name stands for what it does after each of them, or for nothing known.

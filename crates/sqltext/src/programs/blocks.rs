@@ -149,7 +149,9 @@ impl<'a> Walk<'a, '_> {
         if !open.in_transaction {
             open.loose += 1;
         }
-        if let Some(nodes) = functions::inline(read, schema, parsed, &mut open.assembler) {
+        let whole = read.span_of(parsed);
+        let assembler = &mut open.assembler;
+        if let Some(nodes) = functions::inline(schema, &parsed.tree, &parsed.arguments, &whole, assembler) {
             open.body.extend(nodes);
             open.last = None;
             return;
@@ -283,7 +285,8 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         let span = self.read.source.span(open.from, open.to);
-        let scope = if open.transactions > 0 && open.loose == 0 { Scope::OneTransaction } else { Scope::SeparateStatements };
+        let scope =
+            if open.transactions > 0 && open.loose == 0 { Scope::OneTransaction } else { Scope::SeparateStatements };
         if open.in_transaction {
             let hint = Some("end it with `commit`".to_owned());
             let why = "the transaction does not end in this file".to_owned();

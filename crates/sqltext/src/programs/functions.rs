@@ -271,14 +271,18 @@ fn calls(value: &serde_json::Value, names: &mut BTreeSet<String>) {
 }
 
 /// A statement that only calls a function whose body is known: the body's statements take its place, because each of
-/// them has a snapshot of its own.
+/// them has a snapshot of its own. Calls with computed arguments stay calls.
 pub fn inline(
-    read: &Read<'_>,
     schema: &Schema,
-    parsed: &Parsed,
+    tree: &NodeEnum,
+    arguments: &[String],
+    span: &Span,
     assembler: &mut Assembler<'_>,
 ) -> Option<Vec<Node>> {
-    let call = only_call(&parsed.tree)?;
+    if assembler.calls >= crate::analyse::CALLS_MAX {
+        return None;
+    }
+    let call = only_call(tree)?;
     let parts = tree::strings(&call.funcname);
     let (in_schema, name) = tree::qualified(&parts);
     let matches = |function: &&Function| {
@@ -288,11 +292,12 @@ pub fn inline(
     };
     let function = schema.functions.iter().find(matches)?.clone();
     let mut inner = Assembler::new(schema, assembler.calls + 1, false);
+    (inner.branches, inner.loops) = (assembler.branches, assembler.loops);
     let mut names = BTreeMap::new();
     for (index, ((name, _), argument)) in function.arguments.iter().zip(&call.args).enumerate() {
         let Some(NodeEnum::ParamRef(parameter)) = &argument.node else { return None };
         let number = usize::try_from(parameter.number).ok()?.checked_sub(1)?;
-        let outer = parsed.arguments.get(number)?.clone();
+        let outer = arguments.get(number)?.clone();
         let term = assembler.terms(std::slice::from_ref(&outer)).pop()?;
         for name in [name.clone(), (index + 1).to_string()] {
             inner.environment.insert(name.clone(), term.clone());
@@ -302,7 +307,6 @@ pub fn inline(
     let first = assembler.statements.len();
     inner.first = assembler.first + first;
     let nodes = walk(&function, &mut inner);
-    let span = read.span_of(parsed);
     for mut statement in inner.statements {
         statement.span = span.clone();
         for argument in &mut statement.arguments {
@@ -337,10 +341,12 @@ fn only_call(tree: &NodeEnum) -> Option<&FuncCall> {
                 (_, [item]) => match &item.node {
                     Some(NodeEnum::RangeFunction(function)) if function.functions.len() == 1 => {
                         match &function.functions[0].node {
-                            Some(NodeEnum::List(list)) => match list.items.first().and_then(|item| item.node.as_ref()) {
-                                Some(NodeEnum::FuncCall(call)) => Some(call),
-                                _ => None,
-                            },
+                            Some(NodeEnum::List(list)) => {
+                                match list.items.first().and_then(|item| item.node.as_ref()) {
+                                    Some(NodeEnum::FuncCall(call)) => Some(call),
+                                    _ => None,
+                                }
+                            }
                             _ => None,
                         }
                     }

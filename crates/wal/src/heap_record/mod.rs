@@ -1,7 +1,7 @@
 //! Records of the heap in full: every field that replay and the history of a version need.
 //!
-//! [`crate::HeapOperation`] says what happened to rows, for readers who follow committed changes; a [`HeapRecord`] says
-//! what happens on pages. Layouts: `src/include/access/heapam_xlog.h` of PostgreSQL 14 to 18.
+//! A [`HeapRecord`] says what happens on pages; [`crate::HeapOperation`] is made of it and says what happened to rows, for
+//! readers who follow committed changes. Layouts: `src/include/access/heapam_xlog.h` of PostgreSQL 14 to 18.
 
 mod prune;
 mod read;
@@ -11,6 +11,7 @@ use crate::block::RelFile;
 use pgstrata_tuple::{ItemPointer, Row, RowHeader};
 
 pub use prune::{Freeze, Prune, PruneReason};
+pub(crate) use read::OPERATION_MASK;
 
 /// One record of the resource managers `Heap` and `Heap2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub enum HeapAction<'a> {
         is_speculative: bool,
         /// Whether the page is made anew.
         makes_page: bool,
+        /// Whether logical decoding tells it.
+        is_decoded: bool,
     },
     /// Several tuples come, on one page.
     MultiInsert {
@@ -47,6 +50,8 @@ pub enum HeapAction<'a> {
         visibility: AllVisible,
         /// Whether the page is made anew.
         makes_page: bool,
+        /// Whether logical decoding tells it.
+        is_decoded: bool,
     },
     /// A tuple is marked deleted.
     Delete {
@@ -62,6 +67,8 @@ pub enum HeapAction<'a> {
         takes_back: bool,
         /// Whether the row moved to another partition.
         moves_partition: bool,
+        /// The row or its key, for logical decoding, if the table's replica identity asks for it.
+        old: Option<Row<'a>>,
     },
     /// A tuple is replaced by another.
     Update(Update<'a>),
@@ -106,7 +113,14 @@ pub enum HeapAction<'a> {
         /// The command that ended it; `u32::MAX` if none did.
         cmax: u32,
     },
-    /// Nothing on a page: `TRUNCATE` and the mapping files of rewrites.
+    /// Tables were truncated; nothing on a page.
+    Truncate {
+        /// OID of the database.
+        database: u32,
+        /// OIDs of the tables, not their files.
+        relations: Vec<u32>,
+    },
+    /// Nothing on a page: the mapping files of rewrites.
     Nothing,
 }
 
@@ -133,6 +147,8 @@ pub struct Update<'a> {
     pub makes_page: bool,
     /// The new version.
     pub new: Option<NewVersion<'a>>,
+    /// The old version or its key, for logical decoding, if the table's replica identity asks for it.
+    pub old: Option<Row<'a>>,
 }
 
 /// A new version as an update stores it: what it has in common with the old one, at both ends, is left out.
@@ -146,6 +162,14 @@ pub struct NewVersion<'a> {
     pub header: RowHeader,
     /// Null bitmap and padding, then the columns between prefix and suffix.
     pub bytes: &'a [u8],
+}
+
+impl NewVersion<'_> {
+    /// Whether nothing of it was left in the old version.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.prefix == 0 && self.suffix == 0
+    }
 }
 
 /// What becomes of a page's mark that everybody sees all its tuples (`PD_ALL_VISIBLE`).

@@ -8,16 +8,23 @@ use crate::record::Record;
 use crate::resource::ResourceManager;
 use pgstrata_tuple::{ItemPointer, Row, RowHeader};
 
-const OPERATION_MASK: u8 = 0x70;
+pub(crate) const OPERATION_MASK: u8 = 0x70;
+const TRUNCATE: u8 = 0x30;
 /// The page is made anew (`XLOG_HEAP_INIT_PAGE`).
 const INIT_PAGE: u8 = 0x80;
 const INSERT_IS_SPECULATIVE: u8 = 1 << 2;
+/// `XLH_INSERT_CONTAINS_NEW_TUPLE`.
+const INSERT_IS_DECODED: u8 = 1 << 3;
 const INSERT_ALL_FROZEN_SET: u8 = 1 << 5;
 const DELETE_IS_SUPER: u8 = 1 << 3;
+/// `XLH_DELETE_CONTAINS_OLD_TUPLE` and `_KEY`.
+const DELETE_CONTAINS_OLD: u8 = 1 << 1 | 1 << 2;
 const DELETE_IS_PARTITION_MOVE: u8 = 1 << 4;
 /// The same bit in inserts, deletes, and for the old page of updates.
 const ALL_VISIBLE_CLEARED: u8 = 1 << 0;
 const UPDATE_NEW_ALL_VISIBLE_CLEARED: u8 = 1 << 1;
+/// `XLH_UPDATE_CONTAINS_OLD_TUPLE` and `_KEY`.
+const UPDATE_CONTAINS_OLD: u8 = 1 << 2 | 1 << 3;
 const UPDATE_PREFIX_FROM_OLD: u8 = 1 << 5;
 const UPDATE_SUFFIX_FROM_OLD: u8 = 1 << 6;
 /// `VISIBILITYMAP_ALL_FROZEN` in src/include/access/visibilitymapdefs.h.
@@ -39,8 +46,12 @@ impl Record {
 
 fn heap(record: &Record, code: u8) -> Option<HeapRecord<'_>> {
     let mut main = Bytes::new(record.main_data());
-    if code == 0x30 {
-        return Some(HeapRecord { relation: NO_FILE, action: HeapAction::Nothing });
+    if code == TRUNCATE {
+        let (database, count) = (main.u32()?, main.u32()?);
+        // Flags and padding.
+        main.take(4)?;
+        let relations = (0..count).map(|_| main.u32()).collect::<Option<_>>()?;
+        return Some(HeapRecord { relation: NO_FILE, action: HeapAction::Truncate { database, relations } });
     }
     let block = record.block(0)?;
     let at = |offset| ItemPointer { block: block.number, offset };
@@ -55,6 +66,7 @@ fn heap(record: &Record, code: u8) -> Option<HeapRecord<'_>> {
                 visibility: after_insert(flags),
                 is_speculative: flags & INSERT_IS_SPECULATIVE != 0,
                 makes_page,
+                is_decoded: flags & INSERT_IS_DECODED != 0,
             }
         }
         0x10 => {
@@ -66,6 +78,8 @@ fn heap(record: &Record, code: u8) -> Option<HeapRecord<'_>> {
                 visibility: cleared(flags & ALL_VISIBLE_CLEARED),
                 takes_back: flags & DELETE_IS_SUPER != 0,
                 moves_partition: flags & DELETE_IS_PARTITION_MOVE != 0,
+                // It stands behind the body.
+                old: if flags & DELETE_CONTAINS_OLD == 0 { None } else { Some(row(main.rest())?) },
             }
         }
         0x20 | 0x40 => HeapAction::Update(update(record, block, code == 0x40, makes_page)?),
@@ -147,7 +161,8 @@ fn multi_insert<'a>(record: &'a Record, block: &Block) -> Option<HeapAction<'a>>
         at += 7 + length;
         tuples.push((offset, Some(Row::new(header, bytes.take(length)?))));
     }
-    Some(HeapAction::MultiInsert { block: block.number, tuples, visibility: after_insert(flags), makes_page })
+    let (visibility, is_decoded) = (after_insert(flags), flags & INSERT_IS_DECODED != 0);
+    Some(HeapAction::MultiInsert { block: block.number, tuples, visibility, makes_page, is_decoded })
 }
 
 fn update<'a>(record: &'a Record, new_block: &Block, is_hot: bool, makes_page: bool) -> Option<Update<'a>> {
@@ -175,6 +190,7 @@ fn update<'a>(record: &'a Record, new_block: &Block, is_hot: bool, makes_page: b
         is_hot,
         makes_page,
         new,
+        old: if flags & UPDATE_CONTAINS_OLD == 0 { None } else { Some(row(main.rest())?) },
     })
 }
 

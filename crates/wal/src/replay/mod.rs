@@ -185,7 +185,7 @@ impl Pages {
                 apply::set_visibility(page, *visibility);
                 apply::insert(page, *at, xid, *tuple)
             }),
-            HeapAction::MultiInsert { block, tuples, visibility, makes_page } => {
+            HeapAction::MultiInsert { block, tuples, visibility, makes_page, .. } => {
                 on(*block, *makes_page, &mut |page| {
                     apply::set_visibility(page, *visibility);
                     tuples.iter().try_for_each(|(offset, tuple)| {
@@ -194,7 +194,7 @@ impl Pages {
                     })
                 });
             }
-            HeapAction::Delete { at, xmax, bits, visibility, takes_back, moves_partition } => {
+            HeapAction::Delete { at, xmax, bits, visibility, takes_back, moves_partition, .. } => {
                 let (takes_back, moves_partition) = (*takes_back, *moves_partition);
                 let deletion = apply::Deletion { at: *at, xmax: *xmax, bits: *bits, takes_back, moves_partition };
                 on(at.block, false, &mut |page| {
@@ -215,7 +215,7 @@ impl Pages {
             }
             HeapAction::Prune(prune) => on(prune.block, false, &mut |page| apply::prune(page, prune)),
             HeapAction::Visible { block, .. } => self.mark_visible(PageId { relation, block: *block }, record, touched),
-            HeapAction::NewCid { .. } | HeapAction::Nothing => {}
+            HeapAction::NewCid { .. } | HeapAction::Truncate { .. } | HeapAction::Nothing => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pgstrata_sqltext::{AccessKind, Rows, Schema, Workload};
 
 use super::machine::Made;
-use super::model::{Action, Model, RowSet, Value};
+use super::model::{Model, RowSet, Value};
 use super::search::Shown;
 use super::stage::Cast;
 use crate::advisor::report::Allocation;
@@ -24,6 +24,9 @@ pub(super) struct Meaning<'a> {
 
 /// A witness out of a schedule; nothing when arguments cannot be chosen so that its rows are what they must be.
 pub(super) fn witness(meaning: Meaning<'_>, cast: &Cast<'_>, shown: &Shown) -> Option<Witness> {
+    if !picks_are_sure(cast) {
+        return None;
+    }
     let values = Values::choose(meaning, cast)?;
     let instances = instances(meaning, cast, &values);
     let levels = instances.iter().map(|instance| (instance.program.clone(), instance.level)).collect();
@@ -94,16 +97,44 @@ fn is_chosen(meaning: Meaning<'_>, cast: &Cast<'_>, actor: usize, value: usize) 
     }
 }
 
-/// The variable of the row out of which a statement returns a column unchanged.
-fn source(meaning: Meaning<'_>, cast: &Cast<'_>, actor: usize, place: usize, column: &str) -> Option<usize> {
+/// The variable of the row out of which a statement returns a column unchanged, and the column's own name.
+fn source(meaning: Meaning<'_>, cast: &Cast<'_>, actor: usize, place: usize, column: &str) -> Option<(usize, String)> {
     let path = cast.rows.paths[actor];
     let statement = &meaning.workload.programs[path.program].statements[path.statements[place]];
-    let returns = |kind: AccessKind| matches!(kind, AccessKind::Read | AccessKind::Lock(_) | AccessKind::Delete);
-    let access = statement.accesses.iter().find(|access| returns(access.kind) && access.reads.contains(column))?;
-    if !matches!(access.rows, Rows::One { .. }) || statement.accesses.len() > 1 {
+    let [access] = statement.accesses.as_slice() else { return None };
+    let returns = matches!(access.kind, AccessKind::Read | AccessKind::Lock(_) | AccessKind::Delete);
+    if !returns || !matches!(access.rows, Rows::One { .. }) {
         return None;
     }
-    path.ops.iter().find(|op| op.place == place && op.action != Action::Insert).map(|op| op.var)
+    let words = statement.text.to_ascii_lowercase().split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let is_named = |known: &&String| *known == column || words.contains(&format!("{known} as {column}"));
+    let name = access.reads.iter().find(|known| *known == column).or_else(|| access.reads.iter().find(is_named))?;
+    let var = path.ops.iter().find(|op| op.place == place).map(|op| op.var)?;
+    Some((var, name.clone()))
+}
+
+/// Whether each row that a statement goes on with, because an earlier one found it among several, is the only one that
+/// it could have found. Which of several it takes is not for us to say.
+fn picks_are_sure(cast: &Cast<'_>) -> bool {
+    cast.rows.paths.iter().enumerate().all(|(actor, path)| {
+        path.vars.iter().enumerate().all(|(number, var)| {
+            let RowSet::One { values, .. } = &var.rows else { return true };
+            let found = values.iter().filter_map(|value| {
+                if let Value::Result { place, .. } = &path.values[*value] { Some(*place) } else { None }
+            });
+            found.into_iter().all(|place| {
+                let is_source = |op: &&super::model::Op| {
+                    op.place == place
+                        && op.relation == var.relation
+                        && matches!(path.vars[op.var].rows, RowSet::Some { .. })
+                };
+                let Some(op) = path.ops.iter().find(is_source) else { return true };
+                let rows = &cast.stage.actors[actor].rows;
+                let mut there = rows[op.var].iter().filter(|row| cast.stage.rows[**row].1);
+                there.next() == rows[number].first() && there.next().is_none()
+            })
+        })
+    })
 }
 
 /// Every use of a value as a column of a relation.
@@ -239,7 +270,7 @@ fn found_rows(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>) -> Vec
     for (actor, path) in cast.rows.paths.iter().enumerate() {
         for (number, value) in path.values.iter().enumerate() {
             let Value::Result { place, column } = value else { continue };
-            let Some(var) = source(meaning, cast, actor, *place, column) else { continue };
+            let Some((var, column)) = source(meaning, cast, actor, *place, column) else { continue };
             let RowSet::One { key, values: keys } = &path.vars[var].rows else { continue };
             let relation = path.vars[var].relation;
             let mut row: BTreeMap<String, String> = key
@@ -249,7 +280,7 @@ fn found_rows(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>) -> Vec
                     Some((values.column(relation, *column)?, values.get(cast, (actor, *value))))
                 })
                 .collect();
-            row.insert(column.clone(), values.get(cast, (actor, number)));
+            row.insert(column, values.get(cast, (actor, number)));
             let present = cast.stage.actors[actor].rows[var].iter().all(|row| cast.stage.rows[*row].1);
             all.push(SeedRow { relation: meaning.model.relations[relation].name.clone(), values: row, present });
         }

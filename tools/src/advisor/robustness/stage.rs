@@ -6,7 +6,7 @@ use pgstrata_units::Isolation;
 
 use super::conflict::{At, dependencies};
 use super::machine::{Actor, Stage};
-use super::model::{Action, EXISTS, Model, Op, RowSet};
+use super::model::{Action, EXISTS, Model, Op, RowSet, Value};
 use super::reach::Reach;
 use super::splits::Candidate;
 use super::unify::Unifier;
@@ -55,7 +55,37 @@ pub(super) fn cast<'m>(
             return None;
         }
     }
+    same_sources(&mut rows);
     Some(arrange(rows, paths, links, levels))
+}
+
+/// The same found value comes out of the same row, where both were looked up by the same key: two rows with the value
+/// could be one too many for a unique key.
+fn same_sources(rows: &mut Unifier<'_>) {
+    let mut found: Vec<(usize, usize, usize)> = Vec::new();
+    for (actor, path) in rows.paths.iter().enumerate() {
+        for (value, kind) in path.values.iter().enumerate() {
+            let Value::Result { place, .. } = kind else { continue };
+            let mut ops = path.ops.iter().enumerate().filter(|(_, op)| op.place == *place);
+            if let (Some((op, _)), None) = (ops.next(), ops.next()) {
+                found.push((actor, value, op));
+            }
+        }
+    }
+    for (at, one) in found.iter().enumerate() {
+        for two in &found[at + 1..] {
+            let paths = rows.paths.clone();
+            let (first, second) = (&paths[one.0].ops[one.2], &paths[two.0].ops[two.2]);
+            let by_key = |actor: usize, op: &Op| matches!(paths[actor].vars[op.var].rows, RowSet::One { .. });
+            let is_same = rows.root(one.0, one.1) == rows.root(two.0, two.1);
+            if is_same && first.relation == second.relation && by_key(one.0, first) && by_key(two.0, second) {
+                let mut joined = rows.clone();
+                if joined.meet((one.0, first), (two.0, second)) {
+                    *rows = joined;
+                }
+            }
+        }
+    }
 }
 
 type Path<'m> = super::model::Path;

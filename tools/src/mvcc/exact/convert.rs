@@ -1,6 +1,6 @@
 //! A history's versions and transactions as items of the timeline.
 
-use pgstrata_timeline::{Command, Fate, Key, Origin, RowVersion, Transaction, TransactionState, XmaxKind};
+use pgstrata_timeline::{Command, Fate, Key, Origin, RowVersion, Transaction, TransactionState};
 use pgstrata_tuple::{Knowledge as _, Tuple};
 use pgstrata_units::Xid;
 use pgstrata_wal::history::{History, Version, VersionName};
@@ -51,29 +51,9 @@ pub(super) fn version(history: &History, version: &Version, table: &Table) -> Ro
 fn bare(version: &Version, table: &Table, state: impl Fn(Xid) -> TransactionState) -> RowVersion {
     let xmin = version.xmin.unwrap_or_default();
     RowVersion {
-        relation: table.leaf.oid,
-        block: version.at.block,
-        offset: version.at.offset,
-        xmin,
-        xmin_state: if version.xmin.is_some() { state(xmin) } else { TransactionState::Unknown },
-        is_frozen: false,
-        xmax: None,
-        xmax_kind: XmaxKind::None,
-        xmax_state: None,
-        members: Vec::new(),
-        command: None,
-        next: None,
-        parent: None,
-        parent_origin: None,
-        is_hot_updated: false,
-        is_heap_only: false,
-        flags: Vec::new(),
-        row: None,
-        values: None,
+        xmin_state: version.xmin.map_or(TransactionState::Unknown, state),
         bytes: version.bytes,
-        fate: Fate::Unknown,
-        made: None,
-        removed: None,
+        ..RowVersion::bare(table.leaf.oid, version.at.block, version.at.offset, xmin)
     }
 }
 

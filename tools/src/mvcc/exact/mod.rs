@@ -72,6 +72,8 @@ pub struct Exact {
     tables: Tables,
     /// Versions that a transaction made, ended or locked: they look different when it ends.
     concerned: BTreeMap<Xid, BTreeSet<VersionId>>,
+    /// The same the other way round: with many versions, only those that a record touches are looked at.
+    concerning: BTreeMap<VersionId, BTreeSet<Xid>>,
     shown: BTreeMap<VersionId, Key>,
     pages: Pages,
     /// Pages with a number below are told of with their line pointers.
@@ -93,9 +95,9 @@ impl Exact {
         let lsn = row.get::<_, &str>("lsn").parse().map_err(|_| unreadable("position"))?;
         let snapshot = row.get::<_, &str>("snapshot").parse().map_err(|_| unreadable("snapshot"))?;
         let history = History::begin(Seed { lsn, snapshot }, options.limits, feed.identity().logs_hints);
-        let (concerned, shown) = (BTreeMap::new(), BTreeMap::new());
+        let (concerned, concerning, shown) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (tables, pages, pages_most) = (Tables::new(options.pages), Pages::default(), options.pages);
-        Ok(Self { connection, feed, history, tables, concerned, shown, pages, pages_most, is_moved: false })
+        Ok(Self { connection, feed, history, tables, concerned, concerning, shown, pages, pages_most, is_moved: false })
     }
 
     /// The history so far, for questions about the past.
@@ -115,6 +117,7 @@ impl Exact {
         }
         let mut drop: Vec<Key> = std::mem::take(&mut self.shown).into_values().collect();
         drop.extend(std::mem::take(&mut self.concerned).into_keys().map(transaction_key));
+        self.concerning.clear();
         drop.extend(self.pages.forget());
         self.tables.forget();
         let mut happened = Happened::default();
@@ -251,6 +254,7 @@ impl Exact {
             for xid in version.xmin.into_iter().chain(version.states.iter().filter_map(|state| state.by)) {
                 if self.history.transactions().life(xid).is_some() {
                     self.concerned.entry(xid).or_default().insert(*id);
+                    self.concerning.entry(*id).or_default().insert(xid);
                 }
             }
         }
@@ -261,7 +265,7 @@ impl Exact {
                 transactions.insert(*xid);
             }
         }
-        transactions.extend(self.concerned.iter().filter(|(_, ids)| !ids.is_disjoint(&versions)).map(|(xid, _)| *xid));
+        transactions.extend(versions.iter().filter_map(|id| self.concerning.get(id)).flatten());
         let mut put = Vec::new();
         for id in versions {
             let Some(version) = self.history.versions().get(id) else { continue };
@@ -289,16 +293,16 @@ impl Exact {
 
     fn drop_forgotten(&mut self, forgotten: &[VersionId]) -> Vec<Key> {
         let mut drop: Vec<Key> = forgotten.iter().filter_map(|id| self.shown.remove(id)).collect();
-        if drop.is_empty() {
-            return drop;
-        }
-        self.concerned.retain(|xid, ids| {
-            ids.retain(|id| !forgotten.contains(id));
-            if ids.is_empty() {
-                drop.push(transaction_key(*xid));
+        for id in forgotten {
+            for xid in self.concerning.remove(id).into_iter().flatten() {
+                let Some(ids) = self.concerned.get_mut(&xid) else { continue };
+                ids.remove(id);
+                if ids.is_empty() {
+                    self.concerned.remove(&xid);
+                    drop.push(transaction_key(xid));
+                }
             }
-            !ids.is_empty()
-        });
+        }
         drop
     }
 }

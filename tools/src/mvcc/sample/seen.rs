@@ -79,29 +79,16 @@ fn version(row: &Row, relation: u32, columns: &Columns, next: Xid) -> RowVersion
     let xmin = full(row.get("xmin"), next).unwrap_or_default();
     // Whether it locks, deletes or replaces cannot be told from the number.
     let xmax = full(row.get("xmax"), next);
+    let block = u32::try_from(row.get::<_, i64>("block")).unwrap_or(0);
+    let offset = u16::try_from(row.get::<_, i32>("line")).unwrap_or(0);
     RowVersion {
-        relation,
-        block: u32::try_from(row.get::<_, i64>("block")).unwrap_or(0),
-        offset: u16::try_from(row.get::<_, i32>("line")).unwrap_or(0),
-        xmin,
         xmin_state: TransactionState::Committed,
         is_frozen: !xmin.is_normal(),
         xmax,
         xmax_kind: if xmax.is_some() { XmaxKind::Lock } else { XmaxKind::None },
-        xmax_state: None,
-        members: Vec::new(),
-        command: None,
-        next: None,
-        parent: None,
-        parent_origin: None,
-        is_hot_updated: false,
-        is_heap_only: false,
-        flags: Vec::new(),
         row: values.as_ref().and_then(|values| key_text(values, &columns.key)),
         values,
-        bytes: 0,
         fate: Fate::Live,
-        made: None,
-        removed: None,
+        ..RowVersion::bare(relation, block, offset, xmin)
     }
 }

@@ -5,6 +5,7 @@
 mod sections;
 mod writer;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use pgstrata_units::Language;
 
 use super::escape::markup;
@@ -17,7 +18,7 @@ use crate::archive;
 use crate::record::Record;
 use crate::study::{ArmKind, Card};
 use pgstrata_stats::Verdict;
-use writer::{Html, base64, class};
+use writer::{Html, class};
 
 const PAGE_STYLE: &str = include_str!("page.css");
 
@@ -205,7 +206,7 @@ fn raw_record(html: &mut Html, record: &Record) {
     html.raw(&format!(
         "<p><a download=\"{}\" href=\"data:application/json;base64,{}\">{}</a></p>",
         markup(&name),
-        base64(&json),
+        BASE64_STANDARD.encode(&json),
         spans(labels::RAW_DOWNLOAD)
     ));
     html.raw(&format!("<details><summary>{}</summary>", spans(labels::RAW_SHOW)));
@@ -309,7 +310,7 @@ mod tests {
         let record = fixture::load();
         let page = page(&record, fixture::CARD, Language::English);
         let json = archive::to_json(&record).expect("json");
-        assert!(page.contains(&base64(&json)));
+        assert!(page.contains(&BASE64_STANDARD.encode(&json)));
     }
 
     #[test]

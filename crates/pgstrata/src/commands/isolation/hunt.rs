@@ -4,13 +4,13 @@ use std::fs;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use pgstrata_scenario::hunt::{self, Find, HuntSpec, Hunted, InLists, Tally};
+use pgstrata_scenario::hunt::{self, Find, HuntSpec, Hunted, InLists, StopAt, Tally};
 use pgstrata_units::{Language, Text};
 use tokio::sync::watch;
 
 use super::Playground;
 use crate::Ended;
-use crate::cli::isolation::HuntArgs;
+use crate::cli::isolation::{First, HuntArgs};
 use crate::interrupt;
 use crate::terminal::Terminal;
 
@@ -23,7 +23,10 @@ pub async fn hunt(args: &HuntArgs, terminal: Terminal) -> anyhow::Result<Ended> 
         duration: args.duration,
         clients: args.clients as usize,
         seed: args.seed.unwrap_or_else(rand::random),
-        stop_at_first: args.stop_at_first,
+        stop_at: args.stop_at_first.map_or(StopAt::Never, |first| match first {
+            First::Forbidden => StopAt::FirstForbidden,
+            First::Any => StopAt::FirstFind,
+        }),
     };
     let (stop, stopped) = watch::channel(false);
     let waiter = tokio::spawn(async move {
@@ -67,14 +70,14 @@ fn report(bar: &ProgressBar, tally: Tally, find: Option<&Find>, terminal: Termin
 }
 
 fn tally_words(tally: Tally, terminal: Terminal) -> String {
-    let Tally { programs, committed, list_transactions, suspects, not_repeated } = tally;
+    let Tally { programs, committed, list_transactions, list_anomalies, suspects, not_repeated } = tally;
     match terminal.language {
         Language::English => format!(
-            "{programs} programs with {committed} committed transactions, {list_transactions} transactions on lists, \
-             {suspects} suspects, {not_repeated} of them not repeated"
+            "{programs} programs with {committed} committed transactions, {list_transactions} transactions on lists \
+             with {list_anomalies} anomalies, {suspects} suspects, {not_repeated} of them not repeated"
         ),
         Language::Chinese => format!(
-            "{programs} 个程序共提交 {committed} 个事务，列表上 {list_transactions} 个事务，可疑 {suspects} 次，其中 {not_repeated} 次未能重现"
+            "{programs} 个程序共提交 {committed} 个事务，列表上 {list_transactions} 个事务、{list_anomalies} 处异常，可疑 {suspects} 次，其中 {not_repeated} 次未能重现"
         ),
     }
 }

@@ -3,6 +3,7 @@
 mod follow;
 mod paint;
 mod replay;
+mod soak;
 mod words;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,7 @@ pub async fn mvcc(command: MvccCommand, terminal: Terminal) -> anyhow::Result<En
         MvccCommand::Record(args) => follow::record(&args, terminal).await?,
         MvccCommand::Replay(args) => replay::replay(&args, terminal)?,
         MvccCommand::Export(args) => replay::export(&args, terminal)?,
+        MvccCommand::Soak(args) => return soak::soak(&args, terminal).await,
     }
     Ok(Ended::Held)
 }

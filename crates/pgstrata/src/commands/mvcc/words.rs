@@ -39,8 +39,10 @@ const REASONS: [(&str, Text); 30] = [
     ("unknown-snapshot", Text { en: "unknown: which of two snapshots", zh: "未知：两个快照中的哪一个" }),
 ];
 
-/// Notes in Chinese; `{}` are the numbers of the English sentence, in their order.
-const NOTES: [(&str, &str); 29] = [
+/// Notes in Chinese; `{}` are the numbers of the English sentence, in their order, and `{text}` is that sentence where it
+/// holds the server's own words.
+const NOTES: [(&str, &str); 48] = [
+    ("log-lost", "暂时无法跟随服务器的日志，在恢复之前只能靠查看得知版本"),
     ("connection-lost", "连接已断开，显示的是最后一次看到的内容"),
     ("server-restarted", "服务器已重启：此前的会话与等待都不在了"),
     ("sessions-cut", "显示 {} 个会话，共 {} 个；等待中和工作中的优先"),
@@ -70,6 +72,27 @@ const NOTES: [(&str, &str); 29] = [
     ("extension-not-installed", "把 mvcc_visualizer 装到服务器旁：pgstrata ext install"),
     ("preload-needs-extension", "要看到每个会话自己的快照和每一次等待，需要预加载 mvcc_visualizer"),
     ("activity-denied", "授予 pg_monitor 即可看到其他角色的会话在做什么"),
+    ("columns-refused", "无法读取列信息：{text}"),
+    ("extension-not-created", "超级用户可执行：create extension mvcc_visualizer"),
+    ("extension-not-granted", "该角色不能执行 mvcc_visualizer 的函数"),
+    ("horizon-refused", "无法读取 vacuum 界限：{text}"),
+    ("multixacts-refused", "无法读取多事务成员：{text}"),
+    ("pages-refused", "无法读取页面：{text}"),
+    (
+        "preload-missing",
+        "要看到每个会话自己的快照和每一次等待，需要把 mvcc_visualizer 加入 shared_preload_libraries 并重启服务器",
+    ),
+    ("prepared-refused", "无法读取预备事务：{text}"),
+    ("row-search-refused", "无法查找该行：{text}"),
+    ("serializable-refused", "无法读取可串行化冲突：{text}"),
+    ("snapshots-refused", "无法读取其他会话的快照：{text}"),
+    ("statuses-refused", "无法读取事务状态：{text}"),
+    ("table-refused", "无法读取该表：{text}"),
+    ("transactions-refused", "无法读取运行中的事务：{text}"),
+    ("verdicts-refused", "无法判定可见性：{text}"),
+    ("waits-refused", "无法读取锁等待：{text}"),
+    ("wal-level-minimal", "请设置 wal_level = replica 并重启服务器"),
+    ("wal-needs-replication", "要跟随服务器的日志，请授予该角色 replication 属性"),
 ];
 
 /// Why a version is seen, or not; the code itself if it has no words here.
@@ -83,6 +106,7 @@ pub fn note(line: &str, language: Language) -> String {
     let Some((_, template)) = NOTES.iter().find(|(of, _)| *of == code).filter(|_| language == Language::Chinese) else {
         return sentence.to_owned();
     };
+    let template = template.replace("{text}", sentence);
     let mut numbers = sentence.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
     let mut parts = template.split("{}");
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -192,6 +216,39 @@ mod tests {
             assert_ne!(reason(code, Language::English), code);
             assert_ne!(reason(code, Language::Chinese), code);
         }
+    }
+
+    #[test]
+    fn every_note_of_the_observer_has_words_in_chinese() {
+        let mut codes = std::collections::BTreeSet::new();
+        let mut folders = vec![std::path::PathBuf::from("../../tools/src/mvcc")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("the observer's source").flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    codes.extend(codes_in(&std::fs::read_to_string(path).expect("readable")));
+                }
+            }
+        }
+        assert!(codes.len() > 30, "{codes:?}");
+        let without = codes.iter().filter(|code| !NOTES.iter().any(|(of, _)| of == code));
+        assert_eq!(without.collect::<Vec<_>>(), Vec::<&String>::new());
+    }
+
+    /// Codes that stand right behind what makes a note.
+    fn codes_in(source: &str) -> Vec<String> {
+        let behind = ["note(", "Some(("].into_iter().flat_map(|before| source.split(before).skip(1));
+        let quoted = behind.filter_map(|text| text.trim_start().strip_prefix('"')?.split_once('"'));
+        let is_code = |code: &&str| code.contains('-') && code.chars().all(|c| c == '-' || c.is_ascii_lowercase());
+        quoted.map(|(code, _)| code).filter(is_code).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_servers_own_words_stay_in_a_chinese_note() {
+        let line = "pages-refused: permission denied for function get_raw_page";
+        assert_eq!(note(line, Language::Chinese), "无法读取页面：permission denied for function get_raw_page");
     }
 
     #[test]

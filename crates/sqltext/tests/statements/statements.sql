@@ -1,0 +1,106 @@
+-- Statements for which the accesses are pinned, and compared with what a server locks. One a paragraph.
+
+-- reads
+select * from customers where id = 1;
+select name from customers where email = 'a@b.c';
+select c.name from customers as c where (c.id, c.email) = (1, 'x');
+select count(*) from orders where status = 'open' and total > 10;
+select 1 from customers;
+select ctid from customers where id = 1;
+select customers from customers;
+select o.id, c.name from orders o join customers c on c.id = o.customer_id where o.id = 7;
+select o.id from customers c left join orders o on o.customer_id = c.id and o.status = 'open' where c.id = 3;
+select * from orders natural join lines;
+select number from lines l join orders o on o.id = l.order_id where o.id = 1 and l.number = 2;
+select * from orders join lines using (customer_id) where false;
+select id from orders where customer_id in (select id from customers where credit > 0);
+select id from orders o where exists (select from lines l where l.order_id = o.id and l.number = 1) and o.id = 4;
+select (select max(total) from orders where customer_id = c.id) from customers c where c.id = 2;
+select x.id from (select id, status from orders) x where x.id = 9;
+select x.n from (select count(*) as n, customer_id from orders group by customer_id) x where x.customer_id = 1;
+with recent as (select id from orders where status = 'open') select l.* from lines l join recent r on r.id = l.order_id;
+with recursive up as (select id, a from base where id = 1 union all select b.id, b.a from base b join up on up.a = b.id) select * from up;
+select id from orders union select product_id from reviews where stars = 5 order by 1;
+select distinct on (customer_id) id from orders order by customer_id, total desc;
+select rank() over (partition by customer_id order by total) from orders;
+select * from open_orders where id = 5;
+select kind from events where at = '2025-05-05';
+select kind from events_2025;
+select a from base where id = 1;
+select b from derived;
+select case when stock > 0 then name else 'none' end from products where id = 1;
+select id from products where id = any (array[1, 2]);
+select id from products where id in (3);
+select id from products where id = 1 or id = 2;
+select id from products where not id = 1;
+select id from orders where id = 1 + 1;
+select name from products where id = (select min(id) from products);
+select price_of(3);
+select price_of(id) from products where id = 1;
+select * from lines_of(2);
+select nextval('orders_id_seq');
+select json_build_object('id', id, 'name', name) from products;
+select json_object('id': id, 'price': price) from products;
+select l.* from orders o, lateral (select * from lines where order_id = o.id) l where o.id = 1;
+table customers;
+values (1, 2);
+
+-- locks
+select balance from (select credit as balance, id from customers) x where id = 1 for update;
+select * from orders o join customers c on c.id = o.customer_id where o.id = 1 for update of o;
+select * from orders where status = 'open' order by id limit 1 for update skip locked;
+select id from customers where id = 1 for no key update nowait;
+select id from customers where id = 1 for share;
+select id from customers where id = 1 for key share;
+lock table orders in share row exclusive mode;
+lock table orders;
+select pg_advisory_xact_lock(5);
+select pg_try_advisory_lock(1, 2);
+select pg_advisory_xact_lock_shared(hashtext('a'));
+
+-- writes
+insert into customers (id, name) values (1, 'a');
+insert into customers (id, name) values (2, 'b'), (3, 'c');
+insert into customers values (4, 'x@y.z', 'd', 5) on conflict do nothing;
+insert into counters (name, n) values ('x', 1) on conflict (name) do update set n = counters.n + excluded.n where counters.n < 10;
+insert into counters values ('z', default) on conflict do nothing;
+insert into orders (customer_id, total) select id, credit from customers where credit > 100;
+insert into lines (order_id, number, product_id, quantity) values (1, 1, 1, 1);
+insert into reviews (id) values (1);
+insert into products (name, stock, price) values ('p', 1, 2) returning id, price_with_tax;
+update customers set credit = credit + 1 where id = 1;
+update customers set email = 'n' where id = 1;
+update customers set id = 2 where id = 1;
+update products set price = 3 where id = 1;
+update orders set (status, total) = ('paid', 5) where id = 1;
+update orders set (status, total) = (select name, credit from customers where id = 1) where id = 1;
+update orders o set total = c.credit from customers c where c.id = o.customer_id and o.id = 3;
+update orders set status = 'late' where status = 'open';
+update orders set note = note where id = 1 returning *;
+update lines set quantity = quantity + 1 where order_id = 1 and number = 2;
+update products p set stock = stock - l.quantity from lines l where l.order_id = 1 and l.number = 1 and p.id = l.product_id;
+with picked as (select id from orders where status = 'open' order by id limit 1 for update skip locked) update orders set status = 'taken' from picked where orders.id = picked.id returning orders.id;
+with gone as (delete from lines where order_id = 1 returning quantity) select sum(quantity) from gone;
+delete from orders where id = 1;
+delete from customers where id = 1;
+delete from products where id = 1;
+delete from lines using orders where orders.id = lines.order_id and orders.status = 'void';
+merge into counters c using (values ('a', 1)) as s (name, n) on c.name = s.name when matched then update set n = c.n + s.n when not matched then insert values (s.name, s.n);
+insert into events values ('2025-06-01', 'x');
+update events_2025 set kind = 'y';
+truncate counters;
+copy audit to stdout;
+copy audit (what) from stdin;
+
+-- what is said
+select * from missing where id = 1;
+select nothing from customers;
+select unheard_of(id) from customers;
+select * from pg_class;
+select id from guarded;
+update open_orders set total = 1 where id = 1;
+select id from customers where name @@@@ 'x';
+select buy(1, 2), 3;
+prepare p as select * from customers;
+do $$ begin delete from customers; end $$;
+create table t (a int);
