@@ -25,7 +25,7 @@ pub fn has_nextest() -> bool {
     answers(Command::new("cargo").args(["nextest", "--version"])).is_some()
 }
 
-/// The library that reads header files for the extension's build: where the crate clang-sys looks for it.
+/// The library that reads header files for the builds of PostgreSQL's parser and the extension: where the crate clang-sys looks for it.
 pub fn libclang() -> Result<PathBuf> {
     let named = std::env::var_os("LIBCLANG_PATH").map(PathBuf::from);
     let versioned = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
@@ -39,7 +39,7 @@ pub fn libclang() -> Result<PathBuf> {
     let mut files = folders.chain(usual.map(PathBuf::from)).flat_map(|folder| {
         std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>()
     });
-    let missing = "libclang was not found (./x setup --test installs it; apt: libclang1-14 libclang-common-14-dev)";
+    let missing = "libclang was not found (./x setup installs it; apt: libclang1-14 libclang-common-14-dev)";
     files.find(|path| is_it(path) && !path.to_string_lossy().contains("cpp")).context(missing)
 }
 

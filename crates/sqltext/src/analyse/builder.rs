@@ -8,7 +8,7 @@ use super::names::{Cte, Scope};
 use crate::access::{Access, AccessKind, Cause, Rows, Term};
 use crate::name::RelationName;
 use crate::position::Span;
-use crate::schema::{Relation, Schema};
+use crate::schema::{Key, Relation, RelationKind, Schema};
 use crate::workload::Unanalysed;
 
 /// A column of one use of a relation.
@@ -128,6 +128,14 @@ impl<'a> Builder<'a> {
         self.schema().relations.get(&self.uses[index].named)
     }
 
+    /// The keys that tell rows of a use apart. Heirs have rows of their own that no key of their parent guards.
+    pub fn keys_of(&self, index: usize) -> &'a [Key] {
+        let Some(relation) = self.relation_of(index) else { return &[] };
+        let name = &self.uses[index].named;
+        let has_heirs = || self.schema().relations.values().any(|other| other.parents.contains(name));
+        if relation.kind != RelationKind::Partitioned && has_heirs() { &[] } else { &relation.keys }
+    }
+
     /// Adds an equality.
     pub fn link(&mut self, from: Source, to: UsedColumn) {
         self.links.push(Link { from, to });
@@ -188,15 +196,14 @@ impl<'a> Builder<'a> {
     }
 
     fn single(&self, index: usize, known: &BTreeMap<UsedColumn, Term>) -> Option<Term> {
-        let relation = self.relation_of(index)?;
         let bound = |column: &String| known.contains_key(&(index, column.clone()));
-        let is_one = relation.keys.iter().any(|key| key.predicate.is_none() && key.columns.iter().all(bound));
+        let is_one = self.keys_of(index).iter().any(|key| key.predicate.is_none() && key.columns.iter().all(bound));
         is_one.then_some(Term::Unknown)
     }
 
     fn rows(&self, index: usize, equal: &BTreeMap<String, Term>) -> Rows {
         let used = &self.uses[index];
-        let keys = self.relation_of(index).map_or(&[][..], |relation| &relation.keys);
+        let keys = self.keys_of(index);
         let bound = |columns: &[String]| columns.iter().map(|column| equal.get(column).cloned()).collect();
         let unconditional = keys.iter().filter(|key| key.predicate.is_none() && !key.columns.is_empty());
         let candidates = unconditional.filter_map(|key| {

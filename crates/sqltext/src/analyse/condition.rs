@@ -32,9 +32,9 @@ impl Builder<'_> {
         }
         let touched = self.touched.len();
         self.conjunct(node, restricted);
-        for (index, column) in self.touched[touched..].to_vec() {
-            if restricted.contains(&index) {
-                self.uses[index].predicate.insert(column);
+        for (index, column) in &self.touched[touched..] {
+            if restricted.contains(index) {
+                self.uses[*index].predicate.insert(column.clone());
             }
         }
     }

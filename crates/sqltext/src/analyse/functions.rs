@@ -87,12 +87,11 @@ impl Builder<'_> {
         self.volatile = true;
         let known =
             self.own_function(schema, name, Some(call.args.len())).or_else(|| self.own_function(schema, name, None));
-        match known.cloned() {
-            Some(function) => self.own_call(&function, call),
-            None => {
-                let why = format!("function {}() is not known", parts.join("."));
-                self.say(call.location, why, Some("add its `create function` to the schema"));
-            }
+        if let Some(function) = known.cloned() {
+            self.own_call(&function, call);
+        } else {
+            let why = format!("function {}() is not known", parts.join("."));
+            self.say(call.location, why, Some("add its `create function` to the schema"));
         }
     }
 

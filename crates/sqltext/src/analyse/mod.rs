@@ -6,6 +6,7 @@
 mod builder;
 mod condition;
 mod expression;
+mod from;
 mod functions;
 mod guard;
 mod indirect;

@@ -91,23 +91,15 @@ impl Builder<'_> {
             }
             [] => None,
         };
-        match meaning {
-            Some(meaning) => {
-                if let Meaning::Used(column) = &meaning {
-                    self.touch(column.clone());
-                }
-                meaning
-            }
-            None => {
-                let name = parts.join(".");
-                self.say(
-                    reference.location,
-                    format!("column \"{name}\" does not exist"),
-                    Some("is the schema complete?"),
-                );
-                Meaning::Nothing
-            }
+        let Some(meaning) = meaning else {
+            let why = format!("column \"{}\" does not exist", parts.join("."));
+            self.say(reference.location, why, Some("is the schema complete?"));
+            return Meaning::Nothing;
+        };
+        if let Meaning::Used(column) = &meaning {
+            self.touch(column.clone());
         }
+        meaning
     }
 
     /// Takes note that a column's value is used.
@@ -176,14 +168,13 @@ impl Builder<'_> {
     pub fn expand(&mut self, qualifier: &[String], location: i32) -> Vec<Output> {
         let entries: Vec<Entry> = match qualifier {
             [] => self.scopes.last().map(|scope| scope.entries.clone()).unwrap_or_default(),
-            [.., alias] => match self.entry(alias) {
-                Some(entry) => vec![entry.clone()],
-                None => {
-                    let why = format!("missing FROM-clause entry for table \"{alias}\"");
-                    self.say(location, why, None);
-                    Vec::new()
+            [.., alias] => {
+                let entry = self.entry(alias).cloned();
+                if entry.is_none() {
+                    self.say(location, format!("missing FROM-clause entry for table \"{alias}\""), None);
                 }
-            },
+                entry.into_iter().collect()
+            }
         };
         let mut outputs = Vec::new();
         for entry in entries.iter().filter(|entry| qualifier.len() == 1 || !entry.qualified_only) {
@@ -270,6 +261,46 @@ impl Meaning {
             Self::Used(column) => Some(Source::Column(column)),
             Self::Derived(term) => Some(Source::Term(term)),
             Self::Nothing => None,
+        }
+    }
+}
+
+impl Output {
+    /// The output with nothing but its name: conditions on it say nothing of its tables.
+    pub fn anonymous(self) -> Self {
+        Self { origin: None, term: Term::Unknown, ..self }
+    }
+}
+
+impl Entry {
+    /// The entry of a query or function.
+    pub fn derived(alias: &str, outputs: Vec<Output>, single: bool) -> Self {
+        let columns = Columns::Derived { outputs, single };
+        Self { alias: alias.to_owned(), columns, lockable: Vec::new(), qualified_only: false }
+    }
+
+    /// The names of its columns.
+    pub fn names(&self) -> Vec<String> {
+        match &self.columns {
+            Columns::Relation { names, .. } => names.iter().map(|(alias, _)| alias.clone()).collect(),
+            Columns::Derived { outputs, .. } => outputs.iter().map(|output| output.name.clone()).collect(),
+            Columns::Unknown => Vec::new(),
+        }
+    }
+
+    /// Its columns as a query around it would pass them on.
+    pub fn outputs(&self) -> Vec<Output> {
+        match &self.columns {
+            Columns::Relation { index, names } => {
+                let output = |(alias, column): &(String, String)| Output {
+                    name: alias.clone(),
+                    origin: Some((*index, column.clone())),
+                    term: Term::Unknown,
+                };
+                names.iter().map(output).collect()
+            }
+            Columns::Derived { outputs, .. } => outputs.clone(),
+            Columns::Unknown => vec![Output { name: EVERYTHING.to_owned(), origin: None, term: Term::Unknown }],
         }
     }
 }

@@ -115,11 +115,11 @@ impl Builder<'_> {
         Vec::new()
     }
 
-    fn whole_table(&mut self, relation: &RangeVar, kind: AccessKind) -> Option<usize> {
-        let name = self.relation_name(relation)?;
+    fn whole_table(&mut self, relation: &RangeVar, kind: AccessKind) -> usize {
+        let name = self.relation_name(relation);
         let index = self.add_use(name, kind, self.place(relation.location));
         self.uses[index].rows = Some(Rows::All);
-        Some(index)
+        index
     }
 
     /// `truncate` deletes all rows, and is not seen as such by older snapshots (manual, 13.6 Caveats).
@@ -127,10 +127,9 @@ impl Builder<'_> {
         for relation in &truncate.relations {
             let Some(NodeEnum::RangeVar(relation)) = &relation.node else { continue };
             self.whole_table(relation, AccessKind::LockTable(TableLock::AccessExclusive));
-            if let Some(index) = self.whole_table(relation, AccessKind::Delete) {
-                let all = self.named_columns(index, &[]).into_iter().map(|(_, column)| column);
-                self.uses[index].writes = all.collect();
-            }
+            let index = self.whole_table(relation, AccessKind::Delete);
+            let all = self.named_columns(index, &[]).into_iter().map(|(_, column)| column);
+            self.uses[index].writes = all.collect();
             let why = "`truncate` is not safe under snapshots: older ones find the table empty";
             self.say(relation.location, why, Some("use `delete`"));
         }
@@ -143,15 +142,14 @@ impl Builder<'_> {
         }
         let Some(relation) = &copy.relation else { return Vec::new() };
         let kind = if copy.is_from { AccessKind::Insert } else { AccessKind::Read };
-        if let Some(index) = self.whole_table(relation, kind) {
-            let columns: Vec<String> = self.named_columns(index, &[]).into_iter().map(|(_, column)| column).collect();
-            let named = tree::strings(&copy.attlist);
-            let used = &mut self.uses[index];
-            if copy.is_from {
-                used.writes.extend(columns);
-            } else {
-                used.reads.extend(if named.is_empty() { columns } else { named });
-            }
+        let index = self.whole_table(relation, kind);
+        let columns: Vec<String> = self.named_columns(index, &[]).into_iter().map(|(_, column)| column).collect();
+        let named = tree::strings(&copy.attlist);
+        let used = &mut self.uses[index];
+        if copy.is_from {
+            used.writes.extend(columns);
+        } else {
+            used.reads.extend(if named.is_empty() { columns } else { named });
         }
         if let Some(condition) = tree::inner(copy.where_clause.as_deref()) {
             self.scopes.push(Scope::default());

@@ -30,7 +30,7 @@ impl Builder<'_> {
     }
 
     fn insert_into(&mut self, insert: &InsertStmt, relation: &RangeVar) -> Vec<Output> {
-        let Some(target) = self.write_target(relation, AccessKind::Insert) else { return Vec::new() };
+        let target = self.write_target(relation, AccessKind::Insert);
         let columns = self.insert_columns(target, &insert.cols);
         let rows = match tree::inner(insert.select_stmt.as_deref()) {
             None => vec![vec![None; columns.len()]],
@@ -72,8 +72,8 @@ impl Builder<'_> {
     }
 
     /// The relation that is written; all its columns, of an insert or delete.
-    fn write_target(&mut self, relation: &RangeVar, kind: AccessKind) -> Option<usize> {
-        let name = self.relation_name(relation)?;
+    fn write_target(&mut self, relation: &RangeVar, kind: AccessKind) -> usize {
+        let name = self.relation_name(relation);
         let known = self.schema().relations.get(&name);
         if known.is_some_and(crate::schema::Relation::is_view) {
             let why = format!("writes through the view \"{}\" are not analysed", relation.relname);
@@ -84,7 +84,7 @@ impl Builder<'_> {
             let all = known.into_iter().flat_map(|relation| &relation.columns).map(|column| column.name.clone());
             self.uses[index].writes = all.collect();
         }
-        Some(index)
+        index
     }
 
     fn insert_columns(&mut self, target: usize, named: &[Node]) -> Vec<String> {
@@ -177,12 +177,10 @@ impl Builder<'_> {
         for column in relation.columns.iter().filter(|column| !given.contains(&column.name)) {
             let Some(default) = &column.default else { continue };
             let query = super::select::parse_one(&format!("select {default}"));
-            match query {
-                Some(query) => drop(self.query(&query)),
-                None => {
-                    let why = format!("the default of \"{}\" is not understood", column.name);
-                    self.say(-1, why, None);
-                }
+            if let Some(query) = query {
+                self.query(&query);
+            } else {
+                self.say(-1, format!("the default of \"{}\" is not understood", column.name), None);
             }
         }
     }
@@ -300,7 +298,7 @@ impl Builder<'_> {
         let ctes = self.ctes.len();
         self.with(update.with_clause.as_ref());
         let Some(relation) = update.relation.as_ref() else { return Vec::new() };
-        let Some(target) = self.write_target(relation, AccessKind::Update) else { return Vec::new() };
+        let target = self.write_target(relation, AccessKind::Update);
         let restricted = self.enter_target(target, relation, &update.from_clause);
         self.maybe_condition(update.where_clause.as_deref(), &restricted);
         self.assignments(target, &update.target_list);
@@ -314,7 +312,7 @@ impl Builder<'_> {
         let ctes = self.ctes.len();
         self.with(delete.with_clause.as_ref());
         let Some(relation) = delete.relation.as_ref() else { return Vec::new() };
-        let Some(target) = self.write_target(relation, AccessKind::Delete) else { return Vec::new() };
+        let target = self.write_target(relation, AccessKind::Delete);
         let restricted = self.enter_target(target, relation, &delete.using_clause);
         self.maybe_condition(delete.where_clause.as_deref(), &restricted);
         let outputs = self.returned(delete.returning_clause.as_ref());
@@ -330,7 +328,7 @@ impl Builder<'_> {
         self.scopes.push(Scope { entries: vec![Entry::relation(alias, target, names)] });
         let mut restricted = Restricted::from([target]);
         for item in joined {
-            restricted.extend(self.from_item(item));
+            restricted.extend(self.table_item(item));
         }
         restricted
     }
@@ -366,7 +364,7 @@ impl Builder<'_> {
         let ctes = self.ctes.len();
         self.with(merge.with_clause.as_ref());
         let Some(relation) = merge.relation.as_ref() else { return Vec::new() };
-        let Some(target) = self.write_target(relation, AccessKind::Update) else { return Vec::new() };
+        let target = self.write_target(relation, AccessKind::Update);
         self.uses[target].kind = AccessKind::Read;
         let source: &[Node] = merge.source_relation.as_deref().map_or(&[], std::slice::from_ref);
         let restricted = self.enter_target(target, relation, source);

@@ -194,13 +194,11 @@ fn variable(word: &str) -> Option<String> {
 }
 
 fn substitute(parsed: &mut Parsed, before: &str, name: String, source_to: usize) {
-    let number = match parsed.arguments.iter().position(|each| *each == name) {
-        Some(index) => index + 1,
-        None => {
-            parsed.arguments.push(name);
-            parsed.arguments.len()
-        }
-    };
+    let known = parsed.arguments.iter().position(|each| *each == name);
+    let number = known.unwrap_or(parsed.arguments.len()) + 1;
+    if known.is_none() {
+        parsed.arguments.push(name);
+    }
     parsed.prepared.push_str(before);
     parsed.prepared.push('$');
     parsed.prepared.push_str(&number.to_string());

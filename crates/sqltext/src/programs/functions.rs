@@ -79,16 +79,12 @@ pub fn trigger_statements(schema: &Schema, function: &Function, row: &Row, calls
 fn walk(function: &Function, assembler: &mut Assembler<'_>) -> Vec<Node> {
     let tree = native::parse(&function.definition, native::Mode::Statements).ok();
     let node = tree.and_then(|tree| tree.stmts.into_iter().next()?.stmt?.node);
-    match node {
-        Some(NodeEnum::CreateFunctionStmt(create)) => {
-            let source = Source::new("function", &function.definition);
-            body(&source, 0, &function.definition, &create, assembler).unwrap_or_default()
-        }
-        _ => {
-            let why = format!("the text of function {}() is not understood", function.name);
-            vec![assembler.say_at(Span::default(), "", why, None)]
-        }
+    if let Some(NodeEnum::CreateFunctionStmt(create)) = node {
+        let source = Source::new("function", &function.definition);
+        return body(&source, 0, &function.definition, &create, assembler).unwrap_or_default();
     }
+    let why = format!("the text of function {}() is not understood", function.name);
+    vec![assembler.say_at(Span::default(), "", why, None)]
 }
 
 /// The statements between a function's quotes. `offset` is where `definition` begins in the source.

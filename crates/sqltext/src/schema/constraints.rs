@@ -44,14 +44,13 @@ pub fn add_column(
         let Some(NodeEnum::Constraint(clause)) = &constraint.node else { continue };
         let expression = tree::inner(clause.raw_expr.as_deref()).map(tree::sql);
         match clause.contype() {
-            ConstrType::ConstrNotnull => column.not_null = true,
+            ConstrType::ConstrNotnull | ConstrType::ConstrPrimary => column.not_null = true,
             ConstrType::ConstrDefault => column.default = expression,
             ConstrType::ConstrIdentity => {
                 column.from_sequence = true;
                 column.not_null = true;
             }
             ConstrType::ConstrGenerated => column.generated = expression,
-            ConstrType::ConstrPrimary => column.not_null = true,
             _ => {}
         }
     }
@@ -101,7 +100,6 @@ pub fn add(
             let foreign_key = foreign_key(schema, table, clause, own)?;
             relation.foreign_keys.push(foreign_key);
         }
-        ConstrType::ConstrAttrDeferred => {}
         _ => {}
     }
     Ok(())

@@ -204,6 +204,11 @@ impl Schema {
                 (AlterTableType::AtAttachPartition, Some(NodeEnum::PartitionCmd(partition))) => {
                     self.altered(partition.name.as_ref())?.parents.push(name.clone());
                 }
+                (AlterTableType::AtAddInherit, Some(NodeEnum::RangeVar(parent))) => {
+                    let known = self.resolve(tree::schema_of(parent), &parent.relname);
+                    let (parent, _) = known.ok_or_else(|| format!("relation \"{}\" does not exist", parent.relname))?;
+                    altered.parents.push(parent.clone());
+                }
                 (AlterTableType::AtDisableTrig, _) => altered.triggers.retain(|each| each.name != command.name),
                 (AlterTableType::AtDisableTrigAll | AlterTableType::AtDisableTrigUser, _) => altered.triggers.clear(),
                 _ => {}

@@ -1,6 +1,7 @@
 //! The tables, keys, foreign keys, triggers and functions that decide what a statement touches.
 //!
-//! Made from DDL text: [`Schema::from_ddl`], [`Schema::from_sources`].
+//! Made from DDL text ([`Schema::from_ddl`], [`Schema::from_sources`]) or from a live server's catalogue
+//! ([`Schema::from_catalogue`]).
 
 mod constraints;
 mod ddl;
@@ -182,6 +183,9 @@ pub struct Function {
     pub is_immutable: bool,
 }
 
+/// The query whose rows [`Schema::from_catalogue`] takes: one text column. This crate does not run it.
+pub const CATALOGUE_QUERY: &str = include_str!("catalogue.sql");
+
 impl Schema {
     /// The relation of a name as a statement writes it, looked up along the search path.
     #[must_use]
@@ -192,6 +196,11 @@ impl Schema {
             None if self.search_path.is_empty() => known(crate::name::DEFAULT_SCHEMA),
             None => self.search_path.iter().find_map(|schema| known(schema)),
         }
+    }
+
+    /// The schema of a live server, from the rows of [`CATALOGUE_QUERY`].
+    pub fn from_catalogue(rows: &[String]) -> Result<Self, Vec<SqlError>> {
+        Self::from_sources(&[("catalogue", &rows.join(";\n"))])
     }
 
     /// Reads `create table`, `alter table` and their like from one text.

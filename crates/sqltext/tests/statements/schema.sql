@@ -12,19 +12,19 @@ create table orders (
   total numeric not null default 0,
   note text
 );
-create table lines (
-  order_id bigint references orders on delete cascade,
-  number int,
-  product_id int not null references products on delete restrict,
-  quantity int not null,
-  primary key (order_id, number)
-);
 create table products (
   id serial primary key,
   name text not null,
   stock int not null,
   price numeric not null,
   price_with_tax numeric generated always as (price * 1.2) stored
+);
+create table lines (
+  order_id bigint references orders on delete cascade,
+  number int,
+  product_id int not null references products on delete restrict,
+  quantity int not null,
+  primary key (order_id, number)
 );
 create table reviews (
   id bigint primary key,

@@ -1,4 +1,4 @@
--- Statements for which the accesses are pinned, and compared with what a server locks. One a paragraph.
+-- Statements for which the accesses are pinned, and compared with what a server locks and asks rights for.
 
 -- reads
 select * from customers where id = 1;
@@ -12,7 +12,7 @@ select o.id, c.name from orders o join customers c on c.id = o.customer_id where
 select o.id from customers c left join orders o on o.customer_id = c.id and o.status = 'open' where c.id = 3;
 select * from orders natural join lines;
 select number from lines l join orders o on o.id = l.order_id where o.id = 1 and l.number = 2;
-select * from orders join lines using (customer_id) where false;
+select number from orders o join lines l on l.order_id = o.id and l.quantity > o.total where o.status <> 'open';
 select id from orders where customer_id in (select id from customers where credit > 0);
 select id from orders o where exists (select from lines l where l.order_id = o.id and l.number = 1) and o.id = 4;
 select (select max(total) from orders where customer_id = c.id) from customers c where c.id = 2;
@@ -59,18 +59,18 @@ select pg_try_advisory_lock(1, 2);
 select pg_advisory_xact_lock_shared(hashtext('a'));
 
 -- writes
-insert into customers (id, name) values (1, 'a');
-insert into customers (id, name) values (2, 'b'), (3, 'c');
-insert into customers values (4, 'x@y.z', 'd', 5) on conflict do nothing;
+insert into customers (id, name) values (21, 'a');
+insert into customers (id, name) values (22, 'b'), (23, 'c');
+insert into customers values (24, 'x@y.z', 'd', 5) on conflict do nothing;
 insert into counters (name, n) values ('x', 1) on conflict (name) do update set n = counters.n + excluded.n where counters.n < 10;
 insert into counters values ('z', default) on conflict do nothing;
-insert into orders (customer_id, total) select id, credit from customers where credit > 100;
-insert into lines (order_id, number, product_id, quantity) values (1, 1, 1, 1);
-insert into reviews (id) values (1);
+insert into orders (customer_id, total) select id, credit from customers where credit >= 0;
+insert into lines (order_id, number, product_id, quantity) values (1, 9, 1, 1);
+insert into reviews (id) values (21);
 insert into products (name, stock, price) values ('p', 1, 2) returning id, price_with_tax;
 update customers set credit = credit + 1 where id = 1;
 update customers set email = 'n' where id = 1;
-update customers set id = 2 where id = 1;
+update customers set id = 31 where id = 1;
 update products set price = 3 where id = 1;
 update orders set (status, total) = ('paid', 5) where id = 1;
 update orders set (status, total) = (select name, credit from customers where id = 1) where id = 1;
@@ -83,7 +83,7 @@ with picked as (select id from orders where status = 'open' order by id limit 1 
 with gone as (delete from lines where order_id = 1 returning quantity) select sum(quantity) from gone;
 delete from orders where id = 1;
 delete from customers where id = 1;
-delete from products where id = 1;
+delete from products where id = 5;
 delete from lines using orders where orders.id = lines.order_id and orders.status = 'void';
 merge into counters c using (values ('a', 1)) as s (name, n) on c.name = s.name when matched then update set n = c.n + s.n when not matched then insert values (s.name, s.n);
 insert into events values ('2025-06-01', 'x');
@@ -95,6 +95,7 @@ copy audit (what) from stdin;
 -- what is said
 select * from missing where id = 1;
 select nothing from customers;
+select * from orders join lines using (customer_id);
 select unheard_of(id) from customers;
 select * from pg_class;
 select id from guarded;

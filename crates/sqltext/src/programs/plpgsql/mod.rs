@@ -3,9 +3,11 @@
 //! The body is parsed by PostgreSQL's own PL/pgSQL parser. Rewritten statements say what a variable holds by their
 //! `results`; computing a variable is a statement of its own that touches no table.
 
+mod flow;
 pub mod names;
 mod place;
 mod steps;
+mod variables;
 mod walk;
 
 use pg_query::NodeEnum;

@@ -66,13 +66,11 @@ pub fn substitute(prepared: &str, arguments: &[String], tree: &NodeEnum, assembl
 
 impl Named {
     fn push(&mut self, before: &str, name: &str) {
-        let number = match self.arguments.iter().position(|each| each == name) {
-            Some(index) => index + 1,
-            None => {
-                self.arguments.push(name.to_owned());
-                self.arguments.len()
-            }
-        };
+        let known = self.arguments.iter().position(|each| each == name);
+        let number = known.unwrap_or(self.arguments.len()) + 1;
+        if known.is_none() {
+            self.arguments.push(name.to_owned());
+        }
         self.text.push_str(before);
         self.prepared.push_str(before);
         self.text.push(':');

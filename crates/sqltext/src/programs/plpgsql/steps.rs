@@ -1,5 +1,7 @@
 //! One SQL statement or expression of a body: added to the program with its variables as parameters.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::names::{self, Named};
@@ -44,7 +46,7 @@ impl Walk<'_, '_> {
             .ok()
             .and_then(|tree| tree.stmts.into_iter().next()?.stmt?.node)
             .and_then(|tree| simple_term(&tree, self.assembler));
-        let (index, columns) = self.push(named, self.place.of(line, expression));
+        let (index, columns) = self.push(named, &self.place.of(line, expression));
         let column = columns.first().map_or("?column?", |column| column.name.as_str()).to_owned();
         self.bind(index, 0, &column, variable, term.unwrap_or(Term::Unknown));
         self.node(Node::Statement(index));
@@ -56,7 +58,7 @@ impl Walk<'_, '_> {
         let Some(named) = self.named(&format!("select {text}")) else {
             return self.say(line, text, "an expression that is not read");
         };
-        let (index, _) = self.push(named, self.place.of(line, text));
+        let (index, _) = self.push(named, &self.place.of(line, text));
         let added = &self.assembler.statements[index];
         if added.accesses.is_empty() && added.unanalysed.is_empty() {
             self.assembler.statements.pop();
@@ -85,10 +87,10 @@ impl Walk<'_, '_> {
         let span = self.place.of(line, text);
         let schema = self.assembler.schema;
         if let Some(nodes) = functions::inline(schema, &named.tree, &named.arguments, &span, self.assembler) {
-            nodes.into_iter().for_each(|node| self.node(node));
+            self.extend(nodes);
             return None;
         }
-        let (index, columns) = self.push(named, span);
+        let (index, columns) = self.push(named, &span);
         self.node(Node::Statement(index));
         Some((index, columns))
     }
@@ -125,8 +127,9 @@ impl Walk<'_, '_> {
             .collect();
         let record = target["PLpgSQL_rec"]["refname"].as_str();
         let Some((index, columns)) = added else {
-            names.iter().for_each(|name| self.forget(name));
-            record.into_iter().for_each(|record| self.forget(record));
+            for name in names.iter().map(String::as_str).chain(record) {
+                self.forget(name);
+            }
             return;
         };
         // A single target of a row type takes the whole row.
@@ -162,6 +165,13 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Nothing is known of these variables.
+    pub fn forget_all(&mut self, variables: &BTreeSet<String>) {
+        for variable in variables {
+            self.forget(variable);
+        }
+    }
+
     /// Nothing is known of a variable, and of its fields.
     pub fn forget(&mut self, variable: &str) {
         let fields = format!("{variable}.");
@@ -175,7 +185,7 @@ impl Walk<'_, '_> {
         names::substitute(text, &[], &tree, self.assembler)
     }
 
-    fn push(&mut self, named: Named, span: Span) -> (usize, Vec<OutputColumn>) {
+    fn push(&mut self, named: Named, span: &Span) -> (usize, Vec<OutputColumn>) {
         let place = |_: Option<usize>| span.clone();
         let draft = Draft {
             span: span.clone(),

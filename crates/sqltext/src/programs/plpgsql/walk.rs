@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::flow::{Branch, Early, Flow, Step, chosen};
 use super::place::Place;
 use super::query;
+use super::variables::assigned;
 use crate::access::{AccessKind, Term};
 use crate::programs::assemble::{Assembler, Environment};
 use crate::workload::Node;
@@ -18,19 +20,6 @@ const ERROR_LEVEL: u64 = 21;
 
 /// How deep blocks may nest before the walk says that it stops.
 const DEPTH_MAX: usize = 200;
-
-/// How control leaves a statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flow {
-    /// To the next one.
-    Next,
-    /// Out of the loop, or to its next round.
-    Leaves,
-    /// Out of the function.
-    Returns,
-    /// The transaction fails, unless a block catches it.
-    Raises,
-}
 
 /// The walk through one body.
 pub struct Walk<'w, 'a> {
@@ -45,25 +34,14 @@ pub struct Walk<'w, 'a> {
     nodes: Vec<Node>,
 }
 
-/// Paths that end before the others.
-#[derive(Debug, Clone, Copy, Default)]
-struct Early {
-    /// Out of the function.
-    returned: bool,
-    /// Out of the loop, or to its next round.
-    left: bool,
-}
-
-/// A branch that was walked.
-struct Branch {
-    nodes: Vec<Node>,
-    flow: Flow,
-    end: Environment,
-}
-
 impl<'w, 'a> Walk<'w, 'a> {
     pub fn new(assembler: &'w mut Assembler<'a>, place: Place<'w>, function: &'w Value) -> Self {
         Self { assembler, place, function, catchers: 0, early: Early::default(), depth: 0, nodes: Vec::new() }
+    }
+
+    /// Adds nodes to the path.
+    pub fn extend(&mut self, nodes: Vec<Node>) {
+        self.nodes.extend(nodes);
     }
 
     /// Adds a node to the path.
@@ -208,7 +186,9 @@ impl<'w, 'a> Walk<'w, 'a> {
                 for item in inside["diag_items"].as_array().into_iter().flatten() {
                     let target = item["PLpgSQL_diag_item"]["target"].as_u64();
                     let name = target.and_then(|number| self.variable(number));
-                    name.into_iter().for_each(|name| self.forget(&name));
+                    if let Some(name) = name {
+                        self.forget(&name);
+                    }
                 }
             }
             "commit" | "rollback" => {
@@ -264,9 +244,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         let whole = self.branch(|walk| walk.list(&inside["body"]));
         self.catchers -= 1;
         let undone = self.undone(first);
-        for name in assigned(self.function, &inside["body"]) {
-            self.forget(&name);
-        }
+        self.forget_all(&assigned(self.function, &inside["body"]));
         let mut branches = vec![whole];
         for handler in handlers {
             let action = &handler["PLpgSQL_exception"]["action"];
@@ -397,7 +375,9 @@ impl<'w, 'a> Walk<'w, 'a> {
                     self.expressions(&inside[bound], line);
                 }
                 let variable = inside["var"]["PLpgSQL_var"]["refname"].as_str();
-                variable.into_iter().for_each(|variable| self.forget(variable));
+                if let Some(variable) = variable {
+                    self.forget(variable);
+                }
                 None
             }
             "foreach_a" => {
@@ -406,7 +386,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             }
             _ => None,
         };
-        names.iter().for_each(|name| self.forget(name));
+        self.forget_all(&names);
         self.assembler.loops += 1;
         let outer = std::mem::take(&mut self.early);
         if matches!(kind, "fors" | "dynfors" | "forc") {
@@ -419,7 +399,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.assembler.loops -= 1;
         let returned = outer.returned || self.early.returned || branch.flow == Flow::Returns;
         self.early = Early { returned, left: outer.left };
-        names.iter().for_each(|name| self.forget(name));
+        self.forget_all(&names);
         if !branch.nodes.is_empty() {
             self.nodes.push(Node::Repeat(branch.nodes));
         }
@@ -431,13 +411,11 @@ impl<'w, 'a> Walk<'w, 'a> {
         let index = usize::try_from(number).unwrap_or(usize::MAX);
         let function = self.function;
         let query = query(&function["datums"][index]["PLpgSQL_var"]["cursor_explicit_expr"]);
-        match query {
-            Some(text) => self.sql(text, line),
-            None => {
-                self.say(line, "", "a cursor whose query is not known");
-                None
-            }
+        if let Some(text) = query {
+            return self.sql(text, line);
         }
+        self.say(line, "", "a cursor whose query is not known");
+        None
     }
 
     /// `open`: the query's snapshot is of now.
@@ -470,72 +448,4 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.expressions(statement, line);
         self.say(line, "", &format!("{what}: PL/pgSQL that is not known"));
     }
-}
-
-/// What became of a statement.
-enum Step {
-    /// The next one is to be walked.
-    Done(Flow),
-    /// What follows it was walked with it.
-    WithRest(Flow),
-}
-
-impl Step {
-    const fn flow(self) -> Flow {
-        match self {
-            Self::Done(flow) | Self::WithRest(flow) => flow,
-        }
-    }
-}
-
-/// One of several paths; of equal ones, one.
-fn chosen(mut paths: Vec<Vec<Node>>) -> Vec<Node> {
-    let mut distinct: Vec<Vec<Node>> = Vec::new();
-    for path in paths.drain(..) {
-        if !distinct.contains(&path) {
-            distinct.push(path);
-        }
-    }
-    match distinct.len() {
-        0 => Vec::new(),
-        1 => distinct.remove(0),
-        _ => vec![Node::Choice(distinct)],
-    }
-}
-
-/// The names of all variables that something assigns.
-fn assigned(function: &Value, value: &Value) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    collect(function, value, &mut names);
-    names
-}
-
-fn collect(function: &Value, value: &Value, names: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(fields) => {
-            for (key, inside) in fields {
-                if key == "varno" || key == "target" && inside.is_u64() {
-                    let datum = inside.as_u64().and_then(|number| usize::try_from(number).ok());
-                    let datum = datum.map_or(&Value::Null, |number| &function["datums"][number]);
-                    names.extend(name_of(function, datum));
-                } else if (key == "target" || key == "var") && inside["PLpgSQL_rec"].is_object() {
-                    names.extend(inside["PLpgSQL_rec"]["refname"].as_str().map(str::to_owned));
-                }
-                collect(function, inside, names);
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(function, item, names)),
-        _ => {}
-    }
-}
-
-/// The variable that a datum is, or is a field of.
-fn name_of(function: &Value, datum: &Value) -> Option<String> {
-    let own = datum["PLpgSQL_var"]["refname"].as_str().or_else(|| datum["PLpgSQL_rec"]["refname"].as_str());
-    let own = own.map(str::to_owned);
-    own.or_else(|| {
-        let parent = usize::try_from(datum["PLpgSQL_recfield"]["recparentno"].as_u64()?).ok()?;
-        let parent = &function["datums"][parent];
-        parent["PLpgSQL_rec"]["refname"].as_str().map(str::to_owned)
-    })
 }
