@@ -50,6 +50,28 @@ pub(super) fn bind(text: &str, arguments: &BTreeMap<String, Argument>) -> Bound 
     bound
 }
 
+/// The columns that a statement compares with parameters, as far as it says `column = :parameter`, or the like.
+pub(super) fn compared(text: &str) -> Vec<(String, String)> {
+    let found: Vec<Word<'_>> = words(text).into_iter().filter(|word| !matches!(word, Word::Space(_))).collect();
+    let mut is_condition = false;
+    let mut pairs = Vec::new();
+    for (place, word) in found.iter().enumerate() {
+        match word.name().as_deref() {
+            Some("where" | "on" | "having") => is_condition = true,
+            Some("set" | "values" | "returning" | "select") => is_condition = false,
+            _ => {}
+        }
+        let Word::Parameter { name, .. } = word else { continue };
+        // `a >= :x` has two signs.
+        let before = found[..place].iter().rev().find(|word| !matches!(word, Word::Sign("=" | "<" | ">")));
+        let is_compared = place > 0 && matches!(found[place - 1], Word::Sign("=" | "<" | ">"));
+        if let (true, true, Some(column)) = (is_condition, is_compared, before.and_then(|word| word.name())) {
+            pairs.push((column, (*name).to_owned()));
+        }
+    }
+    pairs
+}
+
 /// A value as a part of a larger expression.
 fn guarded(value: &str) -> String {
     let is_one_word = words(value).len() == 1;
@@ -96,6 +118,13 @@ mod tests {
         let bound = bind("update t set v = :found - :amount where id = $1 and w = :'other'", &arguments);
         assert_eq!(bound.sql, "update t set v = :'balance' - (-3) where id = 5 and w = :'other'");
         assert_eq!((bound.uses, bound.missing), (vec!["balance".to_owned()], vec!["other".to_owned()]));
+    }
+
+    #[test]
+    fn conditions_are_told_from_assignments() {
+        let pairs = compared("update t set a = :v where t.id = :k and g >= :g and b > 5 returning :x");
+        assert_eq!(pairs, [("id".to_owned(), "k".to_owned()), ("g".to_owned(), "g".to_owned())]);
+        assert_eq!(compared("insert into t values (:k)"), []);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::arena::{Arena, Judged};
 use super::error::ProofError;
 use super::lots::{Domains, orders};
 use super::outcome::{FoundAnomaly, Outcome, Player, RandomProof};
-use super::script::{Begin, Changes, spec};
+use super::script::{Agreed, Begin, Changes, spec};
 use super::{FOUND_MAX, seeds};
 use crate::advisor::Allocation;
 
@@ -73,7 +73,7 @@ impl Trial<'_> {
         while proof.schedules < self.schedules && rounds < self.schedules {
             rounds += 1;
             let rows = domains.rows(self.schema, &mut chance);
-            let set_up = match seeds::plan(arena, self.schema, &rows, self.seeds, 0).await? {
+            let set_up = match seeds::plan(arena, self.schema, &rows, &Agreed::default(), self.seeds, 0).await? {
                 Ok(set_up) => set_up,
                 Err(why) => {
                     *proof.because.entry(why).or_default() += 1;

@@ -1,17 +1,17 @@
 //! Programs with arguments as scripts that sessions play: begin, statements, commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_scenario::spec::{SessionScript, Spec, Step, Taken};
-use pgstrata_sqltext::{Parameter, Program};
+use pgstrata_sqltext::{Parameter, Program, Schema};
 use pgstrata_units::Isolation;
 
-use super::bind::{Argument, bind};
+use super::bind::{Argument, bind, compared};
 use super::error::ProofError;
 use super::outcome::Player;
 use super::scratch::Scratch;
 use super::values::{is_number, value};
-use crate::advisor::{Instance, StepKind};
+use crate::advisor::{Instance, StepKind, Witness};
 
 /// Statements that stand in the place of others, by program and statement.
 pub(super) type Changes = BTreeMap<(String, usize), Vec<String>>;
@@ -45,9 +45,49 @@ pub(super) enum Begin {
     Joined,
 }
 
+/// Values on which conditions and rows agree, by the column's name: a parameter that a witness leaves open may stand in a
+/// condition, which must hold for something to happen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Agreed(pub BTreeMap<String, String>);
+
+impl Agreed {
+    /// Those of a witness: what it says of a column anywhere, else the first value of the column's type.
+    pub(super) fn of(witness: &Witness, programs: &[Program], schema: &Schema) -> Self {
+        let mut agreed = BTreeMap::new();
+        let mut open = BTreeSet::new();
+        for instance in &witness.instances {
+            let Some(program) = programs.iter().find(|program| program.name == instance.program) else { continue };
+            for (column, parameter) in program.statements.iter().flat_map(|statement| compared(&statement.text)) {
+                if let Some(value) = instance.arguments.get(&parameter) {
+                    agreed.entry(column).or_insert_with(|| value.clone());
+                } else {
+                    open.insert(column);
+                }
+            }
+        }
+        for column in open {
+            let named = witness.rows.iter().find_map(|row| row.values.get(&column)).cloned();
+            let of_type = || {
+                let found = schema.relations.values().find_map(|relation| relation.column(&column))?;
+                Some(value(&found.type_name, 1))
+            };
+            if let Some(value) = named.or_else(of_type) {
+                agreed.entry(column).or_insert(value);
+            }
+        }
+        Self(agreed)
+    }
+}
+
 impl<'a> Cast<'a> {
     /// An instance of a witness; none when it names no program.
-    pub(super) fn of(instance: &Instance, programs: &'a [Program], number: usize, variant: u32) -> Option<Self> {
+    pub(super) fn of(
+        instance: &Instance,
+        programs: &'a [Program],
+        number: usize,
+        variant: u32,
+        agreed: &Agreed,
+    ) -> Option<Self> {
         let program = programs.iter().find(|program| program.name == instance.program)?;
         let mut cast = Self {
             program,
@@ -56,6 +96,11 @@ impl<'a> Cast<'a> {
             arguments: instance.arguments.clone(),
             path: instance.path.clone(),
         };
+        for (column, parameter) in program.statements.iter().flat_map(|statement| compared(&statement.text)) {
+            if let (Some(value), false) = (agreed.0.get(&column), cast.arguments.contains_key(&parameter)) {
+                cast.arguments.insert(parameter, value.clone());
+            }
+        }
         cast.fill(number, variant);
         Some(cast)
     }

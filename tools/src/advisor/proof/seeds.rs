@@ -12,6 +12,7 @@ use pgstrata_sqltext::{RelationName, Schema};
 use super::arena::Arena;
 use super::error::ProofError;
 use super::scratch::words_of;
+use super::script::Agreed;
 use super::values::{is_number, value};
 
 /// How deep parents of parents are followed.
@@ -32,6 +33,7 @@ pub(super) async fn plan(
     arena: &Arena,
     schema: &Schema,
     wanted: &[Wanted],
+    agreed: &Agreed,
     extra: &str,
     variant: u32,
 ) -> Result<Result<String, String>, ProofError> {
@@ -51,7 +53,7 @@ pub(super) async fn plan(
         let mut last = String::new();
         let mut taken = None;
         for filling in 0..FILLINGS {
-            let insert = insert(row, relation, number, (filling + variant) % FILLINGS);
+            let insert = insert(row, relation, number, (filling + variant) % FILLINGS, agreed);
             match run(&format!("savepoint row; {insert}; release row")).await {
                 Ok(()) => {
                     taken = Some(insert);
@@ -179,7 +181,7 @@ fn covers(row: &Wanted, other: &Wanted) -> bool {
 }
 
 /// The row with all its columns. Fillings differ in what columns get that nobody asked about.
-fn insert(row: &Wanted, relation: &Relation, number: usize, filling: u32) -> String {
+fn insert(row: &Wanted, relation: &Relation, number: usize, filling: u32, agreed: &Agreed) -> String {
     let number = u32::try_from(number).unwrap_or(0);
     let mut columns = Vec::new();
     let mut values = Vec::new();
@@ -190,6 +192,7 @@ fn insert(row: &Wanted, relation: &Relation, number: usize, filling: u32) -> Str
         let filled = match row.values.get(&column.name) {
             Some(value) => value.clone(),
             None if column.generated.is_some() || column.from_sequence || (is_reference && !is_key) => continue,
+            None if !is_key && !is_reference && agreed.0.contains_key(&column.name) => agreed.0[&column.name].clone(),
             None if is_key => value(&column.type_name, 1000 + number),
             None if filling == 1 && (column.default.is_some() || !column.not_null) => continue,
             None if is_number(&column.type_name) => {

@@ -11,7 +11,7 @@ use pgstrata_sqltext::{Schema, Workload};
 use super::arena::Arena;
 use super::error::ProofError;
 use super::outcome::{Fix, Outcome, Play, ProofEvent, Replayed, WitnessProof, WitnessVerdict};
-use super::script::{Begin, Cast, Changes, Script, spec};
+use super::script::{Agreed, Begin, Cast, Changes, Script, spec};
 use super::seeds::{self, Wanted};
 use crate::advisor::{Allocation, PromotedAllocation, Report, StepKind, Witness};
 
@@ -160,13 +160,14 @@ impl Replay<'_> {
         let rows = self.witness.rows.iter().filter(|row| row.present);
         let wanted: Vec<Wanted> =
             rows.map(|row| Wanted { relation: row.relation.clone(), values: row.values.clone() }).collect();
-        let set_up = match seeds::plan(stand.arena, stand.schema, &wanted, stand.seeds, self.variant).await? {
+        let agreed = Agreed::of(self.witness, &stand.workload.programs, stand.schema);
+        let set_up = match seeds::plan(stand.arena, stand.schema, &wanted, &agreed, stand.seeds, self.variant).await? {
             Ok(set_up) => set_up,
             Err(why) => return Ok(Err(why)),
         };
         let mut scripts = Vec::new();
         for (number, instance) in self.witness.instances.iter().enumerate() {
-            let Some(mut cast) = Cast::of(instance, &stand.workload.programs, number, self.variant) else {
+            let Some(mut cast) = Cast::of(instance, &stand.workload.programs, number, self.variant, &agreed) else {
                 return Ok(Err(format!("there is no program {}", instance.program)));
             };
             cast.level = self.levels.map_or(cast.level, |levels| levels.level(&instance.program));
