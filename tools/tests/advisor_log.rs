@@ -143,7 +143,6 @@ fn decide(programs: &str) -> Report {
     let input = Input {
         schema: vec![SourceText::new("schema.sql", schema)],
         programs: vec![SourceText::new("programs.sql", programs)],
-        catalogue: None,
     };
     let read = input.read().unwrap_or_else(|errors| panic!("{errors:?}\n{programs}"));
     analyse(&read.workload, &read.schema, &Options::default())

@@ -28,8 +28,6 @@ pub struct Input {
     pub schema: Vec<SourceText>,
     /// Programs; definitions among them add to the tables.
     pub programs: Vec<SourceText>,
-    /// Tables that a server was asked for instead.
-    pub catalogue: Option<Schema>,
 }
 
 /// What the analysis takes.
@@ -39,7 +37,7 @@ pub struct Read {
     pub schema: Schema,
     /// The programs.
     pub workload: Workload,
-    /// Definitions of the tables as SQL, for a server of our own; empty when they came from a server.
+    /// Definitions of the tables as SQL, for a server of our own.
     pub definitions: String,
 }
 
@@ -47,31 +45,20 @@ impl Input {
     /// Reads all texts; all mistakes of all texts are reported.
     pub fn read(&self) -> Result<Read, Vec<SqlError>> {
         let mut errors = Vec::new();
-        let of_files = match Schema::from_sources(&pairs(&self.schema)) {
-            Ok(schema) => schema,
-            Err(more) => {
-                errors.extend(more);
-                Schema::default()
-            }
-        };
-        let base = self.catalogue.clone().unwrap_or(of_files);
-        let workload = match read_sources(&pairs(&self.programs), &base) {
-            Ok(workload) => workload,
-            Err(more) => {
-                errors.extend(more);
-                Workload::default()
-            }
-        };
+        let base = Schema::from_sources(&pairs(&self.schema)).unwrap_or_else(|more| {
+            errors.extend(more);
+            Schema::default()
+        });
+        let workload = read_sources(&pairs(&self.programs), &base).unwrap_or_else(|more| {
+            errors.extend(more);
+            Workload::default()
+        });
         if !errors.is_empty() {
             return Err(errors);
         }
         let all: Vec<SourceText> = self.schema.iter().chain(&self.programs).cloned().collect();
-        let schema = match &self.catalogue {
-            Some(catalogue) => catalogue.clone(),
-            None => Schema::from_sources(&pairs(&all))?,
-        };
-        let definitions =
-            if self.catalogue.is_some() { String::new() } else { all.iter().map(|of| definitions(&of.text)).collect() };
+        let schema = Schema::from_sources(&pairs(&all))?;
+        let definitions = all.iter().map(|source| definitions(&source.text)).collect();
         Ok(Read { schema, workload, definitions })
     }
 }

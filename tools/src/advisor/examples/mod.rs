@@ -91,7 +91,6 @@ mod tests {
             let input = Input {
                 schema: vec![SourceText::new("schema.sql", example.schema)],
                 programs: vec![SourceText::new("programs.sql", example.programs)],
-                ..Input::default()
             };
             let read = input.read().unwrap_or_else(|errors| panic!("{}: {errors:?}", example.name));
             assert!(read.workload.programs.len() > 1, "{}", example.name);

@@ -43,7 +43,7 @@ pub async fn question(args: &ProgramArgs, terminal: Terminal) -> anyhow::Result<
         )
         .into());
     }
-    let mut input = Input { programs: programs(&args.sql)?, ..Input::default() };
+    let mut input = Input { programs: programs(&args.sql)?, schema: Vec::new() };
     for path in &args.schema {
         input.schema.push(source(path)?);
     }
@@ -52,7 +52,7 @@ pub async fn question(args: &ProgramArgs, terminal: Terminal) -> anyhow::Result<
         input.programs.push(SourceText::new(LOG_SOURCE, log.sql()));
     }
     if let Some(url) = &args.database_url {
-        input.catalogue = Some(super::catalogue::schema(url).await?);
+        input.schema.push(super::catalogue::definitions(url).await?);
     }
     let read = read(&input)?;
     if read.workload.programs.is_empty() {

@@ -66,7 +66,6 @@ fn built_in(name: ExampleName) -> Result<Question, LabError> {
     let input = Input {
         schema: vec![SourceText::new("schema.sql", found.schema)],
         programs: vec![SourceText::new(format!("{}.sql", found.name), found.programs)],
-        catalogue: None,
     };
     Ok(Question { read: input::read(&input)?, log: None })
 }
