@@ -22,8 +22,13 @@ const SCHEMA: &str = "
     insert into checking select n, 100 from generate_series(1, 50) n;";
 
 /// The programs, and how often each is run in a round.
-const MIX: [(Program, usize); 5] =
-    [(Program::Balance, 3), (Program::Deposit, 5), (Program::Transact, 2), (Program::Amalgamate, 4), (Program::Write, 6)];
+const MIX: [(Program, usize); 5] = [
+    (Program::Balance, 3),
+    (Program::Deposit, 5),
+    (Program::Transact, 2),
+    (Program::Amalgamate, 4),
+    (Program::Write, 6),
+];
 
 /// Rounds of the mix.
 const ROUNDS: usize = 8;
@@ -97,9 +102,12 @@ async fn run(install: Option<Install>, protocol: Protocol) -> (Cluster, PathBuf)
     let mut spec = testing::spec().expect("a server");
     spec.install = install.unwrap_or(spec.install);
     let destination = if spec.install.version.major >= 15 { "jsonlog,csvlog" } else { "csvlog" };
-    for (name, value) in
-        [("logging_collector", "on"), ("log_destination", destination), ("log_statement", "all"), ("log_directory", "log")]
-    {
+    for (name, value) in [
+        ("logging_collector", "on"),
+        ("log_destination", destination),
+        ("log_statement", "all"),
+        ("log_directory", "log"),
+    ] {
         spec = spec.with_setting(name, value);
     }
     let mut cluster = Cluster::create(spec).await.expect("a server");
@@ -150,7 +158,12 @@ fn decide(programs: &str) -> Report {
 
 /// The five programs by the names that a log gives them.
 fn found(reading: &LogReading) -> BTreeMap<&str, u64> {
-    reading.programs.iter().map(|program| (program.name.as_str(), program.commits)).filter(|(_, count)| *count > 1).collect()
+    reading
+        .programs
+        .iter()
+        .map(|program| (program.name.as_str(), program.commits))
+        .filter(|(_, count)| *count > 1)
+        .collect()
 }
 
 fn check(reading: &LogReading) {
@@ -163,7 +176,9 @@ fn check(reading: &LogReading) {
         ("update_checking_reading_account_savings", 6 * rounds),
     ]);
     assert_eq!(found(reading), expected, "{:#?}", reading.programs);
-    assert!(reading.programs.iter().filter(|of| of.commits > 1).all(|of| of.level() == Some(Isolation::RepeatableRead)));
+    assert!(
+        reading.programs.iter().filter(|of| of.commits > 1).all(|of| of.level() == Some(Isolation::RepeatableRead))
+    );
     assert_eq!((reading.counts.garbled, reading.counts.failed, reading.counts.out_of_order), (0, 0, 0));
 
     let logged = decide(&reading.sql());
