@@ -65,6 +65,12 @@ pub struct AdviseArgs {
     /// Search for changes of the SQL that make weaker levels safe.
     #[arg(long)]
     pub may_change_sql: bool,
+    /// What the application needs, as JSON: then ways to do it are ranked, with what to expect of each.
+    #[arg(long, value_name = "FILE")]
+    pub requirement: Option<PathBuf>,
+    /// Whether the application may run a transaction again; then ways to do it are ranked.
+    #[arg(long, value_enum, value_name = "YES|NO")]
+    pub retry: Option<RetryArg>,
     /// Run the verdicts on a real server: replay each witness, compare with all serial orders, try what is called safe.
     #[arg(long)]
     pub prove: bool,
@@ -107,6 +113,15 @@ pub struct ProofArgs {
     /// Rows to begin with, as SQL, beside those that a witness needs.
     #[arg(long, value_name = "FILE", requires = "prove")]
     pub rows: Option<PathBuf>,
+}
+
+/// Whether transactions may be run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RetryArg {
+    /// They may.
+    Yes,
+    /// They may not: an error is the user's.
+    No,
 }
 
 /// Which findings count.

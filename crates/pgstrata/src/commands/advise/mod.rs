@@ -1,6 +1,7 @@
 //! `pgstrata advise`: reads programs, decides their levels, proves them if asked, and says it.
 
 mod catalogue;
+mod decision;
 pub mod input;
 mod log;
 mod proof;
@@ -35,17 +36,21 @@ pub async fn advise(args: &AdviseArgs, terminal: Terminal) -> anyhow::Result<End
     let allocation = input::allocation(&args.programs, &question.read)?;
     let options = Options { allocation: Some(allocation), may_promote: args.may_change_sql };
     let report = analyse(&question.read.workload, &question.read.schema, &options);
+    let decision = decision::decide(args, &report)?;
     let scene = Scene { workload: &question.read.workload, report: &report };
     if !args.json {
         if let Some(log) = &question.log {
             println!("{}\n", log::show(log, terminal.style()));
         }
         print!("{}", text(&scene, terminal.style()));
+        if let Some(decision) = &decision {
+            println!("{}", decision::show(decision, terminal.style()));
+        }
     }
     let proof = if args.prove { Some(proof::prove(args, &question.read, &report, terminal).await?) } else { None };
     if args.json {
         let value = json!({
-            "workload": scene.workload, "report": report, "log": question.log, "proof": proof,
+            "workload": scene.workload, "report": report, "decision": decision, "log": question.log, "proof": proof,
         });
         println!("{}", serde_json::to_string_pretty(&value)?);
     }
