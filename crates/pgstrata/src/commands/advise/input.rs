@@ -1,5 +1,6 @@
 //! What is analysed, from files, logs and a server's catalogue; and what is wrong with it, told at its place.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,7 @@ fn mistakes(errors: &[SqlError]) -> LabError {
     let shown: Vec<String> = errors.iter().take(MISTAKES_SHOWN).map(ToString::to_string).collect();
     let mut problem = shown.join("\n       ");
     if errors.len() > MISTAKES_SHOWN {
-        problem.push_str(&format!("\n       and {} more", errors.len() - MISTAKES_SHOWN));
+        let _ = write!(problem, "\n       and {} more", errors.len() - MISTAKES_SHOWN);
     }
     let hint = errors.iter().find_map(|error| error.hint.clone());
     LabError::usage(problem, hint.unwrap_or_else(|| "the place is file:line:column".to_owned()))

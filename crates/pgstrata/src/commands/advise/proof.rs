@@ -74,7 +74,7 @@ impl Stage {
             }
             let spec = ClusterSpec::new(servers::install(&args.proof.binaries)?, Profile::FastTest);
             let cluster = Cluster::create(spec).await?;
-            Ok(Self { endpoint: cluster.endpoint(), cluster: Some(cluster) })
+            Ok::<Self, anyhow::Error>(Self { endpoint: cluster.endpoint(), cluster: Some(cluster) })
         };
         tokio::select! {
             stage = opened => stage,

@@ -1,5 +1,6 @@
 //! `pgstrata isolation check`: the programs of a repository, judged at the levels that they ask for.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use pgstrata_lab::error::LabError;
@@ -72,10 +73,10 @@ fn lines(found: &[Finding], programs: usize, failing: usize, gone: usize, style:
         let message = style.text(finding.message.get(style.language));
         let (place, word) = (style.bold(&style.text(&finding.span.to_string())), style.paint(meaning, word));
         let rule = style.faint(&format!("[{}]", finding.rule.id()));
-        text.push_str(&format!("{place}: {word}: {message}{} {rule}\n", style.text(&state)));
+        let _ = writeln!(text, "{place}: {word}: {message}{} {rule}", style.text(&state));
         for place in &finding.related {
             let line = format!("  {}: {}", place.span, place.message.get(style.language));
-            text.push_str(&format!("{}\n", style.faint(&style.text(&line))));
+            let _ = writeln!(text, "{}", style.faint(&style.text(&line)));
         }
     }
     let accepted = found.iter().filter(|finding| finding.accepted.is_some()).count();
