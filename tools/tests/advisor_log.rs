@@ -112,7 +112,10 @@ async fn run(install: Option<Install>, protocol: Protocol) -> (Cluster, PathBuf)
     }
     let mut cluster = Cluster::create(spec).await.expect("a server");
     let session = cluster.endpoint().with_database("postgres").connect().await.expect("a session");
+    // What loads the tables is no program.
+    session.batch_execute("set log_statement = 'none'").await.expect("it is set");
     session.batch_execute(SCHEMA).await.expect("the tables");
+    session.batch_execute("set log_statement = 'all'").await.expect("it is set");
     let mut number = 0;
     for _ in 0..ROUNDS {
         for (program, times) in MIX {

@@ -165,10 +165,19 @@ impl Writer<'_> {
         if let Some(name) = self.names.get(&(place, round)) {
             return name.clone();
         }
-        let wanted = slots[offset].name.clone().unwrap_or_else(|| "value".to_owned());
+        let wanted = slots[offset].name.clone().or_else(|| self.column_of(place)).unwrap_or_else(|| "value".to_owned());
         let name = self.unused(&wanted);
         self.names.insert((place, round), name.clone());
         name
+    }
+
+    /// A column that the parameter of a place is compared with somewhere.
+    fn column_of(&self, place: usize) -> Option<String> {
+        self.placed.iter().find_map(|statement| {
+            let of_place =
+                |(offset, _): &(usize, &Slot)| self.representative(statement.first + offset, statement.body) == place;
+            statement.shape.slots.iter().enumerate().filter(of_place).find_map(|(_, slot)| slot.name.clone())
+        })
     }
 
     /// The place whose parameter this one is: outside of loops if there is one, else in the same loop.
