@@ -73,6 +73,8 @@ const SECTIONS: Section[] = [
       ['/guide/your-server', 'Your own server', '接入自己的服务器'],
       ['/guide/scenarios', 'Scenarios', '场景'],
       ['/guide/continuous-integration', 'Continuous integration', '持续集成'],
+      ['/guide/advise', 'Choosing isolation levels', '选择隔离级别'],
+      ['/guide/isolation-gate', 'Gate a repository', '为仓库设置隔离关卡'],
       ['/guide/isolation-specifications', 'PostgreSQL\'s isolation specifications', 'PostgreSQL 的隔离规格文件'],
       ['/guide/writing-a-study', 'Writing a study', '编写一个研究'],
     ],

@@ -8,7 +8,12 @@
 
 pub mod engine;
 pub mod estimate;
+pub mod examples;
+pub mod gate;
 pub mod grid;
+pub mod input;
+pub mod log;
+pub mod present;
 pub mod proof;
 pub mod ranking;
 pub mod report;

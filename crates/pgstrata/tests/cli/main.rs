@@ -1,5 +1,6 @@
 //! The command line as a user meets it: the real binary, a real server, exit codes and what is left behind.
 
+mod advise;
 mod benches;
 mod check;
 mod ends;
