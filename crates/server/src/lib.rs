@@ -9,6 +9,7 @@ mod body;
 mod browser;
 mod clock;
 mod consoles;
+mod decisions;
 mod document;
 mod ground;
 mod guard;

@@ -84,3 +84,14 @@ pub const RECORDING_FLUSH: Duration = Duration::from_secs(1);
 pub const IMPORT_BYTES: usize = 256 * 1024 * 1024;
 /// Changes in one answer.
 pub const CHANGES: usize = 1_000;
+
+/// Decisions that one history keeps.
+pub const DECISIONS: usize = 100_000;
+/// Decisions in one answer.
+pub const DECISION_PAGE: usize = 100;
+/// Answers to one question that are shown.
+pub const DECISION_ANSWERS: usize = 20;
+/// Notes to one decision.
+pub const DECISION_NOTES: usize = 200;
+/// Characters of a note.
+pub const NOTE_CHARACTERS: usize = 4_000;

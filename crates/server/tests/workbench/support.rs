@@ -72,6 +72,7 @@ impl Open {
             install: pgstrata_pg::find(None, None).ok(),
             published: PathBuf::from("../../record"),
             kept: kept.path().to_owned(),
+            history: None,
         };
         let workbench = match door.sources {
             Some(sources) => Workbench::with_sources(setting, sources),
