@@ -1,0 +1,89 @@
+//! The model itself: forests of regression trees (Breiman, *Random Forests*, Machine Learning 45, 2001), one for each
+//! strategy's relative throughput and one for its aborts, by the crate `smartcore`.
+//!
+//! Training is a function of the cells and of [`SEED`]: the same cells give the same forests.
+
+use smartcore::ensemble::extra_trees_regressor::{ExtraTreesRegressor, ExtraTreesRegressorParameters};
+use smartcore::error::Failed;
+use smartcore::linalg::basic::matrix::DenseMatrix;
+
+use super::data::TrainingCell;
+use super::features::{Features, NUMBERS};
+use crate::advisor::grid::Strategy;
+
+/// The seed of all forests.
+pub(crate) const SEED: u64 = 11_01;
+
+/// How many trees a forest has. More change the predictions by less than the measurements vary.
+const TREES: usize = 100;
+
+/// How many cells a leaf has at least.
+const LEAF: usize = 2;
+
+type Forest = ExtraTreesRegressor<f64, f64, DenseMatrix<f64>, Vec<f64>>;
+
+/// What is predicted for one strategy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Predicted {
+    /// The logarithm of its throughput, less that of all strategies together.
+    pub(crate) relative: f64,
+    /// The share of attempts that fail.
+    pub(crate) aborts: f64,
+}
+
+/// The forests of all strategies.
+#[derive(Debug)]
+pub(crate) struct Forests {
+    relative: Vec<Forest>,
+    aborts: Vec<Forest>,
+    level: Forest,
+}
+
+impl Forests {
+    /// Trains on these cells.
+    pub(crate) fn train(cells: &[&TrainingCell]) -> Result<Self, Failed> {
+        let rows: Vec<Vec<f64>> = cells.iter().map(|cell| cell.features.numbers().to_vec()).collect();
+        let table = DenseMatrix::from_2d_vec(&rows)?;
+        let throughput: Vec<Vec<f64>> = cells.iter().map(|cell| cell.relative_throughput()).collect();
+        let forests = |target: &dyn Fn(usize, usize) -> f64| -> Result<Vec<Forest>, Failed> {
+            let of = |place: usize| (0..cells.len()).map(|cell| target(cell, place)).collect();
+            Strategy::ALL.into_iter().map(|strategy| fit(&table, &of(strategy.place()))).collect()
+        };
+        Ok(Self {
+            relative: forests(&|cell, place| throughput[cell][place])?,
+            aborts: forests(&|cell, place| cells[cell].outcomes[place].aborts)?,
+            level: fit(&table, &cells.iter().map(|cell| cell.level()).collect())?,
+        })
+    }
+
+    /// What is expected of each strategy, in the order of [`Strategy::ALL`].
+    pub(crate) fn predict(&self, features: &Features) -> Result<Vec<Predicted>, Failed> {
+        let row = row(features)?;
+        let each = self.relative.iter().zip(&self.aborts);
+        each.map(|(relative, aborts)| Ok(Predicted { relative: one(relative, &row)?, aborts: one(aborts, &row)? }))
+            .collect()
+    }
+
+    /// The logarithm of the throughput of all strategies together, commits per second on the machine of the grid.
+    pub(crate) fn level(&self, features: &Features) -> Result<f64, Failed> {
+        one(&self.level, &row(features)?)
+    }
+}
+
+fn fit(table: &DenseMatrix<f64>, target: &Vec<f64>) -> Result<Forest, Failed> {
+    let parameters = ExtraTreesRegressorParameters::default()
+        .with_n_trees(TREES)
+        .with_min_samples_leaf(LEAF)
+        // All of the few numbers are looked at in every split.
+        .with_m(NUMBERS)
+        .with_seed(SEED);
+    ExtraTreesRegressor::fit(table, target, parameters)
+}
+
+fn row(features: &Features) -> Result<DenseMatrix<f64>, Failed> {
+    DenseMatrix::from_2d_vec(&vec![features.numbers().to_vec()])
+}
+
+fn one(forest: &Forest, row: &DenseMatrix<f64>) -> Result<f64, Failed> {
+    Ok(forest.predict(row)?[0])
+}
