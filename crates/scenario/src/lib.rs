@@ -5,6 +5,7 @@ pub mod diff;
 pub mod expected;
 pub mod hold;
 pub mod hunt;
+pub mod interleave;
 pub mod judge;
 pub mod language;
 pub mod matrix;

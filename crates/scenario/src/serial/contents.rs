@@ -1,8 +1,13 @@
 //! What all user tables hold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::time::Duration;
 
+use pgstrata_pg::simple::Reply;
 use pgstrata_pg::{Error, Kind, Session, quote_identifier};
+
+use crate::session::Sessions;
 
 const TABLES: &str = include_str!("tables.sql");
 
@@ -33,6 +38,60 @@ pub async fn read(session: &Session, leftovers: &Leftovers) -> Result<Contents, 
         contents.insert(name, rows);
     }
     Ok(contents)
+}
+
+/// The tables of one schema, which do not come and go: read in one question.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    names: Vec<(String, String)>,
+    /// Rows of each with its place in `names`; empty when there are none.
+    question: String,
+}
+
+impl Tables {
+    /// Those that a schema has now.
+    pub async fn of_schema(session: &Session, schema: &str) -> Result<Self, Error> {
+        let mut names = tables(session).await?;
+        names.retain(|name| name.0 == schema);
+        let mut question = String::new();
+        for (place, name) in names.iter().enumerate() {
+            let (schema, table) = (quote_identifier(&name.0), quote_identifier(&name.1));
+            let union = if place == 0 { "" } else { " union all " };
+            let _ = write!(question, "{union}select {place}, (r.*)::text from only {schema}.{table} as r");
+        }
+        Ok(Self { names, question })
+    }
+
+    /// Their schemas and names.
+    #[must_use]
+    pub fn names(&self) -> &[(String, String)] {
+        &self.names
+    }
+
+    /// What they hold, read on the control connection; none when the server refuses, for example because a table is locked.
+    pub async fn read(&self, sessions: &mut Sessions, limit: Duration) -> Result<Option<Contents>, Error> {
+        let mut contents: Contents = self.names.iter().map(|name| (name.clone(), Vec::new())).collect();
+        if self.names.is_empty() {
+            return Ok(Some(contents));
+        }
+        for reply in sessions.run_on_control(&self.question, limit).await? {
+            match reply {
+                Reply::Complete { rows: Some(rows), .. } => {
+                    for row in rows.rows {
+                        let place = row.first().and_then(Option::as_ref).and_then(|place| place.parse::<usize>().ok());
+                        let Some(name) = place.and_then(|place| self.names.get(place)) else { continue };
+                        // A row of which nothing is known is written as null.
+                        let text = row.into_iter().nth(1).flatten().unwrap_or_default();
+                        contents.entry(name.clone()).or_default().push(text);
+                    }
+                }
+                Reply::Error(_) | Reply::Closed => return Ok(None),
+                _ => {}
+            }
+        }
+        contents.values_mut().for_each(|rows| rows.sort_unstable());
+        Ok(Some(contents))
+    }
 }
 
 async fn tables(session: &Session) -> Result<Vec<(String, String)>, Error> {

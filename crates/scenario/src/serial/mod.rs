@@ -32,10 +32,11 @@ use std::collections::BTreeMap;
 use pgstrata_pg::{Endpoint, Error};
 use pgstrata_units::Isolation;
 
-pub use contents::Contents;
+pub use contents::{Contents, Tables};
 pub use judgement::{Contradiction, ContradictionKind, Judgement, Why};
 
 use crate::runner::{Call, Performed};
+use crate::session::Sessions;
 use crate::spec::{Interleavings, Spec};
 use outcome::{Answer, Distance, Outcome, What, answers};
 use replay::{Replay, Replayed};
@@ -69,7 +70,24 @@ impl<'a> Judge<'a> {
     /// A judge that makes its serial runs at this endpoint: another database than the one that is judged.
     #[must_use]
     pub fn new(spec: &'a Spec, name: &str, endpoint: Endpoint) -> Self {
-        let replay = Replay::new(spec, endpoint, name);
+        Self::with_replay(spec, Replay::new(spec, endpoint, name))
+    }
+
+    /// A judge that makes its serial runs where the transactions ran together, with the same sessions, and holds every
+    /// transaction to being serializable. The set-up must make the tables as they were before each run, and none may come
+    /// or go. The sessions are lent to it: see [`Judge::sessions`].
+    #[must_use]
+    pub fn in_place(spec: &'a Spec, sessions: Sessions, tables: Tables) -> Self {
+        Self::with_replay(spec, Replay::here(spec, sessions, tables)).with_claim(Some(Isolation::Serializable))
+    }
+
+    /// The sessions of a judge made by [`Judge::in_place`], for running transactions together between two judgements, or to
+    /// be taken back. None after an error of the server.
+    pub fn sessions(&mut self) -> &mut Option<Sessions> {
+        self.replay.sessions()
+    }
+
+    fn with_replay(spec: &'a Spec, replay: Replay<'a>) -> Self {
         let texts = spec.setups.iter().map(String::as_str).chain(spec.sessions.iter().flat_map(|session| {
             let steps = session.steps.iter().map(|step| step.sql.as_str());
             session.setup.as_deref().into_iter().chain(session.teardown.as_deref()).chain(steps)

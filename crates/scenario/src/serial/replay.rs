@@ -1,4 +1,4 @@
-//! Runs transactions one after the other, each on its own session, in a database of their own.
+//! Runs transactions one after the other, each on its own session: in a database of their own, or where they ran together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use pgstrata_pg::simple::{Reply, TransactionStatus};
 use pgstrata_pg::{Endpoint, Error};
 use pgstrata_units::Isolation;
 
-use super::contents::{self, Leftovers};
+use super::contents::{self, Contents, Leftovers, Tables};
 use super::judgement::Why;
 use super::outcome::{Answer, Outcome, answers};
 use super::units::{PartOf, sql_of};
@@ -25,14 +25,24 @@ const CLEAN: &str = "discard all";
 /// The stage of serial runs of one specification.
 pub(super) struct Replay<'a> {
     spec: &'a Spec,
-    endpoint: Endpoint,
-    name: String,
-    /// Opened when first needed, and again after anything odd.
+    place: Place,
+    /// Elsewhere opened when first needed, and again after anything odd; lent for the time of a run.
     sessions: Option<Sessions>,
-    /// What was there before the first run.
-    leftovers: Option<Leftovers>,
     /// The level at which each transaction runs, asked for when it first does.
     levels: BTreeMap<Vec<PartOf>, Isolation>,
+}
+
+/// Where serial runs are made.
+enum Place {
+    /// In another database, with sessions of their own.
+    Elsewhere {
+        endpoint: Endpoint,
+        name: String,
+        /// What was there before the first run.
+        leftovers: Option<Leftovers>,
+    },
+    /// Where the transactions ran together, which the set-up makes as it was; with the same sessions.
+    Here { tables: Tables },
 }
 
 /// What a serial run gave: the outcome, and the level of each transaction in the order in which it was run.
@@ -57,21 +67,28 @@ impl From<Error> for Failure {
 
 impl<'a> Replay<'a> {
     pub(super) fn new(spec: &'a Spec, endpoint: Endpoint, name: &str) -> Self {
-        Self {
-            spec,
-            endpoint,
-            name: format!("{name} serial"),
-            sessions: None,
-            leftovers: None,
-            levels: BTreeMap::new(),
-        }
+        let place = Place::Elsewhere { endpoint, name: format!("{name} serial"), leftovers: None };
+        Self { spec, place, sessions: None, levels: BTreeMap::new() }
+    }
+
+    pub(super) fn here(spec: &'a Spec, sessions: Sessions, tables: Tables) -> Self {
+        Self { spec, place: Place::Here { tables }, sessions: Some(sessions), levels: BTreeMap::new() }
+    }
+
+    /// The sessions, when they are open.
+    pub(super) fn sessions(&mut self) -> &mut Option<Sessions> {
+        &mut self.sessions
     }
 
     /// Runs the set-up, these transactions in this order, and the tear-down.
     pub(super) async fn run(&mut self, order: &[Vec<PartOf>]) -> Result<Result<Replayed, Why>, Error> {
-        let mut sessions = match self.sessions.take() {
-            Some(sessions) => sessions,
-            None => Sessions::open(&self.endpoint, &self.name, &self.spec.session_names()).await?,
+        let mut sessions = match (self.sessions.take(), &self.place) {
+            (Some(sessions), _) => sessions,
+            (None, Place::Elsewhere { endpoint, name, .. }) => {
+                Sessions::open(endpoint, name, &self.spec.session_names()).await?
+            }
+            // A run before this one met an error of the server.
+            (None, Place::Here { .. }) => return Ok(Err(Why::Lost)),
         };
         match self.run_on(&mut sessions, order).await {
             Ok(replayed) => {
@@ -79,26 +96,31 @@ impl<'a> Replay<'a> {
                 Ok(Ok(replayed))
             }
             Err(Failure::Script(why)) => {
-                abandon(sessions, self.spec).await;
+                calm(&mut sessions, self.spec).await;
+                match self.place {
+                    Place::Elsewhere { .. } => sessions.close().await,
+                    Place::Here { .. } => self.sessions = Some(sessions),
+                }
                 Ok(Err(why))
             }
             Err(Failure::Server(error)) => Err(error),
         }
     }
 
-    /// Makes the next run open fresh sessions, whose numbers and names on the server are others.
+    /// Makes the next run open fresh sessions, whose numbers and names on the server are others. Where the sessions are
+    /// those that ran together, they stay.
     pub(super) async fn refresh(&mut self) {
-        if let Some(sessions) = self.sessions.take() {
+        if matches!(self.place, Place::Elsewhere { .. })
+            && let Some(sessions) = self.sessions.take()
+        {
             sessions.close().await;
         }
     }
 
     async fn run_on(&mut self, sessions: &mut Sessions, order: &[Vec<PartOf>]) -> Result<Replayed, Failure> {
-        let leftovers = match self.leftovers.take() {
-            Some(leftovers) => leftovers,
-            None => Leftovers::of(sessions.watcher()).await?,
-        };
-        let leftovers = self.leftovers.insert(leftovers).clone();
+        if let Place::Elsewhere { leftovers: leftovers @ None, .. } = &mut self.place {
+            *leftovers = Some(Leftovers::of(sessions.watcher()).await?);
+        }
         for sql in &self.spec.setups {
             let replies = sessions.run_on_control(sql, PART_LIMIT).await?;
             if replies.iter().any(is_failure) {
@@ -108,7 +130,9 @@ impl<'a> Replay<'a> {
         let mut given = BTreeMap::<PartOf, Vec<Vec<Answer>>>::new();
         let mut levels = Vec::new();
         for unit in order {
-            let known = self.levels.get(unit).copied();
+            // Here the level is what is claimed.
+            let is_here = matches!(self.place, Place::Here { .. });
+            let known = self.levels.get(unit).copied().or(is_here.then_some(Isolation::ReadCommitted));
             let (mut inside, mut outside) = (None, None);
             for part in unit {
                 match sessions.status(part.0) {
@@ -123,12 +147,22 @@ impl<'a> Replay<'a> {
             self.levels.insert(unit.clone(), level);
             levels.push(level);
         }
-        let contents = contents::read(sessions.watcher(), &leftovers).await?;
+        let contents = self.contents(sessions).await?;
         let used: BTreeSet<Seat> = order.iter().flatten().map(|part| part.0).collect();
         self.tear_down(sessions, used).await?;
         let answers =
             given.into_iter().flat_map(|(part, answers)| answers.into_iter().map(move |answer| (part, answer)));
         Ok(Replayed { outcome: Outcome::new(answers.collect(), contents), levels })
+    }
+
+    async fn contents(&self, sessions: &mut Sessions) -> Result<Contents, Failure> {
+        match &self.place {
+            Place::Elsewhere { leftovers, .. } => {
+                let none = Leftovers::default();
+                Ok(contents::read(sessions.watcher(), leftovers.as_ref().unwrap_or(&none)).await?)
+            }
+            Place::Here { tables } => tables.read(sessions, PART_LIMIT).await?.ok_or(Failure::Script(Why::Locked)),
+        }
     }
 
     async fn run_part(&self, sessions: &mut Sessions, part: PartOf) -> Result<Vec<Answer>, Failure> {
@@ -169,15 +203,15 @@ fn is_failure(reply: &Reply) -> bool {
     matches!(reply, Reply::Error(_) | Reply::Closed)
 }
 
-/// Ends sessions that may hold locks or wait for them, and removes what the script has made.
-async fn abandon(mut sessions: Sessions, spec: &Spec) {
+/// Ends what sessions do that may hold locks or wait for them, and removes what the script has made.
+async fn calm(sessions: &mut Sessions, spec: &Spec) {
     for seat in sessions.seats() {
         if let Err(error) = sessions.cancel(seat).await {
             tracing::debug!(error = %error, "a session of a serial run could not be cancelled");
         }
     }
     for seat in sessions.seats() {
-        // What was cancelled answers; what does not is hung up on below.
+        // What was cancelled answers; what does not is hung up on, or found busy.
         let _ = sessions.finish(seat, PART_LIMIT).await;
         if !sessions.is_active(seat) && !sessions.is_closed(seat) {
             for sql in ["rollback", CLEAN] {
@@ -188,5 +222,4 @@ async fn abandon(mut sessions: Sessions, spec: &Spec) {
     if let Some(sql) = &spec.teardown {
         let _ = sessions.run_on_control(sql, PART_LIMIT).await;
     }
-    sessions.close().await;
 }

@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use pgstrata_pg::simple::{Reply, ServerMessage, TransactionStatus};
+use pgstrata_pg::sql::Statement;
 use pgstrata_pg::{Endpoint, Error, Kind, Session, SimpleSession};
 
 /// How often a session that has not answered is asked about at the control connection. PostgreSQL's own tester takes
@@ -18,6 +19,10 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub const SESSIONS_MAX: usize = 64;
 
 const BLOCKED: &str = include_str!("blocked.sql");
+const BLOCKERS: &str = include_str!("blockers.sql");
+
+/// What fails when the watcher cannot ask.
+const WATCHING: &str = "ask who waits for whom";
 
 /// One session of a script, by its place in the list it was opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,9 +32,12 @@ pub struct Seat(pub usize);
 #[derive(Debug)]
 pub struct Sessions {
     watcher: Session,
+    /// Asked so often that it is prepared.
+    blocked: Statement,
     control: SimpleSession,
     actors: Vec<Actor>,
     backend_pids: Vec<i32>,
+    look_every: Duration,
 }
 
 /// One session of a script.
@@ -77,6 +85,7 @@ impl Sessions {
         let called = |name: &str| endpoint.with_application_name(&format!("isolation/{script}/{name}"));
         let control = SimpleSession::connect(&called("control connection")).await?;
         let watcher = called("watcher").connect().await?;
+        let blocked = watcher.prepare(BLOCKED).await.map_err(|source| Error::new(WATCHING, Kind::Sql(source)))?;
         let mut actors = Vec::new();
         for name in names {
             let session = SimpleSession::connect(&called(name)).await?;
@@ -90,7 +99,15 @@ impl Sessions {
             });
         }
         let backend_pids = actors.iter().map(|actor| actor.session.backend_pid()).collect();
-        Ok(Self { watcher, control, actors, backend_pids })
+        Ok(Self { watcher, blocked, control, actors, backend_pids, look_every: LOOK_EVERY })
+    }
+
+    /// The same with another pause than [`LOOK_EVERY`] before a session that has not answered is asked about. It decides
+    /// how soon a wait is seen, never whether: for many short scripts whose output is not compared with a file.
+    #[must_use]
+    pub fn with_look_every(mut self, pause: Duration) -> Self {
+        self.look_every = pause;
+        self
     }
 
     /// How many sessions there are, the control connection not counted.
@@ -169,7 +186,7 @@ impl Sessions {
     ) -> Result<Settled, Error> {
         let began = Instant::now();
         loop {
-            if self.actors[seat.0].listen(LOOK_EVERY, heard).await? {
+            if self.actors[seat.0].listen(self.look_every, heard).await? {
                 return Ok(Settled::Answered);
             }
             if blocking == Blocking::Allowed && self.is_blocked(seat).await? {
@@ -185,8 +202,16 @@ impl Sessions {
 
     /// Whether a session waits for another session of the script, asked at the control connection.
     pub async fn is_blocked(&self, seat: Seat) -> Result<bool, Error> {
-        let row = self.watcher.query_one(BLOCKED, &[&self.backend_pids[seat.0], &self.backend_pids]).await;
-        row.and_then(|row| row.try_get(0)).map_err(|source| Error::new("ask who waits for whom", Kind::Sql(source)))
+        let row = self.watcher.query_one(&self.blocked, &[&self.backend_pids[seat.0], &self.backend_pids]).await;
+        row.and_then(|row| row.try_get(0)).map_err(|source| Error::new(WATCHING, Kind::Sql(source)))
+    }
+
+    /// Which sessions of the script a session waits for, those in front of it in a queue included; none when it does not.
+    pub async fn blockers(&self, seat: Seat) -> Result<Vec<Seat>, Error> {
+        let row = self.watcher.query_one(BLOCKERS, &[&self.backend_pids[seat.0]]).await;
+        let pids = row.and_then(|row| row.try_get::<_, Vec<i32>>(0));
+        let pids = pids.map_err(|source| Error::new(WATCHING, Kind::Sql(source)))?;
+        Ok(pids.into_iter().filter_map(|pid| self.seat_of(pid)).collect())
     }
 
     /// Takes everything a session answers, until the server is ready for more or has hung up: results, errors and

@@ -2,5 +2,6 @@
 //!
 //! One test program, so that the tests link once and share their way of getting a server.
 
+mod interleave;
 mod sessions;
 mod suite;
