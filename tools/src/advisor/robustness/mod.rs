@@ -1,0 +1,19 @@
+//! The decision: is every execution of these programs under these levels serializable?
+//!
+//! Pure functions from a workload to a report.
+
+mod report;
+
+use pgstrata_sqltext::{Schema, Workload};
+
+use super::report::{Options, Report};
+
+/// The column that stands for a row's coming and going in dependencies: inserts and deletes write it, whoever looks for
+/// a row reads it.
+pub const EXISTENCE: &str = "(existence)";
+
+/// Decides the workload.
+#[must_use]
+pub fn analyse(workload: &Workload, schema: &Schema, options: &Options) -> Report {
+    report::report(workload, schema, options)
+}
