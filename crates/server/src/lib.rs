@@ -3,6 +3,7 @@
 //! The wire's types are in `routes`, and make the `OpenAPI` document; the parts behind them know nothing of HTTP. It prints
 //! nothing, and opens no connection to PostgreSQL but through `pgstrata_pg`.
 
+mod advisor;
 mod assets;
 mod base64;
 mod body;

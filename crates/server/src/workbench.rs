@@ -9,6 +9,7 @@ use pgstrata_pg::{Endpoint, Install};
 
 use crate::browser::Browser;
 use crate::consoles::{Consoles, Told};
+use crate::advisor::Advisor;
 use crate::decisions::{self, Decisions};
 use crate::ground::Ground;
 use crate::live::{self, Hub, News, Sources};
@@ -32,7 +33,7 @@ struct Parts {
     consoles: Consoles,
     scenes: Scenes,
     recordings: Recordings,
-    decisions: Decisions,
+    advisor: Advisor,
     runs: Runs,
     records: Records,
 }
@@ -82,7 +83,7 @@ impl Workbench {
             news,
             consoles: Consoles::new(setting.ground.clone(), told.clone()),
             scenes: Scenes::new(setting.ground, told),
-            decisions: Decisions::new(history),
+            advisor: Advisor::new(Decisions::new(history)),
             runs,
             records,
         }))
@@ -104,8 +105,8 @@ impl Workbench {
         &self.0.recordings
     }
 
-    pub(crate) fn decisions(&self) -> &Decisions {
-        &self.0.decisions
+    pub(crate) fn advisor(&self) -> &Advisor {
+        &self.0.advisor
     }
 
     /// The runs.
@@ -155,6 +156,6 @@ impl Workbench {
         self.0.scenes.close_all().await;
         self.0.hub.close();
         self.0.runs.close().await;
-        self.0.decisions.close().await;
+        self.0.advisor.close().await;
     }
 }

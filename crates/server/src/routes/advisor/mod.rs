@@ -1,0 +1,129 @@
+//! The advisor: which isolation level each transaction program needs, why, what else keeps the invariants, and the proof
+//! on a server.
+
+pub mod analysis;
+pub mod decisions;
+pub mod question;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::body::Body;
+use crate::problem::Problem;
+use crate::words::Words;
+use crate::workbench::Workbench;
+use analysis::Analysed;
+use question::Question;
+
+/// A question to begin with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AdvisorExample)]
+pub struct Example {
+    /// Its name in addresses.
+    pub name: String,
+    /// Its title.
+    pub title: Words,
+    /// What it shows.
+    pub summary: Words,
+    /// The question.
+    pub question: Question,
+}
+
+/// What the wizard asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AdvisorForm)]
+pub struct Form {
+    /// In the order in which they are asked.
+    pub questions: Vec<FormQuestion>,
+}
+
+/// A question of the wizard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AdvisorFormQuestion)]
+pub struct FormQuestion {
+    /// The field of the requirement that it fills.
+    pub field: String,
+    /// The part of the wizard.
+    pub group: Words,
+    /// The question.
+    pub ask: Words,
+    /// What is meant, with an example.
+    pub help: Words,
+    /// What the answer changes.
+    pub changes: Words,
+    /// What can be answered.
+    pub answer: FormAnswer,
+}
+
+/// What can be answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[schema(as = AdvisorFormAnswer)]
+pub enum FormAnswer {
+    /// Yes or no.
+    Flag {
+        /// What it is where nobody answers.
+        default: bool,
+    },
+    /// A number.
+    Number {
+        /// What it is where nobody answers.
+        default: f64,
+        /// The least.
+        least: f64,
+        /// The most.
+        most: f64,
+        /// Its unit; empty for shares and counts.
+        unit: String,
+        /// Whether it has no fraction.
+        whole: bool,
+    },
+    /// One of a list.
+    One {
+        /// What it is where nobody answers.
+        default: String,
+        /// The list.
+        options: Vec<FormOption>,
+    },
+    /// Any of a list.
+    Many {
+        /// The list.
+        options: Vec<FormOption>,
+    },
+}
+
+/// An answer that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AdvisorFormOption)]
+pub struct FormOption {
+    /// Its name in the requirement.
+    pub value: String,
+    /// What people read.
+    pub words: Words,
+}
+
+/// Questions to begin with.
+#[utoipa::path(get, path = "/api/advisor/examples", tag = "advisor",
+    responses((status = 200, body = Vec<Example>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub async fn advisor_examples(State(workbench): State<Workbench>) -> Json<Vec<Example>> {
+    Json(workbench.advisor().examples().to_vec())
+}
+
+/// What the wizard asks.
+#[utoipa::path(get, path = "/api/advisor/form", tag = "advisor",
+    responses((status = 200, body = Form), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub async fn advisor_form(State(workbench): State<Workbench>) -> Json<Form> {
+    Json(workbench.advisor().form())
+}
+
+/// Reads the programs and decides them. Nothing is run on any server.
+#[utoipa::path(post, path = "/api/advisor/analyse", tag = "advisor", request_body = Question,
+    responses((status = 200, body = Analysed), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub async fn advisor_analyse(
+    State(workbench): State<Workbench>,
+    Body(question): Body<Question>,
+) -> Result<Json<Analysed>, Problem> {
+    workbench.advisor().analyse(question).await.map(Json)
+}
