@@ -71,7 +71,7 @@ pub use process::MachineCpu;
 pub use process::Pid;
 pub use process::ProcessIdentity;
 pub use profile::Profile;
-pub use quote::quote_identifier;
+pub use quote::{quote_identifier, quote_literal};
 pub use session::{Canceller, Session};
 pub use settings::recorded_settings;
 pub use simple::SimpleSession;

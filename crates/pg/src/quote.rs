@@ -1,6 +1,8 @@
 //! Identifiers in SQL text: the one place where a name becomes part of a statement.
 //!
-//! Values never do: they are parameters. The rule is that of PostgreSQL's own `quote_identifier`
+//! Values are parameters, but for the simple query protocol, which has none: [`quote_literal`].
+//!
+//! The rule for names is that of PostgreSQL's own `quote_identifier`
 //! (`src/backend/utils/adt/ruleutils.c`): a name stays bare when it is lower-case letters, digits and underscores, does
 //! not start with a digit, and is no keyword with a grammatical role.
 
@@ -49,6 +51,25 @@ pub fn quote_identifier(name: &str) -> String {
     quoted
 }
 
+/// The value as a string constant in SQL text, of a type that the server finds out, whatever `standard_conforming_strings`
+/// says: the rule of PostgreSQL's own `quote_literal` (`src/backend/utils/adt/quote.c`).
+#[must_use]
+pub fn quote_literal(value: &str) -> String {
+    let mut quoted = String::with_capacity(value.len() + 2);
+    if value.contains('\\') {
+        quoted.push_str(" E");
+    }
+    quoted.push('\'');
+    for character in value.chars() {
+        if matches!(character, '\'' | '\\') {
+            quoted.push(character);
+        }
+        quoted.push(character);
+    }
+    quoted.push('\'');
+    quoted
+}
+
 fn is_bare(name: &str) -> bool {
     let mut bytes = name.bytes();
     let starts_well = bytes.next().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
@@ -78,6 +99,14 @@ mod tests {
         ];
         for (name, expect) in check {
             assert_eq!(quote_identifier(name), expect);
+        }
+    }
+
+    #[test]
+    fn values_cannot_end_their_constant() {
+        let check = [("5", "'5'"), ("it's", "'it''s'"), (r"a\'b", r" E'a\\''b'"), ("", "''")];
+        for (value, expect) in check {
+            assert_eq!(quote_literal(value), expect);
         }
     }
 

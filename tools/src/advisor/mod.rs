@@ -2,6 +2,7 @@
 //! why, what it costs, and the code.
 
 pub mod grid;
+pub mod proof;
 pub mod ranking;
 pub mod report;
 pub mod requirement;

@@ -104,13 +104,10 @@ pub async fn interleave(
         failures: Vec::new(),
         committed: Vec::new(),
     };
-    let stopped = match play.set_up().await? {
-        Some(words) => Some(words),
-        None => {
-            play.all(turns).await?;
-            None
-        }
-    };
+    let stopped = play.set_up().await?;
+    if stopped.is_none() {
+        play.all(turns).await?;
+    }
     let performed = Performed { text: String::new(), calls: play.calls, stopped, waits: Vec::new() };
     let Play { taken, waited, failures, mut committed, .. } = play;
     committed.sort_unstable();
@@ -210,7 +207,7 @@ impl Play<'_> {
         let step = StepId { session: seat, place };
         let before = self.sessions.status(seat);
         (self.on)(Event::Began(step));
-        self.sessions.start(seat, &self.spec.step(step).sql).await?;
+        self.sessions.start_step(seat, self.spec.step(step)).await?;
         self.calls.push(Call {
             session: seat,
             part: Part::Step(step),
@@ -250,6 +247,7 @@ impl Play<'_> {
         let Some(call) = self.actors[seat.0].open.take() else { return Ok(Freed::No) };
         let step = StepId { session: seat, place: self.actors[seat.0].next - 1 };
         let is_last = step.place + 1 == self.spec.sessions[seat.0].steps.len();
+        self.sessions.remember(seat, self.spec.step(step), &replies);
         (self.on)(Event::Answered(step, &replies));
         let error = replies.iter().find_map(|reply| match reply {
             Reply::Error(error) => Some(error.clone()),

@@ -89,7 +89,9 @@ impl Tables {
                 _ => {}
             }
         }
-        contents.values_mut().for_each(|rows| rows.sort_unstable());
+        for rows in contents.values_mut() {
+            rows.sort_unstable();
+        }
         Ok(Some(contents))
     }
 }

@@ -11,6 +11,7 @@ use super::contents::{self, Contents, Leftovers, Tables};
 use super::judgement::Why;
 use super::outcome::{Answer, Outcome, answers};
 use super::units::{PartOf, sql_of};
+use crate::runner::Part;
 use crate::session::{Blocking, Seat, Sessions, Settled};
 use crate::spec::Spec;
 
@@ -36,7 +37,7 @@ pub(super) struct Replay<'a> {
 enum Place {
     /// In another database, with sessions of their own.
     Elsewhere {
-        endpoint: Endpoint,
+        endpoint: Box<Endpoint>,
         name: String,
         /// What was there before the first run.
         leftovers: Option<Leftovers>,
@@ -67,7 +68,7 @@ impl From<Error> for Failure {
 
 impl<'a> Replay<'a> {
     pub(super) fn new(spec: &'a Spec, endpoint: Endpoint, name: &str) -> Self {
-        let place = Place::Elsewhere { endpoint, name: format!("{name} serial"), leftovers: None };
+        let place = Place::Elsewhere { endpoint: Box::new(endpoint), name: format!("{name} serial"), leftovers: None };
         Self { spec, place, sessions: None, levels: BTreeMap::new() }
     }
 
@@ -166,16 +167,26 @@ impl<'a> Replay<'a> {
     }
 
     async fn run_part(&self, sessions: &mut Sessions, part: PartOf) -> Result<Vec<Answer>, Failure> {
-        let sql = sql_of(self.spec, part).unwrap_or_default();
         if sessions.is_closed(part.0) {
             return Err(Failure::Script(Why::Lost));
         }
-        sessions.start(part.0, sql).await?;
+        let step = match part.1 {
+            Part::Step(id) => Some(self.spec.step(id)),
+            Part::Setup | Part::Teardown => None,
+        };
+        match step {
+            Some(step) => sessions.start_step(part.0, step).await?,
+            None => sessions.start(part.0, sql_of(self.spec, part).unwrap_or_default()).await?,
+        }
         match sessions.settle(part.0, Blocking::Allowed, PART_LIMIT, &mut Vec::new()).await? {
             Settled::Answered => {}
             Settled::Blocked | Settled::Busy => return Err(Failure::Script(Why::BlocksAlone)),
         }
-        Ok(answers(&sessions.finish(part.0, PART_LIMIT).await?))
+        let replies = sessions.finish(part.0, PART_LIMIT).await?;
+        if let Some(step) = step {
+            sessions.remember(part.0, step, &replies);
+        }
+        Ok(answers(&replies))
     }
 
     async fn level(&self, sessions: &mut Sessions, seat: Seat) -> Result<Option<Isolation>, Failure> {

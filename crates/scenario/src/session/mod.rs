@@ -5,11 +5,14 @@
 //! background: what a session has said is what was looked at, so a script's outcome does not depend on which of two
 //! sessions' words reached us first.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use pgstrata_pg::simple::{Reply, ServerMessage, TransactionStatus};
 use pgstrata_pg::sql::Statement;
-use pgstrata_pg::{Endpoint, Error, Kind, Session, SimpleSession};
+use pgstrata_pg::{Endpoint, Error, Kind, Session, SimpleSession, quote_literal};
+
+use crate::spec::Step;
 
 /// How often a session that has not answered is asked about at the control connection. PostgreSQL's own tester takes
 /// the same, and some of its expected outputs depend on a statement having a few milliseconds before it is looked at.
@@ -51,6 +54,8 @@ struct Actor {
     notifications: Vec<Reply>,
     /// As the server last said.
     status: TransactionStatus,
+    /// What its steps have kept for later ones.
+    variables: BTreeMap<String, Option<String>>,
 }
 
 /// What a session was found to do.
@@ -96,6 +101,7 @@ impl Sessions {
                 answers: Vec::new(),
                 notifications: Vec::new(),
                 status,
+                variables: BTreeMap::new(),
             });
         }
         let backend_pids = actors.iter().map(|actor| actor.session.backend_pid()).collect();
@@ -171,6 +177,39 @@ impl Sessions {
     pub async fn start(&mut self, seat: Seat, sql: &str) -> Result<(), Error> {
         assert!(!self.is_active(seat), "a session was given work before it was ready");
         self.actors[seat.0].session.start(sql).await
+    }
+
+    /// Gives a session a step, with the values of its variables in place.
+    ///
+    /// # Panics
+    /// When the session is still active.
+    pub async fn start_step(&mut self, seat: Seat, step: &Step) -> Result<(), Error> {
+        if step.uses.is_empty() {
+            return self.start(seat, &step.sql).await;
+        }
+        let mut sql = step.sql.clone();
+        for name in &step.uses {
+            let value = self.actors[seat.0].variables.get(name).and_then(Option::as_deref);
+            let literal = value.map_or_else(|| "null".to_owned(), quote_literal);
+            sql = sql.replace(&format!(":'{name}'"), &literal);
+        }
+        self.start(seat, &sql).await
+    }
+
+    /// Keeps what later steps of the session use of a step's answer.
+    pub fn remember(&mut self, seat: Seat, step: &Step, replies: &[Reply]) {
+        if step.takes.is_empty() {
+            return;
+        }
+        let rows = replies.iter().rev().find_map(|reply| match reply {
+            Reply::Complete { rows: Some(rows), .. } => Some(rows),
+            _ => None,
+        });
+        let first = rows.and_then(|rows| rows.rows.first());
+        for taken in &step.takes {
+            let value = first.and_then(|row| row.get(taken.index)).cloned().flatten();
+            self.actors[seat.0].variables.insert(taken.variable.clone(), value);
+        }
     }
 
     /// Looks at a session until it answers, is found waiting for another session of the script, or the limit is over.

@@ -45,12 +45,25 @@ pub struct SessionScript {
 }
 
 /// Some statements of one session that are sent together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
     /// Its name, which no other step of the specification has.
     pub name: String,
     /// The statements.
     pub sql: String,
+    /// Columns of the last result's first row that later steps of the session use. PostgreSQL's files have none.
+    pub takes: Vec<Taken>,
+    /// Variables whose values stand in `sql` where it says `:'name'`, as in psql; null when there was no row.
+    pub uses: Vec<String>,
+}
+
+/// A column of a result that becomes a variable of its session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Its place in the result, from 0.
+    pub index: usize,
+    /// The variable.
+    pub variable: String,
 }
 
 /// A step of a specification, by its place.

@@ -75,7 +75,7 @@ impl<'a> Parser<'a> {
             if self.steps.insert(name.clone(), id).is_some() {
                 return Err(at.error(SpecErrorKind::DuplicateStep(name)));
             }
-            steps.push(Step { name, sql });
+            steps.push(Step { name, sql, ..Step::default() });
         }
         let teardown = self.block("teardown")?;
         Ok(SessionScript { name, setup, steps, teardown })

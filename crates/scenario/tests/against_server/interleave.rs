@@ -19,7 +19,11 @@ fn spec(level: &str, read: &str) -> Spec {
             format!("update t set v = v + 1 where id = {writes}"),
             "commit".to_owned(),
         ];
-        let steps = sql.into_iter().enumerate().map(|(place, sql)| Step { name: format!("{name}.{place}"), sql });
+        let steps = sql.into_iter().enumerate().map(|(place, sql)| Step {
+            name: format!("{name}.{place}"),
+            sql,
+            ..Step::default()
+        });
         SessionScript { name: name.to_owned(), setup: None, steps: steps.collect(), teardown: None }
     };
     Spec {

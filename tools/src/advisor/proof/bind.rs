@@ -1,0 +1,111 @@
+//! Statements with their arguments in place, for the simple query protocol, and without the schema `public`, which is the
+//! scratch schema when they run.
+
+use std::collections::BTreeMap;
+
+use super::scan::{Word, words};
+
+/// What stands for a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Argument {
+    /// A value in SQL.
+    Sql(String),
+    /// What an earlier statement of the session has returned under this name.
+    Variable(String),
+}
+
+/// A statement that can be sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bound {
+    /// The text; variables stand as `:'name'`.
+    pub sql: String,
+    /// The variables in it.
+    pub uses: Vec<String>,
+    /// Parameters for which there is no argument.
+    pub missing: Vec<String>,
+}
+
+/// Puts arguments in the place of parameters, by their names without sigils.
+pub(super) fn bind(text: &str, arguments: &BTreeMap<String, Argument>) -> Bound {
+    let mut bound = Bound::default();
+    for word in words(text) {
+        let Word::Parameter { name, text } = word else {
+            bound.sql.push_str(word.text());
+            continue;
+        };
+        match arguments.get(name) {
+            Some(Argument::Sql(value)) => bound.sql.push_str(&guarded(value)),
+            Some(Argument::Variable(variable)) => {
+                bound.sql.push_str(&format!(":'{variable}'"));
+                if !bound.uses.contains(variable) {
+                    bound.uses.push(variable.clone());
+                }
+            }
+            None => {
+                bound.sql.push_str(text);
+                bound.missing.push(name.to_owned());
+            }
+        }
+    }
+    bound
+}
+
+/// A value as a part of a larger expression.
+fn guarded(value: &str) -> String {
+    let is_one_word = words(value).len() == 1;
+    if is_one_word { value.to_owned() } else { format!("({value})") }
+}
+
+/// The text without `public.` before names, and the schemas that other names are qualified with, out of those that exist.
+pub(super) fn without_public(text: &str, is_schema: impl Fn(&str) -> bool) -> Result<String, String> {
+    let found = words(text);
+    let mut result = String::with_capacity(text.len());
+    let mut skip_dot = false;
+    for (place, word) in found.iter().enumerate() {
+        if skip_dot && word.text() == "." {
+            skip_dot = false;
+            continue;
+        }
+        let follows_dot = place > 0 && found[place - 1].text() == ".";
+        let has_dot = found.get(place + 1).is_some_and(|next| next.text() == ".");
+        if let (Some(name), true, false) = (word.name(), has_dot, follows_dot) {
+            if name == "public" {
+                skip_dot = true;
+                continue;
+            }
+            if is_schema(&name) {
+                return Err(name);
+            }
+        }
+        result.push_str(word.text());
+    }
+    Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_take_the_place_of_parameters() {
+        let arguments = BTreeMap::from([
+            ("1".to_owned(), Argument::Sql("5".to_owned())),
+            ("amount".to_owned(), Argument::Sql("-3".to_owned())),
+            ("found".to_owned(), Argument::Variable("balance".to_owned())),
+        ]);
+        let bound = bind("update t set v = :found - :amount where id = $1 and w = :'other'", &arguments);
+        assert_eq!(bound.sql, "update t set v = :'balance' - (-3) where id = 5 and w = :'other'");
+        assert_eq!((bound.uses, bound.missing), (vec!["balance".to_owned()], vec!["other".to_owned()]));
+    }
+
+    #[test]
+    fn only_the_schema_public_is_taken_away_and_other_schemas_are_named() {
+        let check = |text: &str| without_public(text, |name| name == "audit");
+        assert_eq!(
+            check("select public.t.id from Public.t where 'public.t' = x"),
+            Ok("select t.id from t where 'public.t' = x".to_owned())
+        );
+        assert_eq!(check("insert into \"audit\".log values (1)"), Err("audit".to_owned()));
+        assert_eq!(check("select a.id from t as a"), Ok("select a.id from t as a".to_owned()));
+    }
+}

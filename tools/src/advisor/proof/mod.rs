@@ -1,0 +1,122 @@
+//! The verdict proved on a real PostgreSQL: witnesses are replayed step by step and compared with what every serial order of
+//! their transactions gives on the same server, then played again with each fix; what is called safe is tried with random
+//! schedules.
+//!
+//! The statements are the user's own, in a scratch schema that is empty at first and gone afterwards. Who is right is decided
+//! by the server: an outcome is an anomaly when no serial order of the transactions that committed gives the same answers and
+//! the same tables (`pgstrata_scenario::serial`). So a proof does not lean on the model that made the verdict.
+//!
+//! Limits. Anomalies that no answer and no table shows are not seen. Programs that use the clock, chance or sequences may
+//! come out as undecided. A random trial that finds nothing shows little about what it did not try.
+
+mod arena;
+mod bind;
+mod error;
+mod outcome;
+mod scan;
+mod scratch;
+mod script;
+mod seeds;
+mod values;
+mod witness;
+
+use pgstrata_pg::Endpoint;
+use pgstrata_sqltext::{Schema, Workload};
+use tokio_util::sync::CancellationToken;
+
+use crate::advisor::{Report, Witness};
+
+pub use error::ProofError;
+pub use outcome::{
+    Fix, FoundAnomaly, Outcome, Play, Player, Proof, ProofEvent, RandomProof, Replayed, WitnessProof, WitnessVerdict,
+};
+pub use witness::ATTEMPTS_MAX;
+
+use arena::Arena;
+
+/// How many anomalies of random schedules are kept.
+pub const FOUND_MAX: usize = 8;
+
+/// What to prove, and how long to try.
+#[derive(Clone, Debug)]
+pub struct ProofOptions {
+    /// The server may be on another machine.
+    pub allow_remote: bool,
+    /// Rows that the user gives, as SQL, added to those that a witness needs.
+    pub seeds: String,
+    /// The most witnesses that are played.
+    pub witnesses_max: usize,
+    /// Random schedules for each verdict "safe".
+    pub random_schedules: u64,
+    /// The seed of the random schedules.
+    pub seed: u64,
+    /// Ends the proof in order.
+    pub stop: CancellationToken,
+}
+
+impl Default for ProofOptions {
+    fn default() -> Self {
+        Self {
+            allow_remote: false,
+            seeds: String::new(),
+            witnesses_max: 8,
+            random_schedules: 200,
+            seed: 1,
+            stop: CancellationToken::new(),
+        }
+    }
+}
+
+/// Proves the verdicts of a report on a server where schemas may be made: a private one, or what
+/// `pgstrata_pg::Attached::endpoint_for_writing` gave.
+///
+/// `ddl` makes the tables; it goes into a scratch schema, which is removed at the end, also after an error, when
+/// [`ProofOptions::stop`] is cancelled, and when the future is dropped.
+///
+/// Errors: [`ProofError`]. That a verdict does not hold is no error: see [`Proof::agrees`].
+pub async fn prove(
+    server: &Endpoint,
+    ddl: &str,
+    schema: &Schema,
+    workload: &Workload,
+    report: &Report,
+    options: &ProofOptions,
+    on: &mut (dyn FnMut(ProofEvent) + Send),
+) -> Result<Proof, ProofError> {
+    let work = async {
+        let mut arena = Arena::open(server, options.allow_remote).await?;
+        arena.load(ddl).await?;
+        on(ProofEvent::Prepared { schema: arena.scratch.name().to_owned(), server: arena.server.clone() });
+        let mut proof = Proof { server: arena.server.clone(), ..Proof::default() };
+        for (number, found) in witnesses(report).into_iter().take(options.witnesses_max).enumerate() {
+            let mut stand = witness::Stand { arena: &mut arena, schema, workload, seeds: &options.seeds };
+            proof.witnesses.push(witness::prove(&mut stand, number, found, report, on).await?);
+        }
+        arena.close().await?;
+        on(ProofEvent::Removed);
+        Ok(proof)
+    };
+    tokio::select! {
+        biased;
+        () = options.stop.cancelled() => Err(ProofError::Stopped),
+        proof = work => proof,
+    }
+}
+
+/// The different witnesses of a report: of what was asked about first, then of each level, then of each step below what is
+/// recommended.
+#[must_use]
+pub fn witnesses(report: &Report) -> Vec<&Witness> {
+    let lower = report.why_not_lower.values().flat_map(std::collections::BTreeMap::values);
+    let verdicts = std::iter::once(&report.asked).chain(report.uniform.values()).chain(lower);
+    let mut found: Vec<&Witness> = Vec::new();
+    for witness in verdicts.filter_map(|verdict| verdict.witness()) {
+        let is_known = found.iter().any(|known| {
+            (&known.instances, &known.schedule, &known.rows) == (&witness.instances, &witness.schedule, &witness.rows)
+        });
+        if !is_known {
+            found.push(witness);
+        }
+    }
+    found
+}

@@ -1,0 +1,270 @@
+//! A schema of our own on a server, in which the user's tables are made again, empty; nothing else there is touched.
+//!
+//! Its name is unique and begins with `pgstrata_proof_`. It is removed by [`Scratch::close`], else when it is dropped, else
+//! (after the death of the process) by the next one that is made by the same role: while its owner lives, a session holds an
+//! advisory lock that is named after it.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pgstrata_pg::{Endpoint, Error, Kind, Session, quote_identifier};
+
+use super::bind::without_public;
+use super::error::ProofError;
+use super::scan::{self, Word, words};
+
+/// How long a statement waits for a lock: longer than any witness needs, shorter than a user's patience.
+const LOCK_LIMIT: &str = "20s";
+/// How long a statement runs.
+const STATEMENT_LIMIT: &str = "30s";
+/// How long a transaction stays open when nobody says anything to it.
+const IDLE_LIMIT: &str = "60s";
+/// How soon a server looks for a deadlock, where the role may say so: proofs make many.
+const DEADLOCK_LOOK: &str = "20ms";
+/// How long removing the schema may take when the owner did not do it in order.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(5);
+/// How much of a statement is shown in an error, characters.
+const SHOWN_MAX: usize = 120;
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+/// The schema and the session that holds it.
+pub(super) struct Scratch {
+    name: String,
+    /// As it was given, for a last session that removes the schema.
+    server: Endpoint,
+    endpoint: Endpoint,
+    session: Session,
+    schemas: Vec<String>,
+    is_removed: bool,
+}
+
+impl Scratch {
+    /// Makes the schema; on another machine only when that is allowed.
+    pub(super) async fn create(server: &Endpoint, allow_remote: bool) -> Result<Self, ProofError> {
+        if !allow_remote && !is_local(server) {
+            return Err(ProofError::Remote { server: server.to_string() });
+        }
+        let server = server.with_application_name("pgstrata proof");
+        let session = server.connect().await?;
+        sweep(&session).await?;
+        let schemas = session.query(include_str!("sql/schemas.sql"), &[]).await.map_err(sql)?;
+        let schemas = schemas.iter().map(|row| row.get(0)).collect();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("pgstrata_proof_{}_{:x}_{number}", std::process::id(), since.subsec_nanos());
+        session.execute(include_str!("sql/lock_name.sql"), &[&name]).await.map_err(sql)?;
+        let made = session.batch_execute(&format!("create schema {}", quote_identifier(&name))).await;
+        if let Err(error) = made {
+            let (message, sqlstate) = words_of(&error);
+            return Err(ProofError::Scratch { message, sqlstate });
+        }
+        let is_superuser = session.query_one("show is_superuser", &[]).await.map_err(sql)?.get::<_, String>(0) == "on";
+        let mut endpoint = server
+            .with_setting("search_path", &quote_identifier(&name))
+            .with_setting("lock_timeout", LOCK_LIMIT)
+            .with_setting("statement_timeout", STATEMENT_LIMIT)
+            .with_setting("idle_in_transaction_session_timeout", IDLE_LIMIT)
+            .with_setting("client_min_messages", "warning")
+            // With index scans predicate locks are on what was read and not on whole tables.
+            .with_setting("enable_seqscan", "off");
+        if is_superuser {
+            endpoint = endpoint.with_setting("deadlock_timeout", DEADLOCK_LOOK);
+        }
+        Ok(Self { name, server, endpoint, session, schemas, is_removed: false })
+    }
+
+    /// The schema's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// For sessions that see the schema and nothing else, with limits on how long they wait.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The text with names that are not qualified; an error when it names another schema.
+    pub(super) fn own(&self, text: &str) -> Result<String, ProofError> {
+        without_public(text, |name| self.schemas.iter().any(|schema| schema == name)).map_err(|schema| {
+            let what = format!("a name in the schema {schema}");
+            ProofError::Foreign { what, statement: shown(text) }
+        })
+    }
+
+    /// Empties the schema and makes the objects of a DDL in it.
+    pub(super) async fn load(&self, ddl: &str) -> Result<(), ProofError> {
+        let name = quote_identifier(&self.name);
+        let empty = format!("drop schema {name} cascade; create schema {name}");
+        self.session.batch_execute(&format!("set client_min_messages = warning; {empty}")).await.map_err(sql)?;
+        let session = self.endpoint.connect().await?;
+        for statement in scan::statements(ddl) {
+            match kind_of(&statement) {
+                Of::Schema => {}
+                Of::Nothing => continue,
+                Of::Elsewhere(what) => return Err(ProofError::Foreign { what, statement: shown(&statement) }),
+            }
+            if let Err(error) = session.batch_execute(&self.own(&statement)?).await {
+                let (message, sqlstate) = words_of(&error);
+                return Err(ProofError::Refused { message, sqlstate, statement: shown(&statement) });
+            }
+        }
+        session.close().await;
+        Ok(())
+    }
+
+    /// Removes the schema and says goodbye.
+    pub(super) async fn close(mut self) -> Result<(), ProofError> {
+        remove(&self.session, &self.name).await?;
+        self.is_removed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Scratch {
+    /// The future that owned it was given up, or met an error: a last session removes the schema.
+    fn drop(&mut self) {
+        if self.is_removed {
+            return;
+        }
+        let (server, name) = (self.server.clone(), self.name.clone());
+        let removal = async move {
+            let session = server.connect().await?;
+            // Sessions of a proof that was given up may still be at work in it.
+            session.batch_execute("set lock_timeout = '4s'").await?;
+            remove(&session, &name).await
+        };
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime
+                .block_on(async { tokio::time::timeout(REMOVAL_LIMIT, removal).await.map_or(Ok(()), |done| done) })
+                .map_err(std::io::Error::other)
+        };
+        // A thread of its own, as this may be a thread of a runtime, which must not block on another one.
+        let thread = std::thread::Builder::new().name("proof removal".to_owned()).spawn(work);
+        if let Ok(Ok(Err(error))) = thread.map(std::thread::JoinHandle::join) {
+            tracing::warn!(error = %error, schema = self.name, "a scratch schema could not be removed; the next proof will");
+        }
+    }
+}
+
+async fn remove(session: &Session, name: &str) -> Result<(), Error> {
+    let schema = quote_identifier(name);
+    let text = format!("set client_min_messages = warning; drop schema if exists {schema} cascade");
+    session.batch_execute(&text).await.map_err(sql)
+}
+
+/// Removes schemas whose owners are gone.
+async fn sweep(session: &Session) -> Result<(), Error> {
+    for row in session.query(include_str!("sql/stale.sql"), &[]).await.map_err(sql)? {
+        let (name, key): (String, i64) = (row.get(0), row.get(1));
+        let lock = session.query_one(include_str!("sql/try_lock.sql"), &[&key]).await.map_err(sql)?;
+        if lock.get(0) {
+            remove(session, &name).await?;
+            session.execute(include_str!("sql/unlock.sql"), &[&key]).await.map_err(sql)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a statement of a DDL belongs.
+#[derive(Debug, PartialEq, Eq)]
+enum Of {
+    /// Into the schema.
+    Schema,
+    /// Settings, owners and rights, which a scratch schema does without.
+    Nothing,
+    /// Somewhere else, with what it is.
+    Elsewhere(String),
+}
+
+fn kind_of(statement: &str) -> Of {
+    let found: Vec<String> = words(statement)
+        .into_iter()
+        .filter(|word| !matches!(word, Word::Space(_)))
+        .map(|word| word.text().to_ascii_lowercase())
+        .collect();
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    let is_owner = found.windows(2).any(|pair| pair == ["owner", "to"]);
+    match found.as_slice() {
+        ["set" | "reset" | "grant" | "revoke" | "comment" | "analyze" | "begin" | "commit" | "start", ..]
+        | ["select", "pg_catalog", ".", "set_config", ..]
+        | ["create", "schema", "public", ..]
+        | ["create", "schema", "if", "not", "exists", "public", ..]
+        | ["alter", "default", "privileges", ..]
+        | ["\\", ..] => Of::Nothing,
+        ["alter", ..] if is_owner => Of::Nothing,
+        ["create", "or", "replace", what, ..] | ["create" | "alter", what, ..] => match *what {
+            "table" | "unlogged" | "index" | "unique" | "view" | "materialized" | "sequence" | "type" | "domain"
+            | "function" | "procedure" | "trigger" | "constraint" | "statistics" | "aggregate" | "recursive" => {
+                Of::Schema
+            }
+            what => Of::Elsewhere(format!("{} {what}", found[0])),
+        },
+        ["insert", ..] | ["select", "pg_catalog", ".", "setval", ..] | ["select", "setval", ..] => Of::Schema,
+        [first, ..] => Of::Elsewhere((*first).to_owned()),
+        [] => Of::Nothing,
+    }
+}
+
+/// Whether the server is on this machine: a socket, or a loopback address.
+pub(super) fn is_local(server: &Endpoint) -> bool {
+    match server.tcp_address() {
+        None => true,
+        Some((host, _)) => {
+            host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+    }
+}
+
+fn shown(statement: &str) -> String {
+    let line = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= SHOWN_MAX {
+        return line;
+    }
+    line.chars().take(SHOWN_MAX).chain(['…']).collect()
+}
+
+/// What the server said, and its code.
+pub(super) fn words_of(error: &pgstrata_pg::sql::ClientError) -> (String, String) {
+    match error.as_db_error() {
+        Some(said) => (said.message().to_owned(), said.code().code().to_owned()),
+        None => (error.to_string(), "08006".to_owned()),
+    }
+}
+
+pub(super) fn sql(source: pgstrata_pg::sql::ClientError) -> Error {
+    Error::new("prepare a scratch schema", Kind::Sql(source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_elsewhere_is_recognised() {
+        let check = [
+            ("postgresql:///x?host=/tmp", true),
+            ("postgresql://127.0.0.1/x", true),
+            ("postgresql://[::1]:5433/x", true),
+            ("postgresql://localhost/x", true),
+            ("postgresql://db.example.com/x", false),
+            ("postgresql://10.0.0.7/x", false),
+        ];
+        for (url, expect) in check {
+            assert_eq!(is_local(&Endpoint::parse(url).expect("an address")), expect, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_belong_into_a_schema_is_told_apart() {
+        assert_eq!(kind_of("-- x\nCREATE TABLE t ()"), Of::Schema);
+        assert_eq!(kind_of("create or replace function f() returns int as $$ $$"), Of::Schema);
+        assert_eq!(kind_of("SELECT pg_catalog.set_config('search_path', '', false)"), Of::Nothing);
+        assert_eq!(kind_of("alter table t owner to x"), Of::Nothing);
+        assert_eq!(kind_of("create extension citext"), Of::Elsewhere("create extension".to_owned()));
+        assert_eq!(kind_of("drop table t"), Of::Elsewhere("drop".to_owned()));
+        assert_eq!(kind_of("copy t to program 'x'"), Of::Elsewhere("copy".to_owned()));
+    }
+}

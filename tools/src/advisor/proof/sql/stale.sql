@@ -1,0 +1,8 @@
+-- Scratch schemas of proofs that this role may remove, with the key of the advisory lock that their owner holds while it
+-- lives.
+select
+    n.nspname::text,
+    pg_catalog.hashtextextended(n.nspname, 0)
+from pg_catalog.pg_namespace n
+where n.nspname like 'pgstrata\_proof\_%'
+  and pg_catalog.pg_has_role(n.nspowner, 'usage')

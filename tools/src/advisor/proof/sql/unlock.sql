@@ -1,0 +1,2 @@
+-- Gives the lock of a scratch schema back.
+select pg_catalog.pg_advisory_unlock($1)

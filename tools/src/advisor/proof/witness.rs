@@ -1,0 +1,261 @@
+//! A witness on the server: the anomaly, and that it is gone with each fix.
+
+use std::collections::BTreeMap;
+
+use pgstrata_pg::simple::Reply;
+use pgstrata_scenario::interleave::{Event, Retries};
+use pgstrata_scenario::session::Seat;
+use pgstrata_scenario::spec::Spec;
+use pgstrata_sqltext::{Schema, Workload};
+
+use super::arena::Arena;
+use super::error::ProofError;
+use super::outcome::{Fix, Outcome, Play, ProofEvent, Replayed, WitnessProof, WitnessVerdict};
+use super::script::{Begin, Cast, Changes, Script, spec};
+use super::seeds::{self, Wanted};
+use crate::advisor::{Allocation, PromotedAllocation, Report, StepKind, Witness};
+
+/// How many kinds of rows and values are tried before a witness is called not reproduced.
+pub const ATTEMPTS_MAX: u32 = 6;
+
+/// Rows of an answer that an event shows.
+const ROWS_MAX: usize = 20;
+
+/// Where events go.
+pub(super) type Listener<'a> = &'a mut (dyn FnMut(ProofEvent) + Send);
+
+/// What a witness is played with.
+pub(super) struct Stand<'a> {
+    pub arena: &'a mut Arena,
+    pub schema: &'a Schema,
+    pub workload: &'a Workload,
+    /// Rows of the user, as SQL.
+    pub seeds: &'a str,
+}
+
+/// Replays a witness, and then with each fix that the report has for it.
+pub(super) async fn prove(
+    stand: &mut Stand<'_>,
+    number: usize,
+    witness: &Witness,
+    report: &Report,
+    on: Listener<'_>,
+) -> Result<WitnessProof, ProofError> {
+    let mut proof = WitnessProof {
+        witness: witness.clone(),
+        before: None,
+        attempts: 0,
+        fixes: Vec::new(),
+        verdict: WitnessVerdict::NotReproduced { why: String::new() },
+    };
+    if let Some(why) = obstacle(stand.workload, witness) {
+        proof.verdict = WitnessVerdict::NotReproduced { why };
+        return Ok(proof);
+    }
+    for variant in 0..ATTEMPTS_MAX {
+        let replay = Replay { witness, levels: None, changes: Changes::new(), retries: Retries::None, variant };
+        proof.attempts += 1;
+        let play = Play::Witness { witness: number };
+        match replay.play(stand, play, on).await? {
+            Ok(replayed) => {
+                let is_anomaly = replayed.outcome.is_anomaly();
+                proof.verdict = if is_anomaly {
+                    WitnessVerdict::Reproduced
+                } else {
+                    WitnessVerdict::NotReproduced { why: why_not(&replayed) }
+                };
+                proof.before = Some(replayed);
+                if is_anomaly {
+                    proof.fixes = fixes(stand, number, witness, report, variant, on).await?;
+                    break;
+                }
+            }
+            Err(why) => proof.verdict = WitnessVerdict::NotReproduced { why },
+        }
+    }
+    Ok(proof)
+}
+
+/// What keeps a witness from being played at all.
+fn obstacle(workload: &Workload, witness: &Witness) -> Option<String> {
+    for instance in &witness.instances {
+        let program = workload.programs.iter().find(|program| program.name == instance.program)?;
+        if let Some(unanalysed) = program.unanalysed().next() {
+            return Some(format!("{} is not run, as not all of it is understood: {}", program.name, unanalysed.why));
+        }
+    }
+    None
+}
+
+fn why_not(replayed: &Replayed) -> String {
+    match &replayed.outcome {
+        Outcome::Undecided { because } => because.clone(),
+        _ if !replayed.failures.is_empty() => {
+            let failures: Vec<String> =
+                replayed.failures.iter().map(|(name, sqlstate)| format!("{name} failed with {sqlstate}")).collect();
+            failures.join(", ")
+        }
+        Outcome::Serial { order } => format!("the outcome is that of {} one after the other", order.join(", ")),
+        Outcome::Anomaly { .. } => String::new(),
+    }
+}
+
+async fn fixes(
+    stand: &mut Stand<'_>,
+    number: usize,
+    witness: &Witness,
+    report: &Report,
+    variant: u32,
+    on: Listener<'_>,
+) -> Result<Vec<(Fix, Replayed)>, ProofError> {
+    let mut wanted = vec![(Fix::Levels { allocation: report.optimal.clone() }, &report.optimal, Changes::new())];
+    for promoted in &report.with_promotion {
+        let fix = Fix::Promotion { promotions: promoted.promotions.clone(), allocation: promoted.allocation.clone() };
+        wanted.push((fix, &promoted.allocation, changes(promoted)));
+    }
+    let mut fixes = Vec::new();
+    for (fix, levels, changes) in wanted {
+        let replay = Replay { witness, levels: Some(levels), changes, retries: Retries::Once, variant };
+        let play = Play::Fixed { witness: number, fix: fix.clone() };
+        match replay.play(stand, play, on).await? {
+            Ok(replayed) => fixes.push((fix, replayed)),
+            Err(because) => {
+                let outcome = Outcome::Undecided { because };
+                let none = Vec::new;
+                fixes.push((
+                    fix,
+                    Replayed { outcome, committed: none(), waited: none(), failures: Vec::new(), retried: none() },
+                ));
+            }
+        }
+    }
+    Ok(fixes)
+}
+
+/// The statements of a promotion.
+pub(super) fn changes(promoted: &PromotedAllocation) -> Changes {
+    let changed = promoted.changed.iter();
+    changed.map(|changed| ((changed.program.clone(), changed.statement), changed.after.clone())).collect()
+}
+
+/// One way to play a witness.
+pub(super) struct Replay<'a> {
+    pub witness: &'a Witness,
+    /// Other levels than the witness's own.
+    pub levels: Option<&'a Allocation>,
+    pub changes: Changes,
+    pub retries: Retries,
+    /// Which rows and values.
+    pub variant: u32,
+}
+
+impl Replay<'_> {
+    /// Plays it; the reason when it cannot be.
+    pub(super) async fn play(
+        &self,
+        stand: &mut Stand<'_>,
+        play: Play,
+        on: Listener<'_>,
+    ) -> Result<Result<Replayed, String>, ProofError> {
+        let rows = self.witness.rows.iter().filter(|row| row.present);
+        let wanted: Vec<Wanted> =
+            rows.map(|row| Wanted { relation: row.relation.clone(), values: row.values.clone() }).collect();
+        let set_up = match seeds::plan(stand.arena, stand.schema, &wanted, stand.seeds, self.variant).await? {
+            Ok(set_up) => set_up,
+            Err(why) => return Ok(Err(why)),
+        };
+        let mut scripts = Vec::new();
+        for (number, instance) in self.witness.instances.iter().enumerate() {
+            let Some(mut cast) = Cast::of(instance, &stand.workload.programs, number, self.variant) else {
+                return Ok(Err(format!("there is no program {}", instance.program)));
+            };
+            cast.level = self.levels.map_or(cast.level, |levels| levels.level(&instance.program));
+            scripts.push(cast.script(&stand.arena.scratch, &self.changes, Begin::Apart)?);
+        }
+        let turns = turns(self.witness, &scripts);
+        let sessions = scripts.iter().map(|script| script.player.clone()).collect();
+        on(ProofEvent::Began { play, sessions, seeds: set_up.clone() });
+        let spec = spec(&scripts, &set_up);
+        let mut table = stand.arena.seat(&spec).await?;
+        let kinds: Vec<&[StepKind]> = scripts.iter().map(|script| script.kinds.as_slice()).collect();
+        let judged = table.play(&turns, self.retries, &mut |event| tell(&event, &spec, &kinds, on)).await?;
+        stand.arena.rise(table);
+        let name = |seat: Seat| spec.sessions[seat.0].name.clone();
+        let interleaved = judged.interleaved;
+        let replayed = Replayed {
+            outcome: judged.outcome.clone(),
+            committed: interleaved.committed.iter().map(|seat| name(*seat)).collect(),
+            waited: interleaved.waited.iter().map(|step| name(step.session)).collect(),
+            failures: interleaved
+                .failures
+                .iter()
+                .map(|failure| (name(failure.step.session), failure.error.sqlstate.clone()))
+                .collect(),
+            retried: interleaved
+                .failures
+                .iter()
+                .filter(|failure| failure.retried)
+                .map(|failure| name(failure.step.session))
+                .collect(),
+        };
+        on(ProofEvent::Compared { outcome: judged.outcome });
+        Ok(Ok(replayed))
+    }
+}
+
+/// The turns of a witness. A statement that was changed into several takes several.
+fn turns(witness: &Witness, scripts: &[Script]) -> Vec<Seat> {
+    let mut next: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut turns = Vec::new();
+    for step in &witness.schedule {
+        let Some(script) = scripts.get(step.instance) else { continue };
+        let place = next.entry(step.instance).or_default();
+        let mut count = 1;
+        if let StepKind::Statement(_) = step.what {
+            // Several steps of the same statement in a row come from a change; of a loop, from its iterations.
+            let same = script.kinds[*place..].iter().take_while(|kind| **kind == step.what).count();
+            let in_schedule = witness
+                .schedule
+                .iter()
+                .filter(|other| other.instance == step.instance && other.what == step.what)
+                .count();
+            let in_script = script.kinds.iter().filter(|kind| **kind == step.what).count();
+            count = same.min(in_script.div_ceil(in_schedule.max(1)));
+        }
+        turns.extend(std::iter::repeat_n(Seat(step.instance), count));
+        *place += count;
+    }
+    turns
+}
+
+fn tell(event: &Event<'_>, spec: &Spec, kinds: &[&[StepKind]], on: &mut (dyn FnMut(ProofEvent) + Send)) {
+    match event {
+        Event::Began(step) => on(ProofEvent::StepBegan {
+            session: step.session.0,
+            what: kinds[step.session.0][step.place],
+            sql: spec.step(*step).sql.clone(),
+        }),
+        Event::Waits(step, blockers) => {
+            on(ProofEvent::Blocked { session: step.session.0, by: blockers.iter().map(|seat| seat.0).collect() });
+        }
+        Event::Answered(step, replies) => {
+            let (session, what) = (step.session.0, kinds[step.session.0][step.place]);
+            for reply in *replies {
+                match reply {
+                    Reply::Complete { tag, rows } => {
+                        let rows = rows.as_ref().map(|rows| rows.rows.iter().take(ROWS_MAX).cloned().collect());
+                        on(ProofEvent::StepDone { session, what, tag: tag.clone(), rows });
+                    }
+                    Reply::Error(error) => on(ProofEvent::Failed {
+                        session,
+                        what,
+                        sqlstate: error.sqlstate.clone(),
+                        message: error.message.clone(),
+                    }),
+                    _ => {}
+                }
+            }
+        }
+        Event::Again(seat) => on(ProofEvent::Retried { session: seat.0 }),
+    }
+}
