@@ -110,6 +110,8 @@ pub const PROOFS: usize = 2;
 pub const PROOF_EVENTS: usize = 4_096;
 /// How long a page may take to say what it wants proved.
 pub const PROOF_QUESTION_TIME: Duration = Duration::from_secs(20);
+/// Random schedules that a page may ask for.
+pub const PROOF_SCHEDULES: u64 = 500;
 /// How long a proof may take.
 pub const PROOF_TIME: Duration = Duration::from_mins(5);
 /// Proofs that are remembered, to be kept with a decision.

@@ -7,9 +7,9 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
 use pgstrata_pg::{Endpoint, Install};
 
+use crate::advisor::Advisor;
 use crate::browser::Browser;
 use crate::consoles::{Consoles, Told};
-use crate::advisor::Advisor;
 use crate::decisions::{self, Decisions};
 use crate::ground::Ground;
 use crate::live::{self, Hub, News, Sources};
@@ -82,8 +82,8 @@ impl Workbench {
             hub,
             news,
             consoles: Consoles::new(setting.ground.clone(), told.clone()),
-            scenes: Scenes::new(setting.ground, told),
-            advisor: Advisor::new(Decisions::new(history)),
+            scenes: Scenes::new(setting.ground.clone(), told),
+            advisor: Advisor::new(Decisions::new(history), setting.ground),
             runs,
             records,
         }))

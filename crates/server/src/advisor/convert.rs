@@ -19,9 +19,10 @@ pub fn analysis(workload: &Workload, report: &engine::Report) -> Analysis {
         level: (*level).into(),
         verdict: verdict(judged),
     };
-    let lower = report.why_not_lower.iter().flat_map(|(program, levels)| {
-        levels.iter().map(move |(level, judged)| (program.clone(), *level, judged))
-    });
+    let lower = report
+        .why_not_lower
+        .iter()
+        .flat_map(|(program, levels)| levels.iter().map(move |(level, judged)| (program.clone(), *level, judged)));
     Analysis {
         programs: report.programs.iter().map(|program| self::program(workload, program)).collect(),
         edges: report.edges.iter().map(edge).collect(),
@@ -65,10 +66,8 @@ fn place(span: &Span) -> Place {
 
 fn program(workload: &Workload, report: &engine::ProgramReport) -> Program {
     let known = workload.programs.iter().find(|program| program.name == report.name);
-    let statement = |statement: &pgstrata_sqltext::Statement| Statement {
-        sql: statement.text.clone(),
-        at: place(&statement.span),
-    };
+    let statement =
+        |statement: &pgstrata_sqltext::Statement| Statement { sql: statement.text.clone(), at: place(&statement.span) };
     Program {
         name: report.name.clone(),
         at: place(&report.span),
@@ -108,9 +107,7 @@ fn verdict(workload: &Workload, verdict: &engine::Verdict) -> Verdict {
     match verdict {
         engine::Verdict::Safe => Verdict::Safe,
         engine::Verdict::Unsafe(found) => Verdict::Unsafe { witness: witness(workload, found) },
-        engine::Verdict::Unknown { why, programs } => {
-            Verdict::Unknown { why: why.clone(), programs: programs.clone() }
-        }
+        engine::Verdict::Unknown { why, programs } => Verdict::Unknown { why: why.clone(), programs: programs.clone() },
     }
 }
 

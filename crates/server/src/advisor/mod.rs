@@ -1,18 +1,24 @@
 //! The advisor behind its page: questions are read and decided here, and their answers kept. What is analysis, engine and
 //! proof is `pgstrata_tools::advisor`; here are limits, and the words of the wire.
 
+mod answer;
 mod convert;
 mod examples;
 mod form;
+mod proving;
 mod reading;
+mod record;
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::decisions::{self, Decisions, canonical, content_id};
+use crate::ground::Ground;
 use crate::limits;
 use crate::problem::{Code, Problem};
 use crate::routes::advisor::analysis::Analysed;
@@ -30,12 +36,27 @@ struct Shared {
     decisions: Decisions,
     /// Analyses that run at a time.
     places: Arc<Semaphore>,
+    /// On which proofs run, if it may be changed.
+    ground: Ground,
+    /// Proofs that run at a time.
+    proofs: Arc<Semaphore>,
+    /// What was shown last, by questions' hashes.
+    proved: Mutex<VecDeque<(String, Value)>>,
+    /// Ends proofs.
+    stop: CancellationToken,
 }
 
 impl Advisor {
-    /// The advisor with its history.
-    pub fn new(decisions: Decisions) -> Self {
-        Self(Arc::new(Shared { decisions, places: Arc::new(Semaphore::new(limits::ANALYSES)) }))
+    /// The advisor with its history, and the server on which it proves.
+    pub fn new(decisions: Decisions, ground: Ground) -> Self {
+        Self(Arc::new(Shared {
+            decisions,
+            places: Arc::new(Semaphore::new(limits::ANALYSES)),
+            ground,
+            proofs: Arc::new(Semaphore::new(limits::PROOFS)),
+            proved: Mutex::default(),
+            stop: CancellationToken::new(),
+        }))
     }
 
     /// Questions to begin with.
@@ -102,8 +123,12 @@ impl Advisor {
         detail(self.0.decisions.note(id, &note.key, note.body.trim()).await?)
     }
 
-    /// Ends the history.
+    /// Ends proofs and the history.
     pub async fn close(&self) {
+        self.0.stop.cancel();
+        // A proof gives its place back when its scratch schema is gone.
+        let all = u32::try_from(limits::PROOFS).unwrap_or(1);
+        let _ = tokio::time::timeout(limits::DRAIN_TIME, self.0.proofs.acquire_many(all)).await;
         self.0.decisions.close().await;
     }
 
@@ -168,9 +193,10 @@ fn check(question: &Question) -> Result<(), Problem> {
     if texts.into_iter().any(|text| text.contains('\0')) {
         return bad("the SQL holds a zero byte".to_owned());
     }
-    question.requirement.validate().map_err(|error| {
-        Problem::new(Code::BadRequest, error.to_string()).hint(error.hint())
-    })
+    question
+        .requirement
+        .validate()
+        .map_err(|error| Problem::new(Code::BadRequest, error.to_string()).hint(error.hint()))
 }
 
 fn is_name(name: &str) -> bool {
@@ -187,8 +213,11 @@ fn detail(kept: decisions::Kept) -> Result<DecisionDetail, Problem> {
     };
     let question = serde_json::from_value(kept.question).map_err(|error| {
         tracing::warn!(id = kept.id, error = %error, "a decision is of another version");
-        Problem::new(Code::Conflict, "the decision was kept by another version of pgstrata, which asked other questions")
-            .hint("the export as JSON has all of it")
+        Problem::new(
+            Code::Conflict,
+            "the decision was kept by another version of pgstrata, which asked other questions",
+        )
+        .hint("the export as JSON has all of it")
     })?;
     let note = |note: decisions::KeptNote| DecisionNote { body: note.body, made_us: note.made_us };
     Ok(DecisionDetail {

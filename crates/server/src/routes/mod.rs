@@ -31,6 +31,7 @@ pub fn router() -> OpenApiRouter<Workbench> {
         .routes(routes!(advisor::advisor_examples))
         .routes(routes!(advisor::advisor_form))
         .routes(routes!(advisor::advisor_analyse))
+        .routes(routes!(advisor::prove::advisor_prove))
         .routes(routes!(advisor::decisions::list_decisions, advisor::decisions::save_decision))
         .routes(routes!(advisor::decisions::decision))
         .routes(routes!(advisor::decisions::note_decision))

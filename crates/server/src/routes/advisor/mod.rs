@@ -3,6 +3,7 @@
 
 pub mod analysis;
 pub mod decisions;
+pub mod prove;
 pub mod question;
 
 use axum::Json;
