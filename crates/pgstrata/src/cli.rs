@@ -1,8 +1,10 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
+pub mod advise;
 pub mod check;
 pub mod ext;
 pub mod flash_sale;
+pub mod gate;
 pub mod isolation;
 pub mod ledger;
 pub mod mvcc;
@@ -67,6 +69,9 @@ pub enum Command {
     /// The flash sale as a service.
     #[command(subcommand)]
     FlashSale(flash_sale::FlashSaleCommand),
+    /// Choose isolation levels: the weakest safe one of each transaction, from its SQL, with the evidence and the way out.
+    #[command(after_help = advise::EXAMPLES)]
+    Advise(Box<advise::AdviseArgs>),
     /// Judge a recorded history: was it as isolated as promised, and if not, who contradicts whom.
     #[command(after_help = check::EXAMPLES)]
     Check(check::CheckArgs),

@@ -9,6 +9,7 @@ use pgstrata_lab::study::StudyError;
 use pgstrata_pg as pg;
 use pgstrata_scenario::play::PlayError;
 use pgstrata_scenario::suite::SuiteError;
+use pgstrata_tools::advisor::proof::ProofError;
 use pgstrata_tools::mvcc::MvccError;
 
 use crate::terminal::Terminal;
@@ -26,6 +27,9 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         return USAGE;
     }
     if error.downcast_ref::<MvccError>().is_some_and(MvccError::is_mistake) {
+        return USAGE;
+    }
+    if error.downcast_ref::<ProofError>().is_some_and(ProofError::is_mistake) {
         return USAGE;
     }
     match error.downcast_ref::<LabError>() {
@@ -78,7 +82,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     let of_scenario = of_play.or(of_suite.map(str::to_owned));
     let of_audit = error.chain().find_map(|cause| cause.downcast_ref::<AuditError>()).and_then(AuditError::hint);
     let of_mvcc = error.chain().find_map(|cause| cause.downcast_ref::<MvccError>()).and_then(MvccError::hint);
+    let of_proof = error.chain().find_map(|cause| cause.downcast_ref::<ProofError>()).and_then(ProofError::hint);
     of_lab
+        .or(of_proof)
         .or(of_archive)
         .or(of_scenario)
         .or(of_audit)

@@ -71,6 +71,7 @@ fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {
             Command::Run(args) => commands::run::run(&args, terminal).await,
             Command::Serve(args) => commands::serve::serve(&args, terminal).await,
             Command::FlashSale(command) => commands::flash_sale::flash_sale(command, terminal).await,
+            Command::Advise(args) => commands::advise::advise(&args, terminal).await,
             Command::Check(args) => commands::check::check(&args, terminal),
             Command::Ledger(command) => commands::ledger::ledger(command, terminal).await,
             Command::Mvcc(command) => commands::mvcc::mvcc(command, terminal).await,

@@ -6,8 +6,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A place in a text, as editors count: from 1, columns in characters (Unicode scalar values), not bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A place in a text, as editors count: from 1, columns in characters (Unicode scalar values), not bytes. The default
+/// is no place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// The line, from 1.
     pub line: u32,
@@ -15,8 +16,8 @@ pub struct Position {
     pub column: u32,
 }
 
-/// A stretch of a source; `to` is one past its last character.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A stretch of a source; `to` is one past its last character. The default is of no source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Span {
     /// What the caller called the source: a file's path, or `input`.
     pub source: String,

@@ -5,7 +5,7 @@
 
 mod columns;
 pub mod difference;
-mod escape;
+pub mod escape;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod html;
@@ -24,7 +24,7 @@ use crate::error::LabError;
 use crate::record::Record;
 use crate::study::Card;
 
-pub use style::{Meaning, Style};
+pub use style::{Meaning, Style, columns as text_columns, wrap};
 
 /// The record for a terminal: the table, and below it all that one must know to believe it.
 #[must_use]

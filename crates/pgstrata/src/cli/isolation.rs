@@ -20,6 +20,9 @@ pub enum IsolationCommand {
         after_help = "Examples:\n  pgstrata isolation matrix\n  pgstrata isolation matrix --pg 17\n  pgstrata isolation matrix --json"
     )]
     Matrix(MatrixArgs),
+    /// Gate a repository: judge the SQL of its transactions at the levels that they ask for.
+    #[command(after_help = super::gate::EXAMPLES)]
+    Check(Box<super::gate::GateArgs>),
     /// Hunt for anomalies with random transactions, and write each find as a short scenario.
     #[command(after_help = HUNT_EXAMPLES)]
     Hunt(HuntArgs),

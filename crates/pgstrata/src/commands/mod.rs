@@ -1,5 +1,6 @@
 //! One module for each command; each turns its arguments into calls of the libraries.
 
+pub mod advise;
 pub mod bench;
 pub mod bench_check;
 pub mod check;

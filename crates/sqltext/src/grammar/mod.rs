@@ -5,6 +5,7 @@
 
 pub mod meta;
 pub mod native;
+pub mod read;
 pub mod split;
 
 pub use native::{Mode, Refused};

@@ -1,11 +1,15 @@
 //! The tables, keys, foreign keys, triggers and functions that decide what a statement touches.
 //!
-//! Types only.
+//! Made from DDL text: [`Schema::from_ddl`], [`Schema::from_sources`].
+
+mod constraints;
+mod ddl;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::SqlError;
 use crate::name::RelationName;
 use crate::workload::Unanalysed;
 
@@ -188,6 +192,11 @@ impl Schema {
             None if self.search_path.is_empty() => known(crate::name::DEFAULT_SCHEMA),
             None => self.search_path.iter().find_map(|schema| known(schema)),
         }
+    }
+
+    /// Reads `create table`, `alter table` and their like from one text.
+    pub fn from_ddl(text: &str) -> Result<Self, Vec<SqlError>> {
+        Self::from_sources(&[("schema", text)])
     }
 }
 

@@ -12,7 +12,9 @@
 mod arena;
 mod bind;
 mod error;
+mod lots;
 mod outcome;
+mod random;
 mod scan;
 mod scratch;
 mod script;
@@ -24,7 +26,7 @@ use pgstrata_pg::Endpoint;
 use pgstrata_sqltext::{Schema, Workload};
 use tokio_util::sync::CancellationToken;
 
-use crate::advisor::{Report, Witness};
+use crate::advisor::{Allocation, Report, Witness};
 
 pub use error::ProofError;
 pub use outcome::{
@@ -33,9 +35,13 @@ pub use outcome::{
 pub use witness::ATTEMPTS_MAX;
 
 use arena::Arena;
+use script::Changes;
 
 /// How many anomalies of random schedules are kept.
 pub const FOUND_MAX: usize = 8;
+
+/// Random schedules between two events that tell of them.
+const RANDOM_TOLD_EVERY: u64 = 10;
 
 /// What to prove, and how long to try.
 #[derive(Clone, Debug)]
@@ -92,6 +98,26 @@ pub async fn prove(
             let mut stand = witness::Stand { arena: &mut arena, schema, workload, seeds: &options.seeds };
             proof.witnesses.push(witness::prove(&mut stand, number, found, report, on).await?);
         }
+        for (of, allocation, changes) in safe(report) {
+            let planned = options.random_schedules;
+            let trial = random::Trial {
+                of: of.clone(),
+                schema,
+                workload,
+                allocation,
+                changes: &changes,
+                seeds: &options.seeds,
+                schedules: planned,
+                seed: options.seed,
+                stop_at_first: false,
+            };
+            let mut tell = |schedules, anomalies| {
+                if schedules % RANDOM_TOLD_EVERY == 0 || schedules == planned {
+                    on(ProofEvent::Random { of: of.clone(), schedules, planned, anomalies });
+                }
+            };
+            proof.random.push(trial.run(&mut arena, &mut tell).await?);
+        }
         arena.close().await?;
         on(ProofEvent::Removed);
         Ok(proof)
@@ -101,6 +127,15 @@ pub async fn prove(
         () = options.stop.cancelled() => Err(ProofError::Stopped),
         proof = work => proof,
     }
+}
+
+/// What a report calls safe: its optimal levels, uniform levels that are others, and promotions with their levels.
+fn safe(report: &Report) -> Vec<(String, &Allocation, Changes)> {
+    let mut safe = vec![("the recommended levels".to_owned(), &report.optimal, Changes::new())];
+    for promoted in &report.with_promotion {
+        safe.push(("the changed statements".to_owned(), &promoted.allocation, witness::changes(promoted)));
+    }
+    safe
 }
 
 /// The different witnesses of a report: of what was asked about first, then of each level, then of each step below what is

@@ -2,7 +2,25 @@
 //!
 //! Pure functions from a workload to a report.
 
+mod build;
+mod conflict;
+mod decide;
+mod edges;
+mod evidence;
+mod machine;
+mod model;
+mod reach;
 mod report;
+mod search;
+mod splits;
+mod stage;
+#[cfg(test)]
+mod templates;
+#[cfg(test)]
+mod tests;
+mod unfold;
+mod unify;
+mod verdict;
 
 use pgstrata_sqltext::{Schema, Workload};
 

@@ -2,35 +2,72 @@
 
 use std::collections::BTreeMap;
 
-use pgstrata_sqltext::{PragmaKind, Program, Schema, Workload};
+use pgstrata_sqltext::{PragmaKind, Program, Schema, Unanalysed, Workload};
 use pgstrata_units::Isolation;
 
+use super::build::{Seen, build};
+use super::decide::{Dangers, Levels, maximal_safe};
+use super::evidence::Meaning;
+use super::reach::Reach;
+use super::verdict::verdict;
 use crate::advisor::report::{Allocation, Options, ProgramReport, Report, Verdict, Work};
 
-pub(super) fn report(workload: &Workload, _schema: &Schema, options: &Options) -> Report {
-    let names = || workload.programs.iter().map(|program| program.name.as_str());
-    let all = |level| if level == Isolation::Serializable { Verdict::Safe } else { undecided(names()) };
-    let optimal = Allocation::uniform(names(), Isolation::Serializable);
+pub(super) fn report(workload: &Workload, schema: &Schema, options: &Options) -> Report {
+    let model = build(workload, schema, Seen::AsTheyRun);
+    let mut work = Work { paths: model.paths.len() as u64, ..Work::default() };
+    let dangers = Dangers::of(&model, &mut work);
+    let reach = Reach::of(&model, &(0..model.programs.len()).collect());
+    let meaning = Meaning { workload, schema, model: &model };
+    let mut judge = |levels: &Levels| verdict(meaning, &dangers, &reach, levels, &mut work);
+    let levels = |allocation: &Allocation| model.programs.iter().map(|name| allocation.level(name)).collect::<Levels>();
+    let named = |levels: &Levels| Allocation(model.programs.iter().cloned().zip(levels.iter().copied()).collect());
+
     let asked_levels = asked(workload, options);
-    let asked = if asked_levels == optimal { Verdict::Safe } else { undecided(names()) };
+    let asked = judge(&levels(&asked_levels));
+    let uniform = Isolation::ALL.into_iter().map(|level| (level, judge(&vec![level; model.programs.len()]))).collect();
+    let best = dangers.optimal(model.programs.len());
+    let why_not_lower = why_not_lower(&model.programs, &best, &mut judge);
+    let optimal = named(&best);
+    let maximal_safe =
+        Isolation::ALL.into_iter().map(|level| (level, maximal_safe(&model, level, &mut work))).collect();
     Report {
         programs: workload.programs.iter().map(|program| of_program(program, &optimal, &asked)).collect(),
-        uniform: Isolation::ALL.into_iter().map(|level| (level, all(level))).collect(),
+        uniform,
         asked,
         asked_levels,
-        why_not_lower: BTreeMap::new(),
+        why_not_lower,
         optimal,
         with_promotion: Vec::new(),
-        maximal_safe: BTreeMap::new(),
-        edges: Vec::new(),
+        maximal_safe,
+        edges: super::edges::edges(&model),
         scopes: Vec::new(),
-        unanalysed: workload.unanalysed.clone(),
-        work: Work::default(),
+        unanalysed: unanalysed(workload),
+        work,
     }
 }
 
-fn undecided<'a>(names: impl Iterator<Item = &'a str>) -> Verdict {
-    Verdict::Unknown { why: "not analysed".to_owned(), programs: names.map(str::to_owned).collect() }
+/// What happens when one program runs lower than recommended, and the others as recommended.
+fn why_not_lower(
+    programs: &[String],
+    best: &Levels,
+    judge: &mut dyn FnMut(&Levels) -> Verdict,
+) -> BTreeMap<String, BTreeMap<Isolation, Verdict>> {
+    let above = programs.iter().enumerate().filter(|(number, _)| best[*number] > Isolation::ReadCommitted);
+    above
+        .map(|(number, name)| {
+            let lower = Isolation::ALL.into_iter().filter(|level| *level < best[number]);
+            let verdicts = lower.map(|level| {
+                let mut levels = best.clone();
+                levels[number] = level;
+                (level, judge(&levels))
+            });
+            (name.clone(), verdicts.collect())
+        })
+        .collect()
+}
+
+fn unanalysed(workload: &Workload) -> Vec<Unanalysed> {
+    workload.unanalysed.iter().chain(workload.programs.iter().flat_map(Program::unanalysed)).cloned().collect()
 }
 
 /// The levels that are asked about, completed by what the programs declare.

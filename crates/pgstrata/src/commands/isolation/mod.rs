@@ -1,5 +1,6 @@
 //! `pgstrata isolation`: scenarios, the matrix of anomalies and levels, and the hunt.
 
+mod gate;
 mod hunt;
 mod matrix;
 mod scenarios;
@@ -29,6 +30,7 @@ pub async fn isolation(command: IsolationCommand, terminal: Terminal) -> anyhow:
         IsolationCommand::Run(args) => scenarios::run(&args, terminal).await,
         IsolationCommand::Matrix(args) => matrix::matrix(&args, terminal).await,
         IsolationCommand::Hunt(args) => hunt::hunt(&args, terminal).await,
+        IsolationCommand::Check(args) => gate::check(&args, terminal).await,
         IsolationCommand::List { json } => list(json),
         IsolationCommand::Format { files, write } => format(&files, write),
     }

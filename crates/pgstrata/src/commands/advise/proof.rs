@@ -1,0 +1,272 @@
+//! `--prove`: the verdicts run on a real server, step by step as they happen.
+
+use std::fs;
+
+use anyhow::Context as _;
+use pgstrata_lab::error::LabError;
+use pgstrata_lab::report::Meaning;
+use pgstrata_pg::{AttachPolicy, Attached, Cluster, ClusterSpec, Endpoint, Profile, StopMode};
+use pgstrata_tools::advisor::input::Read;
+use pgstrata_tools::advisor::proof::{
+    Fix, Outcome, Play, Player, Proof, ProofError, ProofEvent, ProofOptions, RandomProof, WitnessVerdict, prove as run,
+};
+use pgstrata_tools::advisor::{Report, StepKind};
+use pgstrata_units::{Language, Text};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::advise::AdviseArgs;
+use crate::interrupt;
+use crate::servers;
+use crate::terminal::Terminal;
+
+/// Rows of a result that are shown.
+const ROWS_SHOWN: usize = 3;
+
+/// Proves a report; what happens is told while it happens.
+pub async fn prove(args: &AdviseArgs, read: &Read, report: &Report, terminal: Terminal) -> anyhow::Result<Proof> {
+    if read.definitions.is_empty() {
+        return Err(LabError::usage(
+            "a proof needs the tables as SQL, and there are no definitions",
+            "give them with --schema: pg_dump --schema-only --no-owner",
+        )
+        .into());
+    }
+    let seeds = match &args.proof.rows {
+        Some(path) => fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?,
+        None => String::new(),
+    };
+    let stop = interrupt::token()?;
+    let options = ProofOptions {
+        allow_remote: args.proof.allow_remote,
+        seeds,
+        random_schedules: args.proof.schedules,
+        seed: args.proof.seed,
+        stop: stop.clone(),
+        ..ProofOptions::default()
+    };
+    let stage = Stage::open(args, &stop).await?;
+    let mut teller = Teller { terminal, quiet: args.json, sessions: Vec::new() };
+    let on = &mut |event| teller.tell(&event);
+    let proof = run(&stage.endpoint, &read.definitions, &read.schema, &read.workload, report, &options, on).await;
+    stage.close().await;
+    let proof = proof.map_err(|error| match error {
+        ProofError::Stopped => anyhow::Error::from(LabError::Interrupted),
+        error => error.into(),
+    })?;
+    if !args.json {
+        println!("{}", summary(&proof, terminal));
+    }
+    Ok(proof)
+}
+
+/// Where it is proved.
+struct Stage {
+    endpoint: Endpoint,
+    cluster: Option<Cluster>,
+}
+
+impl Stage {
+    async fn open(args: &AdviseArgs, stop: &CancellationToken) -> anyhow::Result<Self> {
+        let opened = async {
+            if let Some(url) = &args.proof.prove_url {
+                let attached = Attached::open(Endpoint::parse(url)?, AttachPolicy::AllowWrite).await?;
+                return Ok(Self { endpoint: attached.endpoint_for_writing()?, cluster: None });
+            }
+            let spec = ClusterSpec::new(servers::install(&args.proof.binaries)?, Profile::FastTest);
+            let cluster = Cluster::create(spec).await?;
+            Ok(Self { endpoint: cluster.endpoint(), cluster: Some(cluster) })
+        };
+        tokio::select! {
+            stage = opened => stage,
+            () = stop.cancelled() => Err(LabError::Interrupted.into()),
+        }
+    }
+
+    async fn close(self) {
+        if let Some(mut cluster) = self.cluster
+            && let Err(error) = cluster.stop(StopMode::Immediate).await
+        {
+            tracing::warn!(error = %error, "the server did not stop in order");
+        }
+    }
+}
+
+/// Tells what happens.
+struct Teller {
+    terminal: Terminal,
+    quiet: bool,
+    sessions: Vec<Player>,
+}
+
+impl Teller {
+    fn tell(&mut self, event: &ProofEvent) {
+        if let ProofEvent::Began { sessions, .. } = event {
+            self.sessions.clone_from(sessions);
+        }
+        if self.quiet {
+            return;
+        }
+        match event {
+            // How far it is, and no result.
+            ProofEvent::Random { of, schedules, planned, anomalies } => {
+                let of = self.of(of);
+                let words = self.terminal.say(Text { en: "random schedules", zh: "次随机调度" });
+                let found = self.terminal.say(Text { en: "anomalies", zh: "次异常" });
+                eprintln!("  {of}: {schedules}/{planned} {words}, {anomalies} {found}");
+            }
+            event => {
+                if let Some(line) = self.line(event) {
+                    println!("{line}");
+                }
+            }
+        }
+    }
+
+    fn line(&self, event: &ProofEvent) -> Option<String> {
+        let style = self.terminal.style();
+        let say = |text| self.terminal.say(text);
+        let line = match event {
+            ProofEvent::Prepared { server, .. } => {
+                let head = say(Text { en: "Proof on PostgreSQL", zh: "在 PostgreSQL 上证明" });
+                format!("\n{} {}", style.bold(head), style.text(server))
+            }
+            ProofEvent::Began { play, .. } => format!("\n  {}", style.bold(&style.text(&self.play(play)))),
+            ProofEvent::StepBegan { .. } | ProofEvent::Removed | ProofEvent::Random { .. } => return None,
+            ProofEvent::Blocked { session, by } => {
+                let whom: Vec<&str> = by.iter().map(|session| self.name(*session)).collect();
+                let waits = say(Text { en: "waits for", zh: "等待" });
+                style.faint(&format!("    {} {waits} {}", self.name(*session), whom.join(", ")))
+            }
+            ProofEvent::StepDone { session, what, tag, rows } => {
+                style.text(&format!("    {:<4} {}", self.name(*session), done(*what, tag, rows.as_deref())))
+            }
+            ProofEvent::Failed { session, sqlstate, message, .. } => {
+                let text = format!("    {:<4} {sqlstate} {message}", self.name(*session));
+                style.paint(Meaning::Unsure, &style.text(&text))
+            }
+            ProofEvent::Retried { session } => {
+                let again = say(Text { en: "begins again", zh: "重新开始" });
+                format!("    {:<4} {again}", self.name(*session))
+            }
+            ProofEvent::Compared { outcome } => format!("    {}", outcome_line(outcome, self.terminal)),
+        };
+        Some(line)
+    }
+
+    fn name(&self, session: usize) -> &str {
+        self.sessions.get(session).map_or("?", |player| player.name.as_str())
+    }
+
+    fn of(&self, of: &str) -> String {
+        of_words(of, self.terminal)
+    }
+
+    fn play(&self, play: &Play) -> String {
+        let english = self.terminal.language == Language::English;
+        match play {
+            Play::Witness { witness } if english => format!("Witness {}, as it is:", witness + 1),
+            Play::Witness { witness } => format!("见证 {}，原样执行：", witness + 1),
+            Play::Fixed { witness, fix: Fix::Levels { .. } } if english => {
+                format!("Witness {}, at the recommended levels:", witness + 1)
+            }
+            Play::Fixed { witness, fix: Fix::Levels { .. } } => format!("见证 {}，使用推荐的级别：", witness + 1),
+            Play::Fixed { witness, fix: Fix::Promotion { .. } } if english => {
+                format!("Witness {}, with changed statements:", witness + 1)
+            }
+            Play::Fixed { witness, fix: Fix::Promotion { .. } } => format!("见证 {}，使用修改后的语句：", witness + 1),
+        }
+    }
+}
+
+/// What a step did.
+fn done(what: StepKind, tag: &str, rows: Option<&[Vec<Option<String>>]>) -> String {
+    let number = match what {
+        StepKind::Statement(number) => format!("[{}] ", number + 1),
+        StepKind::Begin | StepKind::Commit => String::new(),
+    };
+    let row = |row: &Vec<Option<String>>| -> String {
+        let values: Vec<&str> = row.iter().map(|value| value.as_deref().unwrap_or("null")).collect();
+        format!("({})", values.join(", "))
+    };
+    let shown: Vec<String> = rows.unwrap_or_default().iter().take(ROWS_SHOWN).map(row).collect();
+    format!("{number}{tag} {}", shown.join(" ")).trim_end().to_owned()
+}
+
+/// What came of a play.
+fn outcome_line(outcome: &Outcome, terminal: Terminal) -> String {
+    let style = terminal.style();
+    let (meaning, text) = match (outcome, terminal.language) {
+        (Outcome::Serial { order }, Language::English) => (Meaning::Good, format!("as if {}, one after the other", order.join(", "))),
+        (Outcome::Serial { order }, Language::Chinese) => (Meaning::Good, format!("等价于依次执行 {}", order.join("、"))),
+        (Outcome::Anomaly { orders, nearest, difference }, Language::English) => (
+            Meaning::Bad,
+            format!("none of {orders} serial orders gives this; {} would give: {difference}", nearest.join(", ")),
+        ),
+        (Outcome::Anomaly { orders, nearest, difference }, Language::Chinese) => (
+            Meaning::Bad,
+            format!("{orders} 种串行顺序都得不到该结果；{} 会得到：{difference}", nearest.join("、")),
+        ),
+        (Outcome::Undecided { because }, Language::English) => (Meaning::Unsure, format!("cannot be told: {because}")),
+        (Outcome::Undecided { because }, Language::Chinese) => (Meaning::Unsure, format!("无法判定：{because}")),
+    };
+    style.mark(meaning, &style.text(&text))
+}
+
+/// What was shown, in a few lines.
+fn summary(proof: &Proof, terminal: Terminal) -> String {
+    let style = terminal.style();
+    let reproduced = proof.witnesses.iter().filter(|proof| proof.verdict == WitnessVerdict::Reproduced).count();
+    let fixes: Vec<bool> =
+        proof.witnesses.iter().flat_map(|proof| &proof.fixes).map(|(_, fixed)| fixed.outcome.is_serial()).collect();
+    let gone = fixes.iter().filter(|gone| **gone).count();
+    let mut lines = vec![String::new()];
+    let text = match terminal.language {
+        Language::English => format!(
+            "{reproduced} of {} witnesses happened on the server; with the fixes {gone} of {} are gone",
+            proof.witnesses.len(),
+            fixes.len()
+        ),
+        Language::Chinese => format!(
+            "{} 个见证中 {reproduced} 个在服务器上发生；修复后 {} 次重放中 {gone} 次消失",
+            proof.witnesses.len(),
+            fixes.len()
+        ),
+    };
+    let all = reproduced == proof.witnesses.len() && gone == fixes.len();
+    lines.push(style.mark(if all { Meaning::Good } else { Meaning::Bad }, &style.text(&text)));
+    for (number, witness) in proof.witnesses.iter().enumerate() {
+        if let WitnessVerdict::NotReproduced { why } = &witness.verdict {
+            lines.push(style.text(&format!("    {}: {why}", number + 1)));
+        }
+    }
+    lines.extend(proof.random.iter().map(|random| random_line(random, terminal)));
+    lines.join("\n")
+}
+
+fn random_line(random: &RandomProof, terminal: Terminal) -> String {
+    let style = terminal.style();
+    let of = of_words(&random.of, terminal);
+    let RandomProof { schedules, concurrent, aborted, undecided, anomalies, seed, .. } = random;
+    let text = match terminal.language {
+        Language::English => format!(
+            "{of}: {} anomalies in {schedules} random schedules ({concurrent} with two or more commits, {aborted} \
+             transactions aborted, {undecided} schedules undecided; seed {seed})",
+            anomalies.len()
+        ),
+        Language::Chinese => format!(
+            "{of}：{schedules} 次随机调度中异常 {} 次（两个以上提交的 {concurrent} 次，中止事务 {aborted} 个，未判定 {undecided} \
+             次；种子 {seed}）",
+            anomalies.len()
+        ),
+    };
+    style.mark(if anomalies.is_empty() { Meaning::Good } else { Meaning::Bad }, &style.text(&text))
+}
+
+/// What was tried, in the reader's language.
+fn of_words(of: &str, terminal: Terminal) -> String {
+    match (of, terminal.language) {
+        ("the recommended levels", Language::Chinese) => "推荐的级别".to_owned(),
+        ("the changed statements", Language::Chinese) => "修改后的语句".to_owned(),
+        _ => of.to_owned(),
+    }
+}

@@ -1,0 +1,121 @@
+//! Conditions: which columns they restrict, and which equalities hold in every row that passes.
+
+use std::collections::BTreeSet;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, Node};
+
+use super::builder::{Builder, Source};
+use crate::access::Term;
+use crate::tree;
+
+/// The uses whose rows a condition restricts: of an outer join's condition, only the side that may be missing.
+pub type Restricted = BTreeSet<usize>;
+
+impl Builder<'_> {
+    /// Walks an optional condition.
+    pub fn maybe_condition(&mut self, node: Option<&Node>, restricted: &Restricted) {
+        if let Some(node) = tree::inner(node) {
+            self.condition(node, restricted);
+        }
+    }
+
+    /// Walks a condition: each of its conjuncts must hold.
+    pub fn condition(&mut self, node: &NodeEnum, restricted: &Restricted) {
+        if let NodeEnum::BoolExpr(expression) = node
+            && expression.boolop() == BoolExprType::AndExpr
+        {
+            for conjunct in &expression.args {
+                self.maybe_condition(Some(conjunct), restricted);
+            }
+            return;
+        }
+        let touched = self.touched.len();
+        self.conjunct(node, restricted);
+        for (index, column) in self.touched[touched..].to_vec() {
+            if restricted.contains(&index) {
+                self.uses[index].predicate.insert(column);
+            }
+        }
+    }
+
+    fn conjunct(&mut self, node: &NodeEnum, restricted: &Restricted) {
+        match node {
+            NodeEnum::AExpr(expression) if is_equality(expression) => {
+                let (Some(left), Some(right)) =
+                    (tree::inner(expression.lexpr.as_deref()), tree::inner(expression.rexpr.as_deref()))
+                else {
+                    return self.expression(node);
+                };
+                self.equality(left, right, restricted);
+            }
+            // A boolean column by itself, or with `not`.
+            NodeEnum::ColumnRef(reference) => {
+                let meaning = self.column(reference).source();
+                self.equal(meaning, Some(Source::Term(Term::Constant("true".to_owned()))), restricted);
+            }
+            NodeEnum::BoolExpr(expression) if expression.boolop() == BoolExprType::NotExpr => {
+                if let [argument] = expression.args.as_slice()
+                    && let Some(NodeEnum::ColumnRef(reference)) = &argument.node
+                {
+                    let meaning = self.column(reference).source();
+                    self.equal(meaning, Some(Source::Term(Term::Constant("false".to_owned()))), restricted);
+                } else {
+                    self.expression(node);
+                }
+            }
+            _ => self.expression(node),
+        }
+    }
+
+    /// `left = right`, also of rows, column by column.
+    fn equality(&mut self, left: &NodeEnum, right: &NodeEnum, restricted: &Restricted) {
+        if let (NodeEnum::RowExpr(left), NodeEnum::RowExpr(right)) = (left, right)
+            && left.args.len() == right.args.len()
+        {
+            for (left, right) in left.args.iter().zip(&right.args) {
+                if let (Some(left), Some(right)) = (&left.node, &right.node) {
+                    self.equality(left, right, restricted);
+                }
+            }
+            return;
+        }
+        // `x in (5)`.
+        if let NodeEnum::List(list) = right
+            && let [only] = list.items.as_slice()
+            && let Some(only) = &only.node
+        {
+            return self.equality(left, only, restricted);
+        }
+        let left = self.operand(left);
+        let right = self.operand(right);
+        self.equal(left, right, restricted);
+    }
+
+    /// Two sides are equal wherever the condition holds.
+    pub fn equal(&mut self, left: Option<Source>, right: Option<Source>, restricted: &Restricted) {
+        let (Some(left), Some(right)) = (left, right) else { return };
+        for (from, to) in [(&left, &right), (&right, &left)] {
+            if let Source::Column(to) = to
+                && restricted.contains(&to.0)
+            {
+                self.link(from.clone(), to.clone());
+            }
+        }
+    }
+}
+
+/// `=`, and `in` with one element. Of `in`, the grammar gives the name `=` as well; `not in` is `<>`.
+fn is_equality(expression: &AExpr) -> bool {
+    let is_named = matches!(tree::strings(&expression.name).as_slice(), [.., name] if name == "=");
+    let one_element = || match tree::inner(expression.rexpr.as_deref()) {
+        Some(NodeEnum::List(list)) => list.items.len() == 1,
+        _ => false,
+    };
+    is_named
+        && match expression.kind() {
+            AExprKind::AexprOp => true,
+            AExprKind::AexprIn => one_element(),
+            _ => false,
+        }
+}

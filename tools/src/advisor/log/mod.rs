@@ -1,0 +1,282 @@
+//! A server's log as programs: which transactions an application really runs, how often, and at which level.
+//!
+//! Reads what PostgreSQL writes with `log_destination = jsonlog` or `csvlog` and `log_statement = all`,
+//! `log_min_duration_statement = 0`, or `auto_explain`. Entries are grouped into transactions by session and virtual
+//! transaction id, transactions into programs by the sequence of their statements. The result is SQL text in the form
+//! that `pgstrata advise --sql` reads, so that it can be looked at, kept and edited; its analysis is not done here, and
+//! no value of the log gets into it but literals that never vary.
+//!
+//! Memory is bounded whatever the log: by the sessions that are open at a time, and by the number of different
+//! statements and programs. What could not be read or attributed is counted in [`Counts`], and said.
+
+mod command;
+mod csv;
+mod equal;
+mod fold;
+mod json;
+mod message;
+mod programs;
+mod record;
+mod shape;
+mod source;
+mod text;
+mod tokens;
+mod transactions;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufRead;
+use std::path::PathBuf;
+
+use pgstrata_units::Isolation;
+use serde::{Deserialize, Serialize};
+
+use programs::{Programs, Shapes};
+use record::Record;
+use transactions::Sessions;
+
+pub use source::LogFormat;
+
+/// Bytes at the beginning of a file that tell its format.
+pub const BEGINNING_BYTES: usize = 64 * 1024;
+
+/// Why a file was not read as a log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// It could not be opened or read.
+    #[error("could not read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is compressed.
+    #[error("{name} is compressed")]
+    Compressed {
+        /// The file.
+        name: String,
+    },
+    /// It is a log in the format `stderr`.
+    #[error("{name} is a plain-text log, whose lines do not say which transaction they belong to")]
+    PlainText {
+        /// The file.
+        name: String,
+    },
+    /// It is no log.
+    #[error("{name} is no log of PostgreSQL in the format jsonlog or csvlog")]
+    NoLog {
+        /// The file.
+        name: String,
+    },
+    /// It is a log, and no statement is in it.
+    #[error("there is no statement in the log, in {entries} entries")]
+    NoStatements {
+        /// Entries that were read.
+        entries: u64,
+    },
+}
+
+impl LogError {
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "name files that can be read; `-` reads standard input",
+            Self::Compressed { .. } => "unpack it: `zcat postgresql.json.gz | pgstrata advise --log -`",
+            Self::PlainText { .. } => {
+                "let the server write another log beside it: logging_collector = on, log_destination = \
+                 'stderr,jsonlog' (csvlog before PostgreSQL 15)"
+            }
+            Self::NoLog { .. } => "name a .json or .csv file of the server's log directory",
+            Self::NoStatements { .. } => {
+                "let the server log them for a while: alter system set log_statement = 'all'; select pg_reload_conf()"
+            }
+        }
+    }
+}
+
+/// What was read and what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Entries that were read.
+    pub entries: u64,
+    /// Lines or entries that are no whole entry: cut off, or garbled.
+    pub garbled: u64,
+    /// Entries beyond the bound of their length.
+    pub too_long: u64,
+    /// Entries with bytes that are not UTF-8; the bytes were replaced.
+    pub not_utf8: u64,
+    /// Entries whose number in their session did not grow: files given twice, or in another order.
+    pub out_of_order: u64,
+    /// Statements, with `begin` and `commit`.
+    pub statements: u64,
+    /// Statements that define something.
+    pub definitions: u64,
+    /// Statements that no program is made of: settings, savepoints, maintenance.
+    pub others: u64,
+    /// Plans of statements that are in the log themselves.
+    pub plans_beside: u64,
+    /// `execute` of what was prepared before the log began.
+    pub unknown_prepared: u64,
+    /// Statements of transactions that are too long to be a program.
+    pub too_long_statements: u64,
+    /// Statements after so many different ones that no more are told apart.
+    pub too_many_shapes: u64,
+    /// Transactions after so many different ones that no more are told apart.
+    pub too_many_programs: u64,
+    /// Transactions with statements of a program.
+    pub transactions: u64,
+    /// Of these, committed.
+    pub committed: u64,
+    /// Of these, rolled back without an error.
+    pub rolled_back: u64,
+    /// Of these, failed.
+    pub failed: u64,
+    /// Of these, without an end in the log.
+    pub unfinished: u64,
+}
+
+/// A program that was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoggedProgram {
+    /// A name made of what it does, unique.
+    pub name: String,
+    /// Its statements with parameters, and `begin` and `commit` around them.
+    pub sql: String,
+    /// The share of all committed transactions, 0 to 1.
+    pub frequency: f64,
+    /// Transactions that were committed.
+    pub commits: u64,
+    /// Transactions that were rolled back without an error.
+    pub rollbacks: u64,
+    /// Transactions that failed, by SQLSTATE.
+    pub failures: BTreeMap<String, u64>,
+    /// Transactions that asked for a level, by level; the others ran at the server's default.
+    pub levels: BTreeMap<Isolation, u64>,
+    /// Statements, each once.
+    pub statements: usize,
+    /// Loops, as the first statement and the one after the last.
+    pub loops: Vec<(usize, usize)>,
+}
+
+impl LoggedProgram {
+    /// The weakest level that was asked for.
+    #[must_use]
+    pub fn level(&self) -> Option<Isolation> {
+        self.levels.keys().next().copied()
+    }
+}
+
+/// A log that was read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogReading {
+    /// The programs, most frequent first.
+    pub programs: Vec<LoggedProgram>,
+    /// What was read and what was not.
+    pub counts: Counts,
+    /// Failures of transactions that could not be told to belong to one program, by SQLSTATE.
+    pub failures: BTreeMap<String, u64>,
+    /// The databases whose sessions were read.
+    pub databases: BTreeSet<String>,
+    /// From the first to the last entry, milliseconds.
+    pub span_ms: Option<i64>,
+}
+
+impl LogReading {
+    /// All programs as one file of SQL, as `pgstrata advise --sql` reads it.
+    #[must_use]
+    pub fn sql(&self) -> String {
+        text::file(self)
+    }
+}
+
+/// Reads logs, one file after the other.
+#[derive(Debug, Default)]
+pub struct LogReader {
+    sessions: Sessions,
+    shapes: Shapes,
+    programs: Programs,
+    counts: Counts,
+    databases: BTreeSet<String>,
+    only_database: Option<String>,
+    times_ms: Option<(i64, i64)>,
+}
+
+impl LogReader {
+    /// A reader; of one database's sessions only, if it is named.
+    #[must_use]
+    pub fn new(only_database: Option<String>) -> Self {
+        Self { only_database, ..Self::default() }
+    }
+
+    /// Reads a file to its end. Files of one server must come in the order in which they were written; see [`in_order`].
+    pub fn read(&mut self, path: PathBuf, reader: &mut dyn BufRead) -> Result<(), LogError> {
+        let name = path.display().to_string();
+        let beginning = match reader.fill_buf() {
+            Ok(beginning) => beginning,
+            Err(source) => return Err(LogError::Read { path, source }),
+        };
+        let Some(format) = source::format_of(&name, beginning)? else { return Ok(()) };
+        let Self { sessions, shapes, programs, counts, databases, only_database, times_ms } = self;
+        let take = &mut |record: Record, counts: &mut Counts| {
+            if only_database.as_ref().is_some_and(|only| *only != record.database) {
+                return;
+            }
+            if let Some(time) = record.time_ms {
+                let (first, last) = times_ms.unwrap_or((time, time));
+                *times_ms = Some((first.min(time), last.max(time)));
+            }
+            if !record.database.is_empty() && !databases.contains(&record.database) {
+                databases.insert(record.database.clone());
+            }
+            let mut ended = Vec::new();
+            sessions.take(&record, shapes, counts, &mut |transaction| ended.push(transaction));
+            for transaction in ended {
+                programs.observe(&transaction, shapes, counts);
+            }
+        };
+        source::entries(reader, format, counts, take).map_err(|source| LogError::Read { path, source })
+    }
+
+    /// What was found in all files.
+    pub fn finish(self) -> Result<LogReading, LogError> {
+        let Self { sessions, shapes, mut programs, mut counts, databases, times_ms, .. } = self;
+        let mut ended = Vec::new();
+        sessions.finish(&mut |transaction| ended.push(transaction));
+        for transaction in ended {
+            programs.observe(&transaction, &shapes, &mut counts);
+        }
+        if counts.statements == 0 {
+            return Err(LogError::NoStatements { entries: counts.entries });
+        }
+        let (groups, failures) = programs.finish();
+        let programs = text::programs(&groups, &shapes);
+        let span_ms = times_ms.map(|(first, last)| last - first);
+        Ok(LogReading { programs, counts, failures, databases, span_ms })
+    }
+}
+
+/// The definitions (`create`, `alter` and the like) among the statements of a text, each with its semicolon.
+#[must_use]
+pub fn definitions(text: &str) -> String {
+    let tokens = tokens::tokens(text);
+    let mut found = String::new();
+    for piece in tokens::statements(text, &tokens) {
+        let piece = &tokens[piece];
+        if let (command::Command::Definition, [first, .., last]) = (command::command(text, piece), piece) {
+            found.push_str(&text[first.at.start..last.at.end]);
+            found.push_str(";\n");
+        }
+    }
+    found
+}
+
+/// Puts files into the order in which they were written, by their first entries; each comes with its beginning.
+pub fn in_order<File>(files: &mut [(File, Vec<u8>)]) {
+    files.sort_by_key(|(_, beginning)| source::first_time_ms(beginning));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! The report as an architecture decision record (Nygard, "Documenting Architecture Decisions", 2011): context, decision,
+//! evidence, consequences; in Markdown to be committed beside the code, or as a page of HTML.
+
+use std::fmt::Write as _;
+
+use pgstrata_lab::report::Style;
+use pgstrata_units::{Isolation, Language, Text};
+
+use super::document::{Block, Document};
+use super::lanes::lanes;
+use super::phrases::{dependency_sentence, kind_name, place, promotion_sentence, verdict_word};
+use super::scene::{Scene, label, one_line};
+use super::text::level_groups;
+use crate::advisor::report::Verdict;
+use crate::advisor::witness::{Dependency, DependencyEnd, Witness};
+
+/// Wide enough for three lanes, narrow enough for a page, columns.
+const CODE_WIDTH: u16 = 120;
+
+/// What a record is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Adr<'a> {
+    /// The workload and what was found of it.
+    pub scene: Scene<'a>,
+    /// What is said beside the analysis: estimates, proof, code; at the end, in this order.
+    pub further: &'a [Block],
+    /// The language.
+    pub language: Language,
+}
+
+/// The record as Markdown.
+#[must_use]
+pub fn adr_markdown(adr: &Adr<'_>) -> String {
+    document(adr).markdown()
+}
+
+/// The record as one self-contained page of HTML.
+#[must_use]
+pub fn adr_html(adr: &Adr<'_>) -> String {
+    document(adr).html(if adr.language == Language::Chinese { "zh-CN" } else { "en" })
+}
+
+fn document(adr: &Adr<'_>) -> Document {
+    let mut document = Document::default();
+    let say = |text: Text| text.get(adr.language).to_owned();
+    document.heading(1, say(Text { en: "Isolation levels of the transactions", zh: "事务的隔离级别" }));
+    document.heading(2, say(Text { en: "Context", zh: "背景" }));
+    context(&mut document, adr);
+    document.heading(2, say(Text { en: "Decision", zh: "决定" }));
+    decision(&mut document, adr);
+    if let Verdict::Unsafe(witness) = &adr.scene.report.asked {
+        document.heading(2, say(Text { en: "Evidence", zh: "证据" }));
+        evidence(&mut document, adr, witness);
+    }
+    if !adr.scene.report.with_promotion.is_empty() {
+        document.heading(2, say(Text { en: "Alternatives", zh: "备选方案" }));
+        alternatives(&mut document, adr);
+    }
+    document.heading(2, say(Text { en: "Consequences", zh: "后果" }));
+    consequences(&mut document, adr);
+    document.blocks.extend(adr.further.iter().cloned());
+    document
+}
+
+fn context(document: &mut Document, adr: &Adr<'_>) {
+    let (programs, verdict) = (adr.scene.workload.programs.len(), verdict_word(&adr.scene.report.asked));
+    let verdict = verdict.get(adr.language);
+    let levels = level_groups(&adr.scene.report.asked_levels);
+    document.paragraph(match adr.language {
+        Language::English => format!(
+            "{programs} transaction programs run against one PostgreSQL database. At the levels that they ask for \
+             ({levels}), every execution is {verdict}."
+        ),
+        Language::Chinese => {
+            format!(
+                "{programs} 个事务程序运行在同一个 PostgreSQL 数据库上。按各自要求的级别（{levels}），结论：{verdict}。"
+            )
+        }
+    });
+}
+
+fn decision(document: &mut Document, adr: &Adr<'_>) {
+    let say = |text: Text| text.get(adr.language).to_owned();
+    document.paragraph(say(Text {
+        en: "Each program runs at the weakest level at which every execution, whatever the arguments and the \
+             interleaving, has the outcome of some serial order.",
+        zh: "每个程序使用最弱的安全级别：无论参数和交错方式如何，每次执行的结果都等价于某个串行顺序。",
+    }));
+    let heads = [
+        Text { en: "program", zh: "程序" },
+        Text { en: "asked for", zh: "要求的级别" },
+        Text { en: "decided", zh: "决定的级别" },
+        Text { en: "where", zh: "位置" },
+    ];
+    let rows = adr.scene.report.programs.iter().map(|program| {
+        let asked = adr.scene.report.asked_levels.level(&program.name);
+        vec![
+            format!("`{}`", program.name),
+            asked.to_string(),
+            program.recommended.to_string(),
+            format!("`{}`", program.span),
+        ]
+    });
+    document.blocks.push(Block::Table(heads.into_iter().map(say).collect(), rows.collect()));
+}
+
+fn evidence(document: &mut Document, adr: &Adr<'_>, witness: &Witness) {
+    let say = |text: Text| text.get(adr.language).to_owned();
+    document.paragraph(say(Text {
+        en: "These transactions can all commit, and no order of them, one after the other, explains what they saw:",
+        zh: "下列事务可以全部提交，而任何依次执行的顺序都无法解释它们看到的结果：",
+    }));
+    let heads = [
+        Text { en: "dependency", zh: "依赖" },
+        Text { en: "where they meet", zh: "相遇之处" },
+        Text { en: "what it says", zh: "含义" },
+        Text { en: "first", zh: "前者" },
+        Text { en: "second", zh: "后者" },
+    ];
+    let rows = witness.cycle.iter().map(|dependency| dependency_row(adr, witness, dependency));
+    document.blocks.push(Block::Table(heads.into_iter().map(say).collect(), rows.collect()));
+    let style = Style { color: false, width: CODE_WIDTH, unicode: true, language: adr.language };
+    document.blocks.push(Block::Code("text", lanes(&adr.scene, witness, style).join("\n")));
+}
+
+fn dependency_row(adr: &Adr<'_>, witness: &Witness, dependency: &Dependency) -> Vec<String> {
+    let name = |end: DependencyEnd| witness.instances.get(end.instance).map_or_else(String::new, label);
+    let statement = |end: DependencyEnd| {
+        let found = adr.scene.at(witness, end);
+        found.map_or_else(String::new, |found| format!("`{}` (`{}`)", code(&found.text), found.span))
+    };
+    vec![
+        format!("{} → {} ({})", name(dependency.from), name(dependency.to), kind_name(dependency.kind)),
+        place(&dependency.relation.to_string(), &dependency.columns, adr.language),
+        dependency_sentence(witness, dependency).get(adr.language).to_owned(),
+        statement(dependency.from),
+        statement(dependency.to),
+    ]
+}
+
+/// SQL between backticks must not hold one.
+fn code(text: &str) -> String {
+    one_line(text).replace('`', "'")
+}
+
+fn alternatives(document: &mut Document, adr: &Adr<'_>) {
+    for promoted in &adr.scene.report.with_promotion {
+        let levels = level_groups(&promoted.allocation);
+        let changes = promoted
+            .promotions
+            .iter()
+            .map(|promotion| format!("`{}`: {}", promotion.program, promotion_sentence(promotion).get(adr.language)));
+        document.blocks.push(Block::List(std::iter::once(levels).chain(changes).collect()));
+        let mut diff = String::new();
+        for changed in &promoted.changed {
+            let _ = writeln!(diff, "-- {}\n- {}", changed.program, one_line(&changed.before));
+            for after in &changed.after {
+                let _ = writeln!(diff, "+ {}", one_line(after));
+            }
+        }
+        document.blocks.push(Block::Code("diff", diff));
+    }
+}
+
+fn consequences(document: &mut Document, adr: &Adr<'_>) {
+    let say = |text: Text| text.get(adr.language).to_owned();
+    let mut items = Vec::new();
+    if adr.scene.report.optimal.0.values().any(|level| *level > Isolation::ReadCommitted) {
+        items.push(say(Text {
+            en: "Transactions above read committed can fail with SQLSTATE 40001 and must be run again from their \
+                 beginning, with all that they read.",
+            zh: "高于 read committed 的事务可能以 SQLSTATE 40001 失败，必须连同其读取从头重新执行。",
+        }));
+    }
+    items.push(say(Text {
+        en: "Every transaction can end in a deadlock (40P01), which is retried in the same way.",
+        zh: "任何事务都可能因死锁（40P01）结束，同样需要重试。",
+    }));
+    items.push(say(Text {
+        en: "The levels hold for these programs together: a new or changed program needs a new analysis; `pgstrata \
+             isolation check` in the pipeline does it.",
+        zh: "这些级别只对这组程序整体成立：新增或修改程序后需要重新分析；在流水线中运行 `pgstrata isolation check` 即可。",
+    }));
+    for finding in &adr.scene.report.scopes {
+        items.push(match adr.language {
+            Language::English => format!(
+                "`{}` must become one transaction at {}: {} can come between its statements.",
+                finding.program, finding.level_as_one, finding.other
+            ),
+            Language::Chinese => format!(
+                "`{}` 必须成为一个级别为 {} 的事务：{} 可能插在它的语句之间。",
+                finding.program, finding.level_as_one, finding.other
+            ),
+        });
+    }
+    for found in &adr.scene.report.unanalysed {
+        let lead = say(Text { en: "Not understood, and counted as unsafe", zh: "未能分析，按不安全处理" });
+        items.push(format!("{lead}: `{}`, {}", found.span, found.why));
+    }
+    document.blocks.push(Block::List(items));
+}

@@ -1,0 +1,20 @@
+//! What the analysis found, in words: for a terminal, as an architecture decision record in Markdown, as a page of HTML.
+//!
+//! Pure functions of the report and the workload that it is about, shared by the command line and the workbench. Nothing
+//! is decided here, and no fact is here that is not in the report.
+
+mod adr;
+mod cycle;
+mod document;
+mod lanes;
+mod phrases;
+mod scene;
+mod text;
+
+pub use adr::{Adr, adr_html, adr_markdown};
+pub use cycle::cycle;
+pub use document::{Block, Document};
+pub use lanes::lanes;
+pub use phrases::{dependency_sentence, kind_name, promotion_sentence, statement_text, verdict_word};
+pub use scene::Scene;
+pub use text::{text, unanalysed};

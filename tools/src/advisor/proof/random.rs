@@ -1,0 +1,145 @@
+//! Random schedules of what is called safe: few sessions with few rows, each outcome compared with all serial orders.
+
+use std::collections::BTreeMap;
+
+use pgstrata_scenario::interleave::{RETRIABLE, Retries};
+use pgstrata_scenario::session::Seat;
+use pgstrata_scenario::spec::Spec;
+use pgstrata_sqltext::{Program, Schema, Workload};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+use super::arena::{Arena, Judged};
+use super::error::ProofError;
+use super::lots::{Domains, orders};
+use super::outcome::{FoundAnomaly, Outcome, Player, RandomProof};
+use super::script::{Begin, Changes, spec};
+use super::{FOUND_MAX, seeds};
+use crate::advisor::Allocation;
+
+/// Schedules of the same sessions with the same arguments: what serial orders give is asked of the server once for them.
+const ORDERS_MAX: usize = 20;
+
+/// Casts over the same rows.
+const CASTS: u64 = 6;
+
+/// The most transactions of a schedule.
+const SESSIONS_MAX: usize = 3;
+
+/// What is tried.
+pub(super) struct Trial<'a> {
+    /// In words.
+    pub of: String,
+    pub schema: &'a Schema,
+    pub workload: &'a Workload,
+    pub allocation: &'a Allocation,
+    pub changes: &'a Changes,
+    /// Rows of the user, as SQL.
+    pub seeds: &'a str,
+    /// How many schedules.
+    pub schedules: u64,
+    pub seed: u64,
+    /// Whether to end when an anomaly is found.
+    pub stop_at_first: bool,
+}
+
+impl Trial<'_> {
+    /// Plays until there were enough. `on` is told schedules and anomalies so far.
+    pub(super) async fn run(
+        &self,
+        arena: &mut Arena,
+        on: &mut (dyn FnMut(u64, u64) + Send),
+    ) -> Result<RandomProof, ProofError> {
+        let mut chance = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut proof = RandomProof {
+            of: self.of.clone(),
+            allocation: self.allocation.clone(),
+            seed: self.seed,
+            schedules: 0,
+            concurrent: 0,
+            aborted: 0,
+            undecided: 0,
+            because: BTreeMap::new(),
+            anomalies: Vec::new(),
+        };
+        let programs: Vec<&Program> =
+            self.workload.programs.iter().filter(|program| program.unanalysed().next().is_none()).collect();
+        if programs.is_empty() {
+            return Ok(proof);
+        }
+        let domains = Domains::of(self.schema, self.workload);
+        // Rows that the tables refuse, and casts that have no steps, count as tried.
+        let mut rounds = 0;
+        while proof.schedules < self.schedules && rounds < self.schedules {
+            rounds += 1;
+            let rows = domains.rows(self.schema, &mut chance);
+            let set_up = match seeds::plan(arena, self.schema, &rows, self.seeds, 0).await? {
+                Ok(set_up) => set_up,
+                Err(why) => {
+                    *proof.because.entry(why).or_default() += 1;
+                    continue;
+                }
+            };
+            for _ in 0..CASTS {
+                let count = if chance.random_ratio(1, 2) { 2 } else { SESSIONS_MAX };
+                let casts = domains.casts(count, &programs, self.schema, self.allocation, &mut chance);
+                let scripts: Result<Vec<_>, _> =
+                    casts.iter().map(|cast| cast.script(&arena.scratch, self.changes, Begin::Joined)).collect();
+                let scripts = scripts?;
+                let spec = spec(&scripts, &set_up);
+                let orders = orders(&spec, ORDERS_MAX, &mut chance);
+                let mut table = arena.seat(&spec).await?;
+                for turns in orders {
+                    if proof.schedules >= self.schedules {
+                        break;
+                    }
+                    let judged = table.play(&turns, Retries::None, &mut |_| {}).await?;
+                    let players = || scripts.iter().map(|script| script.player.clone()).collect();
+                    count_in(&mut proof, &judged, &turns, &spec, players);
+                    on(proof.schedules, proof.anomalies.len() as u64);
+                    if self.stop_at_first && !proof.anomalies.is_empty() {
+                        break;
+                    }
+                }
+                arena.rise(table);
+                if self.stop_at_first && !proof.anomalies.is_empty() {
+                    return Ok(proof);
+                }
+            }
+        }
+        Ok(proof)
+    }
+}
+
+fn count_in(
+    proof: &mut RandomProof,
+    judged: &Judged,
+    turns: &[Seat],
+    spec: &Spec,
+    players: impl FnOnce() -> Vec<Player>,
+) {
+    proof.schedules += 1;
+    proof.concurrent += u64::from(judged.interleaved.committed.len() > 1);
+    let failures = judged.interleaved.failures.iter();
+    proof.aborted += failures.filter(|failure| RETRIABLE.contains(&failure.error.sqlstate.as_str())).count() as u64;
+    match &judged.outcome {
+        Outcome::Serial { .. } => {}
+        Outcome::Undecided { because } => {
+            proof.undecided += 1;
+            *proof.because.entry(because.clone()).or_default() += 1;
+        }
+        Outcome::Anomaly { .. } if proof.anomalies.len() >= FOUND_MAX => {}
+        outcome @ Outcome::Anomaly { .. } => {
+            let statements = |session: &pgstrata_scenario::spec::SessionScript| {
+                session.steps.iter().map(|step| step.sql.clone()).collect()
+            };
+            proof.anomalies.push(FoundAnomaly {
+                sessions: players(),
+                turns: turns.iter().map(|seat| seat.0).collect(),
+                statements: spec.sessions.iter().map(statements).collect(),
+                seeds: spec.setups.join("; "),
+                outcome: outcome.clone(),
+            });
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! From the workload as its SQL says it to the model that is decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pgstrata_sqltext::{
+    Access, AccessKind, Cause, LockStrength, Program, RelationName, Rows, Schema, TableLock, Term, Workload,
+};
+
+use super::model::{Action, Columns, Constant, EVERYTHING, EXISTS, Model, Op, Path, Relation, RowSet, Value, Var, bit};
+use super::unfold::{Unfolded, unfold, whole};
+
+/// Moments of one statement: its snapshot, its locks, then what foreign keys and triggers do with snapshots of their own.
+const MOMENTS: u16 = 4;
+/// The relation that stands for all when a statement could not be analysed.
+const ANYTHING: &str = "(anything)";
+
+/// How programs that run their statements separately are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// As they run: each statement a transaction.
+    AsTheyRun,
+    /// As one transaction, as they ought to run.
+    AsOne,
+}
+
+/// The model of a workload.
+pub(super) fn build(workload: &Workload, schema: &Schema, seen: Seen) -> Model {
+    let mut builder =
+        Builder { model: Model::default(), schema, relations: BTreeMap::new(), constants: BTreeMap::new() };
+    for (number, program) in workload.programs.iter().enumerate() {
+        builder.model.programs.push(program.name.clone());
+        let unfolded = if seen == Seen::AsOne { whole(program) } else { unfold(program) };
+        for path in unfolded {
+            let path = builder.path(number, program, path);
+            builder.model.paths.push(path);
+        }
+    }
+    builder.model
+}
+
+struct Builder<'a> {
+    model: Model,
+    schema: &'a Schema,
+    relations: BTreeMap<RelationName, usize>,
+    constants: BTreeMap<String, usize>,
+}
+
+/// A path while it is made.
+struct Draft {
+    path: Path,
+    /// Where the current statement stands.
+    place: usize,
+    iteration: usize,
+    /// Parameters that have one value on the whole path.
+    steady: BTreeSet<String>,
+    known: BTreeMap<(Term, usize), usize>,
+    accesses: usize,
+}
+
+impl Builder<'_> {
+    fn path(&mut self, number: usize, program: &Program, unfolded: Unfolded) -> Path {
+        let statements: Vec<usize> = unfolded.statements.iter().map(|(statement, _)| *statement).collect();
+        let takes_snapshot = |at: &usize| {
+            let statement = &program.statements[*at];
+            let is_lock = |access: &Access| matches!(access.kind, AccessKind::LockTable(_));
+            statement.accesses.is_empty() || !statement.accesses.iter().all(is_lock)
+        };
+        let path = Path {
+            program: number,
+            snapshot: statements.iter().position(takes_snapshot).unwrap_or(0),
+            statements,
+            choices: unfolded.choices,
+            only: unfolded.only,
+            is_merged: unfolded.is_merged,
+            ops: Vec::new(),
+            vars: Vec::new(),
+            values: Vec::new(),
+        };
+        let mut draft = Draft {
+            path,
+            place: 0,
+            iteration: 0,
+            steady: steady(program, &unfolded.statements),
+            known: BTreeMap::new(),
+            accesses: 0,
+        };
+        for (place, (number, iteration)) in unfolded.statements.iter().enumerate() {
+            draft.place = place;
+            draft.iteration = *iteration;
+            let statement = &program.statements[*number];
+            for access in &statement.accesses {
+                self.access(&mut draft, access);
+            }
+            if !statement.unanalysed.is_empty() {
+                self.anything(&mut draft);
+            }
+        }
+        draft.path.ops.sort_by_key(|op| (op.first, op.last));
+        draft.path
+    }
+
+    /// A statement of which not all is known: it may do anything, at any of its moments.
+    fn anything(&mut self, draft: &mut Draft) {
+        let relation = self.relation(&RelationName::in_schema("", ANYTHING));
+        self.model.relations[relation].is_anything = true;
+        let var = draft.var(relation, RowSet::Some { equal: Vec::new() });
+        let base = moment(draft.place, 0);
+        let op = Op { first: base, last: base + MOMENTS - 1, ..draft.op(var, relation, Action::Anything) };
+        draft.push(Op { reads: EVERYTHING, writes: EVERYTHING, certain: false, ..op });
+    }
+
+    fn access(&mut self, draft: &mut Draft, access: &Access) {
+        let relation = self.relation(&access.relation);
+        let var = self.var(draft, relation, access);
+        let (snapshot, lock) = moments(draft, access, self.schema);
+        let certain = !access.conditional && !draft.path.is_merged;
+        let reads = self.columns(relation, &access.reads) | EXISTS;
+        let base = Op { certain, ..draft.op(var, relation, Action::Insert) };
+        let action = self.action(access);
+        draft.accesses += 1;
+        match action {
+            Action::Read { .. } => {
+                draft.push(Op {
+                    first: snapshot.0,
+                    last: snapshot.1,
+                    action,
+                    reads,
+                    table: TableLock::AccessShare,
+                    ..base
+                });
+            }
+            Action::Lock(_) | Action::Update(_) | Action::Delete => {
+                let table =
+                    if matches!(action, Action::Lock(_)) { TableLock::RowShare } else { TableLock::RowExclusive };
+                let conditions = self.conditions(relation, access);
+                let finds = matches!(access.cause, Cause::ForeignKey(_));
+                // Who looks by more than the key may not find a row that exists.
+                let certain = certain && (conditions == EXISTS || finds);
+                let looks = Action::Read { looks: true };
+                draft.push(Op {
+                    first: snapshot.0,
+                    last: snapshot.1,
+                    action: looks,
+                    reads: conditions,
+                    table,
+                    ..base.clone()
+                });
+                let writes = self.writes(relation, access);
+                let op = Op { first: lock.0, last: lock.1, action, reads, writes, certain, finds, table, ..base };
+                draft.push(op.clone());
+                if self.writes_key(access) {
+                    self.moved_row(draft, &op);
+                }
+            }
+            Action::Insert => {
+                let values =
+                    access.values.iter().map(|(column, term)| (self.column(relation, column), draft.value(self, term)));
+                let values = values.collect();
+                let table = TableLock::RowExclusive;
+                draft.push(Op { first: lock.0, last: lock.1, action, writes: EVERYTHING, values, table, ..base });
+            }
+            Action::Table(mode) => draft.push(Op { first: snapshot.0, last: snapshot.1, action, table: mode, ..base }),
+            Action::Advisory { .. } => {
+                draft.push(Op { first: lock.0, last: lock.1, action, table: TableLock::AccessShare, ..base });
+            }
+            Action::Anything => {}
+        }
+    }
+
+    /// An update of a key's column: the row comes under a name that other programs may look for.
+    fn moved_row(&mut self, draft: &mut Draft, op: &Op) {
+        let var = draft.var(op.relation, RowSet::Some { equal: Vec::new() });
+        draft.push(Op { var, writes: op.writes | EXISTS, certain: false, finds: false, ..op.clone() });
+    }
+
+    fn action(&self, access: &Access) -> Action {
+        match access.kind {
+            AccessKind::Read => Action::Read { looks: false },
+            // A key that is set to what it was changes no key, so the stronger lock is not certain
+            // (`heapam.c`, `HeapDetermineColumnsInfo`).
+            AccessKind::Update => Action::Update(LockStrength::NoKeyUpdate),
+            AccessKind::Insert => Action::Insert,
+            AccessKind::Delete => Action::Delete,
+            AccessKind::Lock(strength) => Action::Lock(strength),
+            AccessKind::LockTable(mode) => Action::Table(mode),
+            AccessKind::Advisory { shared, transaction: true, may_fail: false } => Action::Advisory { shared },
+            // Given back before the end, or not had at all: nothing to rely on.
+            AccessKind::Advisory { .. } => Action::Read { looks: false },
+        }
+    }
+
+    fn writes(&mut self, relation: usize, access: &Access) -> Columns {
+        match access.kind {
+            AccessKind::Delete => EVERYTHING,
+            AccessKind::Update if self.writes_key(access) => self.columns(relation, &access.writes) | EXISTS,
+            AccessKind::Update => self.columns(relation, &access.writes),
+            _ => 0,
+        }
+    }
+
+    fn writes_key(&self, access: &Access) -> bool {
+        let Some(relation) = self.schema.relations.get(&access.relation) else { return false };
+        let mut keys = relation.keys.iter().flat_map(|key| &key.columns);
+        access.kind == AccessKind::Update && keys.any(|column| access.writes.contains(column))
+    }
+
+    /// What the statement's snapshot decides before any row is locked.
+    fn conditions(&mut self, relation: usize, access: &Access) -> Columns {
+        let columns = match &access.rows {
+            Rows::One { .. } => 0,
+            Rows::Where { columns, .. } => self.columns(relation, columns),
+            Rows::All => 0,
+        };
+        columns | EXISTS
+    }
+
+    fn var(&mut self, draft: &mut Draft, relation: usize, access: &Access) -> usize {
+        let rows = match &access.rows {
+            Rows::One { key, terms } => {
+                let mut pairs: Vec<(u8, usize)> = key
+                    .iter()
+                    .zip(terms)
+                    .map(|(column, term)| (self.column(relation, column), draft.value(self, term)))
+                    .collect();
+                pairs.sort_unstable();
+                let (key, values) = pairs.into_iter().unzip();
+                RowSet::One { key, values }
+            }
+            Rows::Where { equal, .. } => {
+                let pairs = equal.iter().map(|(column, term)| (self.column(relation, column), draft.value(self, term)));
+                RowSet::Some { equal: pairs.collect() }
+            }
+            Rows::All => RowSet::Some { equal: Vec::new() },
+        };
+        draft.var(relation, rows)
+    }
+
+    fn relation(&mut self, name: &RelationName) -> usize {
+        if let Some(number) = self.relations.get(name) {
+            return *number;
+        }
+        let number = self.model.relations.len();
+        self.model.relations.push(Relation { name: name.clone(), columns: Vec::new(), is_anything: false });
+        self.relations.insert(name.clone(), number);
+        number
+    }
+
+    fn column(&mut self, relation: usize, column: &str) -> u8 {
+        let columns = &mut self.model.relations[relation].columns;
+        let place = columns.iter().position(|known| known == column).unwrap_or_else(|| {
+            columns.push(column.to_owned());
+            columns.len() - 1
+        });
+        bit(place)
+    }
+
+    fn columns(&mut self, relation: usize, columns: &BTreeSet<String>) -> Columns {
+        columns.iter().fold(0, |set, column| set | 1 << self.column(relation, column))
+    }
+
+    fn constant(&mut self, sql: &str) -> usize {
+        let next = self.model.constants.len();
+        let number = *self.constants.entry(sql.to_owned()).or_insert(next);
+        if number == next {
+            self.model.constants.push(Constant { sql: sql.to_owned() });
+        }
+        number
+    }
+}
+
+impl Draft {
+    fn op(&self, var: usize, relation: usize, action: Action) -> Op {
+        Op {
+            first: 0,
+            last: 0,
+            place: self.place,
+            access: self.accesses,
+            var,
+            relation,
+            action,
+            reads: 0,
+            writes: 0,
+            values: Vec::new(),
+            certain: true,
+            finds: false,
+            table: TableLock::AccessShare,
+        }
+    }
+
+    fn push(&mut self, op: Op) {
+        self.path.ops.push(op);
+    }
+
+    /// The variable of these rows; the same rows are the same variable.
+    fn var(&mut self, relation: usize, rows: RowSet) -> usize {
+        let same = |var: &Var| match (&var.rows, &rows) {
+            (RowSet::One { key, values }, RowSet::One { key: other, values: theirs }) => {
+                var.relation == relation && key == other && values == theirs
+            }
+            _ => false,
+        };
+        self.path.vars.iter().position(same).unwrap_or_else(|| {
+            self.path.vars.push(Var { relation, rows });
+            self.path.vars.len() - 1
+        })
+    }
+
+    fn value(&mut self, builder: &mut Builder<'_>, term: &Term) -> usize {
+        let (value, iteration) = match term {
+            Term::Parameter(name) => {
+                let iteration = if self.steady.contains(name) { 0 } else { self.iteration };
+                (Value::Parameter { name: name.clone(), iteration }, iteration)
+            }
+            Term::Constant(sql) => (Value::Constant(builder.constant(sql)), 0),
+            Term::Result { statement, column } => {
+                let before = &self.path.statements[..self.place];
+                match before.iter().rposition(|number| number == statement) {
+                    Some(place) => (Value::Result { place, column: column.clone() }, place),
+                    None => (Value::Unknown, usize::MAX),
+                }
+            }
+            Term::Unknown => (Value::Unknown, usize::MAX),
+        };
+        let number = self.path.values.len();
+        if value == Value::Unknown {
+            self.path.values.push(value);
+            return number;
+        }
+        let number = *self.known.entry((term.clone(), iteration)).or_insert(number);
+        if number == self.path.values.len() {
+            self.path.values.push(value);
+        }
+        number
+    }
+}
+
+/// When an access reads by a snapshot, and when it locks: the earliest and the latest moment of each.
+fn moments(draft: &Draft, access: &Access, schema: &Schema) -> ((u16, u16), (u16, u16)) {
+    let at = |part| moment(draft.place, part);
+    match &access.cause {
+        Cause::Statement | Cause::OnConflict | Cause::View(_) => ((at(0), at(0)), (at(1), at(1))),
+        Cause::ForeignKey(_) | Cause::Cascade(_) => {
+            let is_deferred =
+                schema.relations.values().flat_map(|relation| &relation.foreign_keys).any(|key| key.deferred);
+            let end = if is_deferred { moment(draft.path.statements.len(), 0) } else { 0 };
+            ((at(2), at(2).max(end)), (at(3), at(3).max(end)))
+        }
+        // Before or after the row is changed, by statements of their own.
+        Cause::Trigger(_) | Cause::Function(_) => ((at(0), at(3)), (at(0), at(3))),
+    }
+}
+
+fn moment(place: usize, part: u16) -> u16 {
+    u16::try_from(place).unwrap_or(u16::MAX / MOMENTS - 1) * MOMENTS + part
+}
+
+/// Parameters that some statement outside of loops uses: they do not change from one iteration to the next.
+fn steady(program: &Program, statements: &[(usize, usize)]) -> BTreeSet<String> {
+    let outside = statements.iter().filter(|(_, iteration)| *iteration == 0);
+    let terms = outside.flat_map(|(number, _)| &program.statements[*number].accesses).flat_map(terms);
+    terms.filter_map(|term| if let Term::Parameter(name) = term { Some(name.clone()) } else { None }).collect()
+}
+
+fn terms(access: &Access) -> Vec<&Term> {
+    let rows: Vec<&Term> = match &access.rows {
+        Rows::One { terms, .. } => terms.iter().collect(),
+        Rows::Where { equal, .. } => equal.values().collect(),
+        Rows::All => Vec::new(),
+    };
+    rows.into_iter().chain(access.values.values()).collect()
+}

@@ -1,0 +1,503 @@
+//! A small PostgreSQL of a few transactions and rows: which schedules can happen, and what depends on what in them.
+//!
+//! Row versions, snapshots, row and table locks, waiting, first-updater-wins and the refusal of dangerous structures
+//! among serializable transactions, statement by statement. No values: rows are there or not, and a read knows which
+//! version it saw. It is the judge of witnesses, and the oracle of the tests by brute force.
+
+use pgstrata_sqltext::{LockStrength, TableLock};
+use pgstrata_units::Isolation;
+
+use super::model::{Action, Columns, EVERYTHING, EXISTS, Op, Path, RowSet, row_locks_conflict, table_locks_conflict};
+
+/// What does not change while a schedule runs.
+#[derive(Debug, Clone)]
+pub(super) struct Stage<'m> {
+    /// The transactions.
+    pub actors: Vec<Actor<'m>>,
+    /// By row: its relation, and whether it exists at first.
+    pub rows: Vec<(usize, bool)>,
+}
+
+/// A transaction of the stage.
+#[derive(Debug, Clone)]
+pub(super) struct Actor<'m> {
+    pub path: &'m Path,
+    pub level: Isolation,
+    /// By variable: the rows that it is about.
+    pub rows: Vec<Vec<usize>>,
+    /// Accesses whose condition does not hold, so that they find nothing.
+    pub missing: Vec<usize>,
+}
+
+/// Where a transaction stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    /// It can go on.
+    Ready,
+    /// In the middle of a statement, for a lock.
+    Waiting,
+    Committed,
+    /// Refused: what refused it does not matter here.
+    Aborted,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    status: Status,
+    /// The next operation.
+    next: usize,
+    /// The next statement, by place in the path.
+    place: usize,
+    /// The transaction's snapshot, as a number of commits.
+    snapshot: Option<u32>,
+    /// The statement's, with the moment that it was taken for.
+    moment: Option<(u16, u32)>,
+    commit: Option<u32>,
+    /// By access: the rows that its first moment found.
+    found: Vec<(usize, usize)>,
+    /// Rows of the current operation that are done already.
+    done: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Version {
+    /// Nothing for the row as it was at first.
+    by: Option<usize>,
+    op: usize,
+    columns: Columns,
+    present: bool,
+    /// The strength with which the version was made.
+    strength: LockStrength,
+}
+
+/// What a transaction read: its operation, the row, the columns, and the place of the version that it saw.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    actor: usize,
+    op: usize,
+    row: usize,
+    columns: Columns,
+    version: usize,
+}
+
+/// A run of some transactions.
+#[derive(Debug, Clone)]
+pub(super) struct Machine<'s, 'm> {
+    stage: &'s Stage<'m>,
+    states: Vec<State>,
+    versions: Vec<Vec<Version>>,
+    locks: Vec<(usize, usize, LockStrength)>,
+    advisory: Vec<(usize, usize, bool)>,
+    tables: Vec<(usize, usize, TableLock)>,
+    seen: Vec<Seen>,
+    commits: u32,
+    /// Operations done, for the tally of work.
+    pub steps: u64,
+}
+
+/// What became of an operation.
+enum Done {
+    Yes,
+    Waits,
+    Refused,
+}
+
+/// A dependency that a run made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Made {
+    pub from: (usize, usize),
+    pub to: (usize, usize),
+    pub kind: crate::advisor::witness::DependencyKind,
+    pub row: usize,
+    pub columns: Columns,
+}
+
+impl<'s, 'm> Machine<'s, 'm> {
+    pub fn new(stage: &'s Stage<'m>) -> Self {
+        let state = State {
+            status: Status::Ready,
+            next: 0,
+            place: 0,
+            snapshot: None,
+            moment: None,
+            commit: None,
+            found: Vec::new(),
+            done: 0,
+        };
+        let first = |present| Version { by: None, op: 0, columns: EVERYTHING, present, strength: LockStrength::Update };
+        Self {
+            stage,
+            states: vec![state; stage.actors.len()],
+            versions: stage.rows.iter().map(|(_, present)| vec![first(*present)]).collect(),
+            locks: Vec::new(),
+            advisory: Vec::new(),
+            tables: Vec::new(),
+            seen: Vec::new(),
+            commits: 0,
+            steps: 0,
+        }
+    }
+
+    pub fn status(&self, actor: usize) -> Status {
+        self.states[actor].status
+    }
+
+    /// Whether all transactions have committed.
+    pub fn is_over(&self) -> bool {
+        self.states.iter().all(|state| state.status == Status::Committed)
+    }
+
+    /// Whether some transaction was refused.
+    pub fn has_refused(&self) -> bool {
+        self.states.iter().any(|state| state.status == Status::Aborted)
+    }
+
+    /// The statement that a ready transaction would run; nothing when all that is left is to commit.
+    pub fn next_place(&self, actor: usize) -> Option<usize> {
+        let place = self.states[actor].place;
+        (place < self.stage.actors[actor].path.statements.len()).then_some(place)
+    }
+
+    /// Runs the next statement of a ready transaction, or commits it.
+    pub fn step(&mut self, actor: usize) -> Status {
+        debug_assert_eq!(self.states[actor].status, Status::Ready);
+        if self.next_place(actor).is_none() {
+            self.commit(actor);
+            return Status::Committed;
+        }
+        self.states[actor].moment = None;
+        self.go_on(actor)
+    }
+
+    /// Goes on with the current statement until its end or a wait.
+    fn go_on(&mut self, actor: usize) -> Status {
+        let path = self.stage.actors[actor].path;
+        let place = self.states[actor].place;
+        if place >= path.snapshot && self.states[actor].snapshot.is_none() {
+            self.states[actor].snapshot = Some(self.commits);
+        }
+        while let Some(op) = path.ops.get(self.states[actor].next).filter(|op| op.place <= place) {
+            self.steps += 1;
+            match self.perform(actor, self.states[actor].next, op) {
+                Done::Yes => {
+                    self.states[actor].next += 1;
+                    self.states[actor].done = 0;
+                }
+                Done::Waits => {
+                    self.states[actor].status = Status::Waiting;
+                    return Status::Waiting;
+                }
+                Done::Refused => {
+                    self.abort(actor);
+                    return Status::Aborted;
+                }
+            }
+        }
+        self.states[actor].status = Status::Ready;
+        self.states[actor].place += 1;
+        Status::Ready
+    }
+
+    fn commit(&mut self, actor: usize) {
+        self.commits += 1;
+        self.states[actor].commit = Some(self.commits);
+        self.states[actor].status = Status::Committed;
+        self.release(actor);
+    }
+
+    /// A transaction that is refused leaves nothing behind. Its versions stay in the chain as ones that nobody sees,
+    /// which is enough: a run with a refusal is of no interest.
+    fn abort(&mut self, actor: usize) {
+        self.states[actor].status = Status::Aborted;
+        self.release(actor);
+    }
+
+    fn release(&mut self, actor: usize) {
+        self.locks.retain(|lock| lock.0 != actor);
+        self.advisory.retain(|lock| lock.0 != actor);
+        self.tables.retain(|lock| lock.0 != actor);
+        for other in 0..self.states.len() {
+            if self.states[other].status == Status::Waiting {
+                self.go_on(other);
+            }
+        }
+    }
+
+    fn perform(&mut self, actor: usize, number: usize, op: &Op) -> Done {
+        if !self.lock_table(actor, op) {
+            return Done::Waits;
+        }
+        match op.action {
+            Action::Read { looks } => {
+                self.read(actor, number, op, looks);
+                Done::Yes
+            }
+            Action::Lock(strength) | Action::Update(strength) => self.hit(actor, number, op, strength),
+            Action::Delete => self.hit(actor, number, op, LockStrength::Update),
+            Action::Insert => self.insert(actor, number, op),
+            Action::Advisory { shared } => self.advise(actor, op, shared),
+            Action::Table(_) | Action::Anything => Done::Yes,
+        }
+    }
+
+    fn lock_table(&mut self, actor: usize, op: &Op) -> bool {
+        let blocked = self.tables.iter().any(|(holder, relation, mode)| {
+            *holder != actor && *relation == op.relation && table_locks_conflict(*mode, op.table)
+        });
+        if blocked {
+            return false;
+        }
+        if !self.tables.contains(&(actor, op.relation, op.table)) {
+            self.tables.push((actor, op.relation, op.table));
+        }
+        true
+    }
+
+    fn advise(&mut self, actor: usize, op: &Op, shared: bool) -> Done {
+        for row in &self.stage.actors[actor].rows[op.var] {
+            let blocked = |lock: &(usize, usize, bool)| lock.0 != actor && lock.1 == *row && !(shared && lock.2);
+            if self.advisory.iter().any(blocked) {
+                return Done::Waits;
+            }
+            self.advisory.push((actor, *row, shared));
+        }
+        Done::Yes
+    }
+
+    /// The snapshot by which an operation reads.
+    fn snapshot(&mut self, actor: usize, op: &Op) -> u32 {
+        if self.stage.actors[actor].level != Isolation::ReadCommitted {
+            return self.states[actor].snapshot.unwrap_or(self.commits);
+        }
+        // Triggers and foreign keys of a statement run statements of their own; the two moments of one share a snapshot.
+        let part = op.first / 2;
+        match self.states[actor].moment {
+            Some((known, snapshot)) if known == part => snapshot,
+            _ => {
+                self.states[actor].moment = Some((part, self.commits));
+                self.commits
+            }
+        }
+    }
+
+    fn sees(&self, actor: usize, version: &Version, snapshot: u32) -> bool {
+        version.by.is_none_or(|by| by == actor || self.states[by].commit.is_some_and(|commit| commit <= snapshot))
+    }
+
+    /// The place of the version of a row that a snapshot sees.
+    fn visible(&self, actor: usize, row: usize, snapshot: u32) -> usize {
+        let versions = &self.versions[row];
+        versions.iter().rposition(|version| self.sees(actor, version, snapshot)).unwrap_or(0)
+    }
+
+    fn read(&mut self, actor: usize, number: usize, op: &Op, looks: bool) {
+        let snapshot = self.snapshot(actor, op);
+        let me = &self.stage.actors[actor];
+        let misses = looks && me.missing.contains(&op.access);
+        for row in me.rows[op.var].clone() {
+            let version = self.visible(actor, row, snapshot);
+            let present = self.versions[row][version].present;
+            if looks && present && !misses {
+                self.states[actor].found.push((op.access, row));
+                continue;
+            }
+            let columns = if present { op.reads } else { op.reads | EXISTS };
+            self.seen.push(Seen { actor, op: number, row, columns, version });
+        }
+    }
+
+    /// Locks the rows that the first moment found, and reads or writes them.
+    fn hit(&mut self, actor: usize, number: usize, op: &Op, strength: LockStrength) -> Done {
+        let found = self.states[actor].found.iter().filter(|(access, _)| *access == op.access);
+        let rows: Vec<usize> =
+            found.map(|(_, row)| *row).filter(|row| self.stage.actors[actor].rows[op.var].contains(row)).collect();
+        if op.finds && rows.is_empty() {
+            return Done::Refused;
+        }
+        for row in rows.into_iter().skip(self.states[actor].done) {
+            match self.hit_row(actor, number, op, strength, row) {
+                Done::Yes => self.states[actor].done += 1,
+                other => return other,
+            }
+        }
+        Done::Yes
+    }
+
+    fn hit_row(&mut self, actor: usize, number: usize, op: &Op, strength: LockStrength, row: usize) -> Done {
+        let blocked = |lock: &(usize, usize, LockStrength)| {
+            lock.0 != actor && lock.1 == row && row_locks_conflict(lock.2, strength)
+        };
+        if self.locks.iter().any(blocked) {
+            return Done::Waits;
+        }
+        self.locks.push((actor, row, strength));
+        let read_committed = self.stage.actors[actor].level == Isolation::ReadCommitted;
+        let newest = self.newest(actor, row);
+        let snapshot = self.snapshot(actor, op);
+        let version = if read_committed { newest } else { self.visible(actor, row, snapshot) };
+        let is_newer = |version: &Version| row_locks_conflict(version.strength, strength) || !version.present;
+        if !read_committed && self.versions[row][version + 1..=newest.max(version)].iter().any(is_newer) {
+            return Done::Refused;
+        }
+        if !self.versions[row][newest].present {
+            self.seen.push(Seen { actor, op: number, row, columns: EXISTS, version: newest });
+            return Done::Yes;
+        }
+        self.seen.push(Seen { actor, op: number, row, columns: op.reads, version });
+        if op.writes != 0 {
+            let present = op.action != Action::Delete;
+            self.versions[row].push(Version { by: Some(actor), op: number, columns: op.writes, present, strength });
+        }
+        Done::Yes
+    }
+
+    /// The newest version that is committed or one's own.
+    fn newest(&self, actor: usize, row: usize) -> usize {
+        self.visible(actor, row, self.commits)
+    }
+
+    fn insert(&mut self, actor: usize, number: usize, op: &Op) -> Done {
+        for row in self.stage.actors[actor].rows[op.var].clone().into_iter().skip(self.states[actor].done) {
+            // Only who changes whether the row exists is waited for; who merely locks a row that is gone locks nothing.
+            let last = self.versions[row].last();
+            let foreign = last.and_then(|version| version.by).filter(|by| *by != actor);
+            if foreign.is_some_and(|by| !matches!(self.states[by].status, Status::Committed | Status::Aborted)) {
+                return Done::Waits;
+            }
+            let newest = self.newest(actor, row);
+            if self.versions[row][newest].present {
+                return Done::Refused;
+            }
+            let strength = LockStrength::Update;
+            self.locks.push((actor, row, strength));
+            self.versions[row].push(Version {
+                by: Some(actor),
+                op: number,
+                columns: EVERYTHING,
+                present: true,
+                strength,
+            });
+            self.states[actor].done += 1;
+        }
+        Done::Yes
+    }
+
+    /// Whether serializable transactions would be refused: some T1 →rw T2 →rw T3 (T3 may be T1), each two of them
+    /// concurrent, T3 the first to commit (Ports & Grittner, VLDB 2012, theorem 1). What is noticed is rows, not
+    /// columns; and as the server notices more when it can (pages of indexes, relations), an insert or a predicate here
+    /// meets the whole relation.
+    pub fn is_refused_by_ssi(&self, coarse: bool) -> bool {
+        let all: Vec<usize> =
+            (0..self.states.len()).filter(|at| self.stage.actors[*at].level == Isolation::Serializable).collect();
+        let conflict =
+            |from: usize, to: usize| from != to && self.are_concurrent(from, to) && self.notices(from, to, coarse);
+        let committed = |actor: usize| self.states[actor].commit.unwrap_or(u32::MAX);
+        all.iter().any(|pivot| {
+            all.iter().filter(|last| conflict(*pivot, **last)).any(|last| {
+                let is_first = committed(*last) < committed(*pivot);
+                is_first && all.iter().any(|first| conflict(*first, *pivot) && committed(*last) <= committed(*first))
+            })
+        })
+    }
+
+    fn are_concurrent(&self, one: usize, two: usize) -> bool {
+        let starts = |actor: usize| self.states[actor].snapshot.unwrap_or(0);
+        let ends = |actor: usize| self.states[actor].commit.unwrap_or(u32::MAX);
+        starts(one) < ends(two) && starts(two) < ends(one)
+    }
+
+    /// Whether a transaction read something that another one wrote without seeing it.
+    fn notices(&self, reader: usize, writer: usize, coarse: bool) -> bool {
+        let by_row = self.seen.iter().filter(|seen| seen.actor == reader).any(|seen| {
+            self.versions[seen.row].iter().skip(seen.version + 1).any(|version| version.by == Some(writer))
+        });
+        if by_row || !coarse {
+            return by_row;
+        }
+        let (mine, theirs) = (self.stage.actors[reader].path, self.stage.actors[writer].path);
+        mine.ops.iter().filter(|op| op.reads != 0).any(|read| {
+            let is_predicate = matches!(mine.vars[read.var].rows, RowSet::Some { .. });
+            theirs.ops.iter().any(|write| {
+                let coarse = if is_predicate { write.writes != 0 } else { write.action == Action::Insert };
+                coarse && write.relation == read.relation
+            })
+        })
+    }
+
+    /// All dependencies between committed transactions.
+    pub fn dependencies(&self) -> Vec<Made> {
+        use crate::advisor::witness::DependencyKind::{Rw, Wr, Ww};
+        let mut all = Vec::new();
+        let mut add = |from: (usize, usize), to: (usize, usize), kind, row, columns: Columns| {
+            if from.0 != to.0 && columns != 0 {
+                all.push(Made { from, to, kind, row, columns });
+            }
+        };
+        for (row, versions) in self.versions.iter().enumerate() {
+            for (at, later) in versions.iter().enumerate() {
+                let Some(to) = later.by else { continue };
+                for earlier in &versions[..at] {
+                    if let Some(from) = earlier.by {
+                        add((from, earlier.op), (to, later.op), Ww, row, earlier.columns & later.columns);
+                    }
+                }
+            }
+        }
+        for seen in &self.seen {
+            let reader = (seen.actor, seen.op);
+            for (at, version) in self.versions[seen.row].iter().enumerate() {
+                let Some(by) = version.by else { continue };
+                if at <= seen.version {
+                    add((by, version.op), reader, Wr, seen.row, version.columns & seen.columns);
+                } else {
+                    add(reader, (by, version.op), Rw, seen.row, version.columns & seen.columns);
+                }
+            }
+        }
+        all
+    }
+
+    /// When a transaction committed, counted in commits.
+    pub fn commit_of(&self, actor: usize) -> Option<u32> {
+        self.states[actor].commit
+    }
+
+    /// A shortest cycle of dependencies between committed transactions; nothing when a serial order explains the run.
+    pub fn cycle(&self) -> Option<Vec<Made>> {
+        let all = self.dependencies();
+        let count = self.states.len();
+        let mut best: Option<Vec<Made>> = None;
+        for start in 0..count {
+            let mut before: Vec<Option<Made>> = vec![None; count];
+            let mut queue = std::collections::VecDeque::from([start]);
+            'search: while let Some(actor) = queue.pop_front() {
+                for made in all.iter().filter(|made| made.from.0 == actor) {
+                    let to = made.to.0;
+                    if before[to].is_some() {
+                        continue;
+                    }
+                    before[to] = Some(*made);
+                    if to == start {
+                        break 'search;
+                    }
+                    queue.push_back(to);
+                }
+            }
+            let Some(cycle) = trace(&before, start) else { continue };
+            if best.as_ref().is_none_or(|best| cycle.len() < best.len()) {
+                best = Some(cycle);
+            }
+        }
+        best
+    }
+}
+
+/// The cycle that ends where it starts, in its order.
+fn trace(before: &[Option<Made>], start: usize) -> Option<Vec<Made>> {
+    let mut cycle = vec![before[start]?];
+    while cycle.last()?.from.0 != start {
+        cycle.push(before[cycle.last()?.from.0]?);
+    }
+    cycle.reverse();
+    Some(cycle)
+}

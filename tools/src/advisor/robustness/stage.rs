@@ -1,0 +1,264 @@
+//! From a candidate cycle to transactions with rows that the model can run.
+
+use std::collections::BTreeMap;
+
+use pgstrata_units::Isolation;
+
+use super::conflict::{At, dependencies};
+use super::machine::{Actor, Stage};
+use super::model::{Action, EXISTS, Model, Op, RowSet};
+use super::reach::Reach;
+use super::splits::Candidate;
+use super::unify::Unifier;
+
+/// Transactions whose rows are known.
+pub(super) struct Cast<'m> {
+    pub rows: Unifier<'m>,
+    /// The paths by number, in the order of the cycle.
+    pub paths: Vec<usize>,
+    pub links: Vec<(At, At)>,
+    pub stage: Stage<'m>,
+    /// By row: a variable that names it by key, if there is one, and what predicates say of its columns.
+    pub names: Vec<RowName>,
+}
+
+/// What is known of a row.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RowName {
+    pub relation: usize,
+    /// Column and value, the value as transaction and place in its path.
+    pub columns: BTreeMap<u8, (usize, usize)>,
+    /// Variables that name it by a key.
+    pub keys: Vec<(usize, usize)>,
+}
+
+/// Transactions for a candidate; nothing when its rows cannot meet, or when it goes through something unknown.
+pub(super) fn cast<'m>(
+    model: &'m Model,
+    reach: &Reach,
+    candidate: &Candidate,
+    levels: &[Isolation],
+) -> Option<Cast<'m>> {
+    let (paths, links) = if candidate.is_long {
+        lengthened(model, reach, candidate)?
+    } else {
+        (candidate.paths.clone(), candidate.links.clone())
+    };
+    let members: Vec<&Path<'m>> = paths.iter().map(|path| &model.paths[*path]).collect();
+    let unknown = |path: &&&Path<'m>| path.is_merged || path.ops.iter().any(|op| op.action == Action::Anything);
+    if members.iter().any(|path| unknown(&path)) {
+        return None;
+    }
+    let mut rows = Unifier::new(model, &members);
+    for (from, to) in &links {
+        if !rows.meet((from.0, &members[from.0].ops[from.1]), (to.0, &members[to.0].ops[to.1])) {
+            return None;
+        }
+    }
+    Some(arrange(rows, paths, links, levels))
+}
+
+type Path<'m> = super::model::Path;
+
+/// A long candidate with its middle: a shortest chain, each two of it joined by the first operations that meet.
+fn lengthened(model: &Model, reach: &Reach, candidate: &Candidate) -> Option<(Vec<usize>, Vec<(At, At)>)> {
+    let [first, second, last] = candidate.paths.as_slice() else { return None };
+    let (start, end) = (candidate.links[0], candidate.links[1]);
+    let is_new = model.paths[*second].ops[start.1.1].action == Action::Insert;
+    let chain = reach.chain(*first, *second, *last, is_new)?;
+    let paths: Vec<usize> = [*first, *second].into_iter().chain(chain).chain([*last]).collect();
+    let at_end = paths.len() - 1;
+    let closing = ((at_end, end.0.1), end.1);
+    let mut links = vec![start];
+    let mut rows = Unifier::new(model, &paths.iter().map(|path| &model.paths[*path]).collect::<Vec<_>>());
+    for (from, to) in [start, closing] {
+        let met = rows.meet((from.0, &rows.paths[from.0].ops[from.1]), (to.0, &rows.paths[to.0].ops[to.1]));
+        if !met {
+            return None;
+        }
+    }
+    for (one, two) in (1..at_end).zip(2..) {
+        let (joined, link) = join(&rows, one, two)?;
+        rows = joined;
+        links.push(link);
+    }
+    links.push(closing);
+    Some((paths, links))
+}
+
+/// Lets two transactions meet where that ties the first one of all the least.
+fn join<'m>(rows: &Unifier<'m>, one: usize, two: usize) -> Option<(Unifier<'m>, (At, At))> {
+    let (mine, theirs) = (rows.paths[one], rows.paths[two]);
+    let shared = |rows: &Unifier<'_>, at: At| {
+        let var = rows.paths[at.0].ops[at.1].var;
+        (0..rows.paths[0].vars.len()).any(|other| rows.same_row((0, other), (at.0, var)))
+    };
+    let mut best: Option<(bool, Unifier<'m>, (At, At))> = None;
+    for (a, from) in mine.ops.iter().enumerate() {
+        for (b, to) in theirs.ops.iter().enumerate().filter(|(_, to)| dependencies(from, to).any()) {
+            let mut joined = rows.clone();
+            if !joined.meet((one, from), (two, to)) {
+                continue;
+            }
+            let ties = shared(&joined, (one, a));
+            if best.as_ref().is_none_or(|(tied, ..)| *tied && !ties) {
+                best = Some((ties, joined, ((one, a), (two, b))));
+            }
+        }
+    }
+    best.map(|(_, rows, link)| (rows, link))
+}
+
+/// Numbers the rows, says which predicate covers which, and which rows exist at first.
+fn arrange<'m>(rows: Unifier<'m>, paths: Vec<usize>, links: Vec<(At, At)>, levels: &[Isolation]) -> Cast<'m> {
+    let mut names: Vec<RowName> = Vec::new();
+    let mut by_var: Vec<Vec<Vec<usize>>> = Vec::new();
+    for (actor, path) in rows.paths.iter().enumerate() {
+        let mut vars = Vec::new();
+        for (number, var) in path.vars.iter().enumerate() {
+            if !matches!(var.rows, RowSet::One { .. }) {
+                vars.push(Vec::new());
+                continue;
+            }
+            let known = names.iter().position(|name| name.keys.iter().any(|key| rows.same_row(*key, (actor, number))));
+            let row = known.unwrap_or_else(|| {
+                names.push(RowName { relation: var.relation, ..RowName::default() });
+                names.len() - 1
+            });
+            names[row].keys.push((actor, number));
+            vars.push(vec![row]);
+        }
+        by_var.push(vars);
+    }
+    know_columns(&rows, &mut names);
+    meet_in_predicates(&rows, &links, &mut names, &mut by_var);
+    cover(&rows, &mut names, &mut by_var);
+    let present = |row: usize| exists_at_first(&rows, &links, &by_var, row);
+    let stage_rows = names.iter().enumerate().map(|(row, name)| (name.relation, present(row))).collect();
+    let actors = rows
+        .paths
+        .iter()
+        .enumerate()
+        .map(|(actor, path)| Actor {
+            path,
+            level: levels[path.program],
+            rows: by_var[actor].clone(),
+            missing: missing(&links, &rows, actor),
+        })
+        .collect();
+    let stage = Stage { actors, rows: stage_rows };
+    Cast { rows, paths, links, stage, names }
+}
+
+/// What keys and inserts say of the rows' columns.
+fn know_columns(rows: &Unifier<'_>, names: &mut [RowName]) {
+    for name in names.iter_mut() {
+        for (actor, var) in name.keys.clone() {
+            let path = rows.paths[actor];
+            if let RowSet::One { key, values } = &path.vars[var].rows {
+                for (column, value) in key.iter().zip(values) {
+                    name.columns.entry(*column).or_insert((actor, *value));
+                }
+            }
+            for op in path.ops.iter().filter(|op| op.var == var && op.action == Action::Insert) {
+                for (column, value) in &op.values {
+                    name.columns.entry(*column).or_insert((actor, *value));
+                }
+            }
+        }
+    }
+}
+
+/// Two predicates that meet need a row to meet in; so does a predicate and whatever names no row by key.
+fn meet_in_predicates(
+    rows: &Unifier<'_>,
+    links: &[(At, At)],
+    names: &mut Vec<RowName>,
+    by_var: &mut [Vec<Vec<usize>>],
+) {
+    for (from, to) in links {
+        let vars = [*from, *to].map(|at| (at.0, rows.paths[at.0].ops[at.1].var));
+        let is_set = |(actor, var): (usize, usize)| matches!(rows.paths[actor].vars[var].rows, RowSet::Some { .. });
+        if vars.into_iter().all(is_set) {
+            let row = names.len();
+            let relation = rows.paths[vars[0].0].vars[vars[0].1].relation;
+            names.push(RowName { relation, ..RowName::default() });
+            for (actor, var) in vars {
+                by_var[actor][var].push(row);
+                note_predicate(rows, (actor, var), &mut names[row]);
+            }
+        }
+    }
+    for (from, to) in links {
+        for (set, one) in [(*from, *to), (*to, *from)] {
+            let var = rows.paths[set.0].ops[set.1].var;
+            let other = by_var[one.0][rows.paths[one.0].ops[one.1].var].clone();
+            let is_set = matches!(rows.paths[set.0].vars[var].rows, RowSet::Some { .. });
+            if let (true, [row]) = (is_set, other.as_slice())
+                && !by_var[set.0][var].contains(row)
+            {
+                by_var[set.0][var].push(*row);
+                note_predicate(rows, (set.0, var), &mut names[*row]);
+            }
+        }
+    }
+}
+
+fn note_predicate(rows: &Unifier<'_>, (actor, var): (usize, usize), name: &mut RowName) {
+    if let RowSet::Some { equal } = &rows.paths[actor].vars[var].rows {
+        for (column, value) in equal {
+            name.columns.entry(*column).or_insert((actor, *value));
+        }
+    }
+}
+
+/// Every predicate covers the rows of its relation that its equalities do not exclude.
+fn cover(rows: &Unifier<'_>, names: &mut [RowName], by_var: &mut [Vec<Vec<usize>>]) {
+    for (actor, path) in rows.paths.iter().enumerate() {
+        for (var, set) in path.vars.iter().enumerate() {
+            let RowSet::Some { equal } = &set.rows else { continue };
+            for row in 0..names.len() {
+                if names[row].relation != set.relation || by_var[actor][var].contains(&row) {
+                    continue;
+                }
+                let agrees = |(column, value): &(u8, usize)| {
+                    names[row].columns.get(column).is_none_or(|known| same(rows, *known, (actor, *value)))
+                };
+                if equal.iter().all(agrees) {
+                    by_var[actor][var].push(row);
+                    note_predicate(rows, (actor, var), &mut names[row]);
+                }
+            }
+        }
+    }
+}
+
+fn same(rows: &Unifier<'_>, one: (usize, usize), two: (usize, usize)) -> bool {
+    let (one, two) = (rows.root(one.0, one.1), rows.root(two.0, two.1));
+    one == two || (rows.constant(one).is_some() && rows.constant(one) == rows.constant(two))
+}
+
+/// A row exists at first unless somebody inserts it, other than after a delete that the cycle goes through.
+fn exists_at_first(rows: &Unifier<'_>, links: &[(At, At)], by_var: &[Vec<Vec<usize>>], row: usize) -> bool {
+    let op = |at: At| -> &Op { &rows.paths[at.0].ops[at.1] };
+    let is_of = |at: At| by_var[at.0][op(at).var].contains(&row);
+    let renewed = links.iter().any(|(from, to)| {
+        is_of(*from) && is_of(*to) && op(*from).action == Action::Delete && op(*to).action == Action::Insert
+    });
+    let inserts = |actor: usize| {
+        rows.paths[actor].ops.iter().any(|op| op.action == Action::Insert && by_var[actor][op.var].contains(&row))
+    };
+    renewed || !(0..rows.paths.len()).any(inserts)
+}
+
+/// Accesses that the cycle goes through in their first moment because of a condition: it must not hold.
+fn missing(links: &[(At, At)], rows: &Unifier<'_>, actor: usize) -> Vec<usize> {
+    let ends = links.iter().flat_map(|(from, to)| [(*from, *to), (*to, *from)]).filter(|(at, _)| at.0 == actor);
+    ends.filter_map(|(at, other)| {
+        let (op, theirs) = (&rows.paths[actor].ops[at.1], &rows.paths[other.0].ops[other.1]);
+        let by_key = matches!(rows.paths[actor].vars[op.var].rows, RowSet::One { .. });
+        let by_condition = op.reads & theirs.writes & !EXISTS != 0 && theirs.writes & EXISTS == 0;
+        (op.action == Action::Read { looks: true } && by_key && by_condition).then_some(op.access)
+    })
+    .collect()
+}
