@@ -150,7 +150,9 @@ impl FromStr for Assignment {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.rsplit_once('=') {
-            Some((program, named)) => Ok(Self { program: Some(program.trim().to_owned()), level: level(named.trim())? }),
+            Some((program, named)) => {
+                Ok(Self { program: Some(program.trim().to_owned()), level: level(named.trim())? })
+            }
             None => Ok(Self { program: None, level: level(text)? }),
         }
     }

@@ -21,10 +21,13 @@ impl Advisor {
                 Problem::new(Code::BadRequest, format!("the SQL cannot be read: {first}"))
                     .hint("only what can be read is kept; `POST /api/advisor/analyse` lists every mistake")
             })?;
-            let summary = summary(&read, proof.as_ref());
+            let decision = super::decide(&question, Some(&read.report));
+            let solution = decision.best().map(|best| best.solution.key().to_owned());
+            let summary = Summary { solution, ..summary(&read, proof.as_ref()) };
             Ok(json!({
                 "summary": summary,
-                "analysis": convert::analysis(&read.workload, &read.report),
+                "analysis": convert::analysis(&read.input.workload, &read.report),
+                "decision": decision,
                 "proof": proof,
             }))
         })
@@ -61,7 +64,7 @@ impl Advisor {
 
 fn summary(read: &Read, proof: Option<&Value>) -> Summary {
     let strongest = read.report.optimal.0.values().copied().max().map(Level::from);
-    let programs = read.workload.programs.len();
+    let programs = read.input.workload.programs.len();
     Summary {
         programs,
         is_safe: (programs > 0).then(|| read.report.asked.is_safe() && read.report.scopes.is_empty()),

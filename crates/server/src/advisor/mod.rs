@@ -5,6 +5,7 @@ mod answer;
 mod convert;
 mod examples;
 mod form;
+mod logs;
 mod proving;
 mod reading;
 mod record;
@@ -13,6 +14,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use pgstrata_tools::advisor::{Decision, DecisionEngine, Report};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -75,12 +77,22 @@ impl Advisor {
         let began = Instant::now();
         let (errors, analysis) = self
             .work(move || match reading::read(&question) {
-                Ok(read) => (Vec::new(), Some(convert::analysis(&read.workload, &read.report))),
+                Ok(read) => (Vec::new(), Some(convert::analysis(&read.input.workload, &read.report))),
                 Err(errors) => (errors.iter().map(convert::mistake).collect(), None),
             })
             .await?;
         let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(Analysed { id, errors, analysis, took_us })
+    }
+
+    /// Ranks solutions for what is required; where the programs can be read, their analysis decides what is safe.
+    pub async fn decide(&self, question: Question) -> Result<Decision, Problem> {
+        value_of(&question)?;
+        self.work(move || {
+            let report = reading::read(&question).ok().map(|read| read.report);
+            decide(&question, report.as_ref())
+        })
+        .await
     }
 
     /// The history, newest first.
@@ -153,6 +165,12 @@ impl Advisor {
             Err(_) => Err(late()),
         }
     }
+}
+
+/// What the engine says. Without programs there is nothing that an analysis could tell.
+fn decide(question: &Question, report: Option<&Report>) -> Decision {
+    let report = report.filter(|report| !report.programs.is_empty());
+    DecisionEngine::shipped().decide(&question.requirement, report)
 }
 
 /// The question as JSON in its one form.

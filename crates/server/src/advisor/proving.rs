@@ -118,12 +118,7 @@ impl Advisor {
     ) -> Result<Message, Problem> {
         let id = super::id_of(&wanted.question)?;
         let question = wanted.question;
-        let (question, read) = self
-            .work(move || {
-                let read = reading::read(&question);
-                (question, read)
-            })
-            .await?;
+        let read = self.work(move || reading::read(&question)).await?;
         let read = read.map_err(|errors| {
             let first = errors.first().map(ToString::to_string).unwrap_or_default();
             Problem::new(Code::BadRequest, format!("the SQL cannot be read: {first}"))
@@ -148,8 +143,9 @@ impl Advisor {
                 stop.cancel();
             }
         };
+        let input = &read.input;
         let proved =
-            prove(&server, &question.schema, &read.schema, &read.workload, &read.report, &options, &mut on).await;
+            prove(&server, &input.definitions, &input.schema, &input.workload, &read.report, &options, &mut on).await;
         match proved {
             Ok(proof) => {
                 self.remember(id, &proof);

@@ -209,9 +209,8 @@ impl<'a> Builder<'a> {
             Some((key, terms)) => Rows::One { key, terms },
             None if used.predicate.is_empty() && equal.is_empty() => Rows::All,
             None => {
-                let named = |(column, term): (&String, &Term)| {
-                    (*term != Term::Unknown).then(|| (column.clone(), term.clone()))
-                };
+                let named =
+                    |(column, term): (&String, &Term)| (*term != Term::Unknown).then(|| (column.clone(), term.clone()));
                 let columns = used.predicate.iter().chain(equal.keys()).cloned().collect();
                 Rows::Where { columns, equal: equal.iter().filter_map(named).collect() }
             }

@@ -143,7 +143,11 @@ impl Builder<'_> {
             parts.filter_map(|part| part["node"]["String"]["sval"].as_str().map(str::to_owned)).collect();
         let location = value["location"].as_i64().and_then(|at| i32::try_from(at).ok()).unwrap_or(-1);
         if !self.is_harmless_builtin(&parts) {
-            self.say(location, format!("function {} is called inside an expression that is not understood", parts.join(".")), None);
+            self.say(
+                location,
+                format!("function {} is called inside an expression that is not understood", parts.join(".")),
+                None,
+            );
         }
         for (name, inside) in value.as_object().into_iter().flatten() {
             if name != "funcname" {

@@ -24,7 +24,14 @@ const OPERATORS: &str = " !! !~ !~* !~~ !~~* # ## #- #> #>> % & && &< &<| &> * *
 
 /// Functions whose value differs from row to row of one statement.
 const PER_ROW: [&str; 9] = [
-    "random", "random_normal", "gen_random_uuid", "uuidv4", "uuidv7", "clock_timestamp", "nextval", "timeofday",
+    "random",
+    "random_normal",
+    "gen_random_uuid",
+    "uuidv4",
+    "uuidv7",
+    "clock_timestamp",
+    "nextval",
+    "timeofday",
     "currval",
 ];
 
@@ -78,7 +85,8 @@ impl Builder<'_> {
             return;
         }
         self.volatile = true;
-        let known = self.own_function(schema, name, Some(call.args.len())).or_else(|| self.own_function(schema, name, None));
+        let known =
+            self.own_function(schema, name, Some(call.args.len())).or_else(|| self.own_function(schema, name, None));
         match known.cloned() {
             Some(function) => self.own_call(&function, call),
             None => {
@@ -103,9 +111,8 @@ impl Builder<'_> {
             transaction: rest.contains("xact"),
             may_fail: name.starts_with("pg_try_"),
         };
-        let term = |argument: &Node| {
-            argument.node.as_ref().and_then(|argument| self.term(argument)).unwrap_or(Term::Unknown)
-        };
+        let term =
+            |argument: &Node| argument.node.as_ref().and_then(|argument| self.term(argument)).unwrap_or(Term::Unknown);
         let terms: Vec<Term> = call.args.iter().map(term).collect();
         let key = if terms.len() == 2 { vec!["key1".to_owned(), "key2".to_owned()] } else { vec!["key".to_owned()] };
         let span = self.place(call.location);
@@ -135,7 +142,11 @@ impl Builder<'_> {
         let writing = body.statements.iter().filter(|statement| !statement.accesses.is_empty()).count();
         if writing > 1 && !function.is_immutable {
             let why = format!("{}() runs several statements in the middle of this one", function.name);
-            self.say(call.location, why, Some("call it alone, as `select f(…)` or `call p(…)`, or analyse it by itself"));
+            self.say(
+                call.location,
+                why,
+                Some("call it alone, as `select f(…)` or `call p(…)`, or analyse it by itself"),
+            );
         }
         for (statement, conditional) in body.statements.into_iter().zip(body.conditional) {
             for mut access in statement.accesses {

@@ -100,7 +100,11 @@ impl Builder<'_> {
             }
             None => {
                 let name = parts.join(".");
-                self.say(reference.location, format!("column \"{name}\" does not exist"), Some("is the schema complete?"));
+                self.say(
+                    reference.location,
+                    format!("column \"{name}\" does not exist"),
+                    Some("is the schema complete?"),
+                );
                 Meaning::Nothing
             }
         }

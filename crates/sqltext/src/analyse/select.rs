@@ -511,8 +511,20 @@ fn is_one(limit: Option<&Node>) -> bool {
 /// Aggregates that are recognised for telling that a query has one row. One that is missing makes the analysis less
 /// precise, not wrong.
 const AGGREGATES: [&str; 14] = [
-    "count", "sum", "min", "max", "avg", "array_agg", "string_agg", "bool_and", "bool_or", "every", "json_agg",
-    "jsonb_agg", "json_object_agg", "jsonb_object_agg",
+    "count",
+    "sum",
+    "min",
+    "max",
+    "avg",
+    "array_agg",
+    "string_agg",
+    "bool_and",
+    "bool_or",
+    "every",
+    "json_agg",
+    "jsonb_agg",
+    "json_object_agg",
+    "jsonb_object_agg",
 ];
 
 fn is_aggregate(target: &Node) -> bool {

@@ -30,8 +30,7 @@ impl Builder<'_> {
 
     fn fire_one(&mut self, index: usize, trigger: &Trigger, equal: &BTreeMap<String, Term>) {
         let name = trigger.function.rsplit('.').next().unwrap_or(&trigger.function);
-        let known: Option<&Function> =
-            self.schema().functions.iter().find(|function| function.name.name() == name);
+        let known: Option<&Function> = self.schema().functions.iter().find(|function| function.name.name() == name);
         let Some(function) = known else {
             let why = format!("the function {name}() of trigger \"{}\" is not known", trigger.name);
             self.say(-1, why, Some("add its `create function` to the schema"));

@@ -144,8 +144,10 @@ impl Builder<'_> {
                 self.uses.len() - 1
             };
             let given = columns.iter().cloned().zip(row.iter().cloned());
-            let values: BTreeMap<String, Term> =
-                given.filter_map(|(column, term)| Some((column, term?))).filter(|(_, term)| *term != Term::Unknown).collect();
+            let values: BTreeMap<String, Term> = given
+                .filter_map(|(column, term)| Some((column, term?)))
+                .filter(|(_, term)| *term != Term::Unknown)
+                .collect();
             self.uses[index].rows = Some(if unknown { Rows::All } else { self.inserted(index, &values) });
             for (column, term) in &values {
                 self.bind(index, column, term.clone());
@@ -205,7 +207,11 @@ impl Builder<'_> {
             }
         }
         if looked_at.is_empty() {
-            self.say(conflict.location, "`on conflict` on a table without a known key", Some("add the key to the schema"));
+            self.say(
+                conflict.location,
+                "`on conflict` on a table without a known key",
+                Some("add the key to the schema"),
+            );
             let index = self.add_use(named, kind, span);
             self.uses[index].cause = Cause::OnConflict;
             looked_at.push(index);

@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn parameters_are_numbered_and_their_places_lead_back() {
-        let text = "select a[1:2], b::int, :'who', :n from t where x = $2 and y = :n and z = :"; 
+        let text = "select a[1:2], b::int, :'who', :n from t where x = $2 and y = :n and z = :";
         let text = &format!("{text}n");
         super::super::deep(|| {
             let read = read("input", text).expect("it is SQL");

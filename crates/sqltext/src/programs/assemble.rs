@@ -59,8 +59,7 @@ impl<'a> Assembler<'a> {
     }
 
     fn term(&self, name: &str) -> Term {
-        let otherwise =
-            || if self.open_parameters { Term::Parameter(name.to_owned()) } else { Term::Unknown };
+        let otherwise = || if self.open_parameters { Term::Parameter(name.to_owned()) } else { Term::Unknown };
         self.environment.get(name).cloned().unwrap_or_else(otherwise)
     }
 

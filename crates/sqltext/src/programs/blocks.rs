@@ -283,7 +283,8 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         let span = self.read.source.span(open.from, open.to);
-        let scope = if open.transactions > 0 && open.loose == 0 { Scope::OneTransaction } else { Scope::SeparateStatements };
+        let scope =
+            if open.transactions > 0 && open.loose == 0 { Scope::OneTransaction } else { Scope::SeparateStatements };
         if open.in_transaction {
             let hint = Some("end it with `commit`".to_owned());
             let why = "the transaction does not end in this file".to_owned();

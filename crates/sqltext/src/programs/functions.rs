@@ -272,12 +272,7 @@ fn calls(value: &serde_json::Value, names: &mut BTreeSet<String>) {
 
 /// A statement that only calls a function whose body is known: the body's statements take its place, because each of
 /// them has a snapshot of its own.
-pub fn inline(
-    read: &Read<'_>,
-    schema: &Schema,
-    parsed: &Parsed,
-    assembler: &mut Assembler<'_>,
-) -> Option<Vec<Node>> {
+pub fn inline(read: &Read<'_>, schema: &Schema, parsed: &Parsed, assembler: &mut Assembler<'_>) -> Option<Vec<Node>> {
     let call = only_call(&parsed.tree)?;
     let parts = tree::strings(&call.funcname);
     let (in_schema, name) = tree::qualified(&parts);
@@ -337,10 +332,12 @@ fn only_call(tree: &NodeEnum) -> Option<&FuncCall> {
                 (_, [item]) => match &item.node {
                     Some(NodeEnum::RangeFunction(function)) if function.functions.len() == 1 => {
                         match &function.functions[0].node {
-                            Some(NodeEnum::List(list)) => match list.items.first().and_then(|item| item.node.as_ref()) {
-                                Some(NodeEnum::FuncCall(call)) => Some(call),
-                                _ => None,
-                            },
+                            Some(NodeEnum::List(list)) => {
+                                match list.items.first().and_then(|item| item.node.as_ref()) {
+                                    Some(NodeEnum::FuncCall(call)) => Some(call),
+                                    _ => None,
+                                }
+                            }
                             _ => None,
                         }
                     }

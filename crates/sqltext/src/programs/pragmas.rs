@@ -88,7 +88,10 @@ mod tests {
     fn pragmas_are_read_and_other_comments_are_not() {
         let program = |level| PragmaKind::Program { name: "Balance".to_owned(), level };
         assert_eq!(one("-- pgstrata: program Balance"), Ok(Some(program(None))));
-        assert_eq!(one("--pgstrata: program Balance Repeatable Read"), Ok(Some(program(Some(Isolation::RepeatableRead)))));
+        assert_eq!(
+            one("--pgstrata: program Balance Repeatable Read"),
+            Ok(Some(program(Some(Isolation::RepeatableRead))))
+        );
         assert_eq!(one("-- pgstrata: frequency 0.43"), Ok(Some(PragmaKind::Frequency(0.43))));
         let accepted = PragmaKind::AcceptUnsafe { reason: "counted at night".to_owned() };
         assert_eq!(one("-- pgstrata: accept unsafe: counted at night"), Ok(Some(accepted)));
@@ -97,13 +100,18 @@ mod tests {
             type_name: Some("numeric(10, 2)".to_owned()),
             example: Some("'a=b'".to_owned()),
         };
-        assert_eq!(one("-- pgstrata: parameter :id numeric(10, 2) = 'a=b'"), Ok(Some(PragmaKind::Parameter(parameter))));
+        assert_eq!(
+            one("-- pgstrata: parameter :id numeric(10, 2) = 'a=b'"),
+            Ok(Some(PragmaKind::Parameter(parameter)))
+        );
         assert_eq!(one("-- see pgstrata: program x"), Ok(None));
     }
 
     #[test]
     fn a_pragma_that_is_misspelled_is_an_error_and_not_a_comment() {
-        for wrong in ["progam x", "program", "program x chaos", "accept unsafe:", "frequency often", "frequency -1", "parameter"] {
+        for wrong in
+            ["progam x", "program", "program x chaos", "accept unsafe:", "frequency often", "frequency -1", "parameter"]
+        {
             assert!(one(&format!("-- pgstrata: {wrong}")).is_err(), "{wrong}");
         }
     }

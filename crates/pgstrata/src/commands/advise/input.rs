@@ -142,7 +142,11 @@ fn source(path: &Path) -> Result<SourceText, LabError> {
         std::io::ErrorKind::NotFound => {
             LabError::usage(format!("there is no file {name}"), "name a file of SQL, or a directory of such files")
         }
-        _ => LabError::Machine { action: format!("read {name}"), hint: "name a file that you may read".to_owned(), source },
+        _ => LabError::Machine {
+            action: format!("read {name}"),
+            hint: "name a file that you may read".to_owned(),
+            source,
+        },
     })?;
     if bytes.len() as u64 > FILE_MOST_BYTES {
         return Err(LabError::usage(
@@ -155,7 +159,8 @@ fn source(path: &Path) -> Result<SourceText, LabError> {
         Err(error) => {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let text = String::from_utf8_lossy(valid);
-            let (line, column) = (text.matches('\n').count() + 1, text.lines().last().map_or(0, |last| last.chars().count()));
+            let (line, column) =
+                (text.matches('\n').count() + 1, text.lines().last().map_or(0, |last| last.chars().count()));
             Err(LabError::usage(
                 format!("{name}:{line}:{}: this is not UTF-8", column + 1),
                 format!("convert it: iconv -f LATIN1 -t UTF-8 {name}"),
@@ -167,7 +172,8 @@ fn source(path: &Path) -> Result<SourceText, LabError> {
 /// The levels that are judged: those on the command line, else what programs ask for, else the default.
 pub fn allocation(args: &ProgramArgs, read: &Read) -> Result<Allocation, LabError> {
     let names: Vec<&str> = read.workload.programs.iter().map(|program| program.name.as_str()).collect();
-    let for_all = args.allocation.iter().rev().find(|assigned| assigned.program.is_none()).map(|assigned| assigned.level);
+    let for_all =
+        args.allocation.iter().rev().find(|assigned| assigned.program.is_none()).map(|assigned| assigned.level);
     let mut levels: Allocation = Allocation::default();
     for program in &read.workload.programs {
         let level: Isolation = for_all.or(program.level).unwrap_or(args.default_level);
@@ -177,7 +183,10 @@ pub fn allocation(args: &ProgramArgs, read: &Read) -> Result<Allocation, LabErro
         let Some(program) = &assigned.program else { continue };
         if !levels.0.contains_key(program) {
             let near = nearest(program, names.iter().copied());
-            let hint = near.map_or_else(|| format!("the programs are {}", names.join(", ")), |name| format!("did you mean `{name}`?"));
+            let hint = near.map_or_else(
+                || format!("the programs are {}", names.join(", ")),
+                |name| format!("did you mean `{name}`?"),
+            );
             return Err(LabError::usage(format!("--allocation names `{program}`, and no program has this name"), hint));
         }
         levels.0.insert(program.clone(), assigned.level);

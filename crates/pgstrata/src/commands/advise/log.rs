@@ -48,7 +48,10 @@ fn open(path: &Path) -> Result<Opened, LabError> {
 
 fn unreadable(path: &Path, source: std::io::Error) -> LabError {
     if source.kind() == std::io::ErrorKind::NotFound {
-        return LabError::usage(format!("there is no file {}", path.display()), "name the files of the server's log directory");
+        return LabError::usage(
+            format!("there is no file {}", path.display()),
+            "name the files of the server's log directory",
+        );
     }
     LabError::Machine {
         action: format!("read {}", path.display()),
@@ -73,13 +76,25 @@ fn warnings(counts: &Counts, language: Language) -> Vec<String> {
         (counts.not_utf8, Text { en: "entries are not UTF-8", zh: "条日志不是 UTF-8" }),
         (counts.out_of_order, Text { en: "entries are out of order", zh: "条日志顺序不对" }),
         (counts.unfinished, Text { en: "transactions have no end in the log", zh: "个事务在日志中没有结尾" }),
-        (counts.unknown_prepared, Text { en: "statements were prepared before the log began", zh: "条语句在日志开始前已准备" }),
-        (counts.too_long_statements, Text { en: "statements are in transactions that are too long", zh: "条语句属于过长的事务" }),
+        (
+            counts.unknown_prepared,
+            Text { en: "statements were prepared before the log began", zh: "条语句在日志开始前已准备" },
+        ),
+        (
+            counts.too_long_statements,
+            Text { en: "statements are in transactions that are too long", zh: "条语句属于过长的事务" },
+        ),
         (counts.too_many_shapes, Text { en: "statements are too many different ones", zh: "条语句超出可区分的数目" }),
-        (counts.too_many_programs, Text { en: "transactions are too many different ones", zh: "个事务超出可区分的数目" }),
+        (
+            counts.too_many_programs,
+            Text { en: "transactions are too many different ones", zh: "个事务超出可区分的数目" },
+        ),
     ];
     let prefix = Text { en: "log: ", zh: "日志：" }.get(language);
-    said.into_iter().filter(|(count, _)| *count > 0).map(|(count, text)| format!("{prefix}{count} {}", text.get(language))).collect()
+    said.into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, text)| format!("{prefix}{count} {}", text.get(language)))
+        .collect()
 }
 
 /// What was found in the log.
@@ -88,17 +103,28 @@ pub fn show(reading: &LogReading, style: Style) -> String {
     let mut lines = vec![style.text(&match style.language {
         Language::English => format!(
             "{} entries of the log, {} statements: {} transactions committed, {} rolled back, {} failed; {} programs",
-            counts.entries, counts.statements, counts.committed, counts.rolled_back, counts.failed, reading.programs.len()
+            counts.entries,
+            counts.statements,
+            counts.committed,
+            counts.rolled_back,
+            counts.failed,
+            reading.programs.len()
         ),
         Language::Chinese => format!(
             "日志 {} 条，语句 {} 条：事务提交 {} 个，回滚 {} 个，失败 {} 个；程序 {} 个",
-            counts.entries, counts.statements, counts.committed, counts.rolled_back, counts.failed, reading.programs.len()
+            counts.entries,
+            counts.statements,
+            counts.committed,
+            counts.rolled_back,
+            counts.failed,
+            reading.programs.len()
         ),
     })];
     for program in reading.programs.iter().take(PROGRAMS_SHOWN) {
         let level = program.level().map(|level| format!("  {level}")).unwrap_or_default();
         let failures: u64 = program.failures.values().sum();
-        let failed = if failures == 0 { String::new() } else { format!("  {}{failures}", style.text(Meaning::Bad.symbol())) };
+        let failed =
+            if failures == 0 { String::new() } else { format!("  {}{failures}", style.text(Meaning::Bad.symbol())) };
         let share = program.frequency * 100.0;
         lines.push(style.text(&format!("  {share:5.1} %  {:>7}  {}{level}{failed}", program.commits, program.name)));
     }

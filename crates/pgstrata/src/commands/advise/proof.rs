@@ -196,16 +196,19 @@ fn done(what: StepKind, tag: &str, rows: Option<&[Vec<Option<String>>]>) -> Stri
 fn outcome_line(outcome: &Outcome, terminal: Terminal) -> String {
     let style = terminal.style();
     let (meaning, text) = match (outcome, terminal.language) {
-        (Outcome::Serial { order }, Language::English) => (Meaning::Good, format!("as if {}, one after the other", order.join(", "))),
-        (Outcome::Serial { order }, Language::Chinese) => (Meaning::Good, format!("等价于依次执行 {}", order.join("、"))),
+        (Outcome::Serial { order }, Language::English) => {
+            (Meaning::Good, format!("as if {}, one after the other", order.join(", ")))
+        }
+        (Outcome::Serial { order }, Language::Chinese) => {
+            (Meaning::Good, format!("等价于依次执行 {}", order.join("、")))
+        }
         (Outcome::Anomaly { orders, nearest, difference }, Language::English) => (
             Meaning::Bad,
             format!("none of {orders} serial orders gives this; {} would give: {difference}", nearest.join(", ")),
         ),
-        (Outcome::Anomaly { orders, nearest, difference }, Language::Chinese) => (
-            Meaning::Bad,
-            format!("{orders} 种串行顺序都得不到该结果；{} 会得到：{difference}", nearest.join("、")),
-        ),
+        (Outcome::Anomaly { orders, nearest, difference }, Language::Chinese) => {
+            (Meaning::Bad, format!("{orders} 种串行顺序都得不到该结果；{} 会得到：{difference}", nearest.join("、")))
+        }
         (Outcome::Undecided { because }, Language::English) => (Meaning::Unsure, format!("cannot be told: {because}")),
         (Outcome::Undecided { because }, Language::Chinese) => (Meaning::Unsure, format!("无法判定：{because}")),
     };

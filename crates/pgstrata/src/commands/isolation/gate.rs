@@ -25,7 +25,9 @@ pub async fn check(args: &GateArgs, terminal: Terminal) -> anyhow::Result<Ended>
     let fail_on = FailOn::from(args.fail_on);
     let failing = found.iter().filter(|finding| fail_on.fails(finding)).count();
     match args.format {
-        GateFormat::Text => print!("{}", lines(&found, question.read.workload.programs.len(), failing, gone, terminal.style())),
+        GateFormat::Text => {
+            print!("{}", lines(&found, question.read.workload.programs.len(), failing, gone, terminal.style()))
+        }
         GateFormat::Github => print!("{}", annotations(&found, terminal.language)),
         GateFormat::Json => {
             let value = json!({ "findings": found, "levels": report.optimal, "asked": report.asked_levels, "failing": failing });
@@ -42,9 +44,13 @@ pub async fn check(args: &GateArgs, terminal: Terminal) -> anyhow::Result<Ended>
 fn baseline(args: &GateArgs) -> Result<Option<Baseline>, LabError> {
     let Some(path) = &args.baseline else { return Ok(None) };
     let text = fs::read_to_string(path).map_err(|error| {
-        LabError::usage(format!("could not read the baseline {}: {error}", path.display()), "name a file of an earlier run")
+        LabError::usage(
+            format!("could not read the baseline {}: {error}", path.display()),
+            "name a file of an earlier run",
+        )
     })?;
-    let parsed = Baseline::parse(&text).map_err(|error| LabError::usage(format!("{}: {error}", path.display()), error.hint()))?;
+    let parsed = Baseline::parse(&text)
+        .map_err(|error| LabError::usage(format!("{}: {error}", path.display()), error.hint()))?;
     Ok(Some(parsed))
 }
 

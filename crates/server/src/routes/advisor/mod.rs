@@ -7,7 +7,9 @@ pub mod prove;
 pub mod question;
 
 use axum::Json;
+use axum::body::Body as HttpBody;
 use axum::extract::State;
+use pgstrata_tools::advisor::Decision;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -127,4 +129,53 @@ pub async fn advisor_analyse(
     Body(question): Body<Question>,
 ) -> Result<Json<Analysed>, Problem> {
     workbench.advisor().analyse(question).await.map(Json)
+}
+
+/// What the engine says of a question: solutions ranked and rejected, with every rule that was tried. Programs are
+/// analysed for it; if their SQL cannot be read, the requirement alone decides.
+#[utoipa::path(post, path = "/api/advisor/decide", tag = "advisor", request_body = Question,
+    responses((status = 200, body = Decision), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub async fn advisor_decide(
+    State(workbench): State<Workbench>,
+    Body(question): Body<Question>,
+) -> Result<Json<Decision>, Problem> {
+    workbench.advisor().decide(question).await.map(Json)
+}
+
+/// Programs that were found in a server's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AdvisorLog)]
+pub struct LogAnswer {
+    /// All programs as one source of SQL, with their frequencies.
+    pub sql: String,
+    /// The programs, most frequent first.
+    pub programs: Vec<LogProgram>,
+    /// Entries that were read.
+    pub entries: u64,
+    /// Lines or entries that are no whole entry.
+    pub garbled: u64,
+    /// Transactions of which programs were made.
+    pub transactions: u64,
+}
+
+/// A program that was found in a log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AdvisorLogProgram)]
+pub struct LogProgram {
+    /// Its name, made of what it does.
+    pub name: String,
+    /// The share of all committed transactions, 0 to 1.
+    pub frequency: f64,
+    /// Transactions that were committed.
+    pub commits: u64,
+    /// Transactions that failed.
+    pub failures: u64,
+}
+
+/// Reads a server's log (jsonlog or csvlog) into programs. The log itself is not kept.
+#[utoipa::path(post, path = "/api/advisor/log", tag = "advisor",
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, body = LogAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub async fn advisor_log(State(workbench): State<Workbench>, body: HttpBody) -> Result<Json<LogAnswer>, Problem> {
+    workbench.advisor().log(body).await.map(Json)
 }

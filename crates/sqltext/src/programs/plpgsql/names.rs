@@ -22,12 +22,7 @@ pub struct Named {
 }
 
 /// Puts parameters in the place of variables. Nothing when the text is not read afterwards.
-pub fn substitute(
-    prepared: &str,
-    arguments: &[String],
-    tree: &NodeEnum,
-    assembler: &Assembler<'_>,
-) -> Option<Named> {
+pub fn substitute(prepared: &str, arguments: &[String], tree: &NodeEnum, assembler: &Assembler<'_>) -> Option<Named> {
     let shape = serde_json::to_value(tree).ok()?;
     let columns = columns_in(assembler.schema, &shape);
     let mut references = Vec::new();
