@@ -19,6 +19,11 @@ const SYSTEM_PAGES: Entry[] = [
   ['operations', 'Operations', '运维'],
 ]
 
+/** Pages that a system has besides those that all have, by its folder. */
+const FURTHER_PAGES: Record<string, Entry[]> = {
+  advisor: [['reading-a-verdict', 'How to read a verdict', '如何阅读结论']],
+}
+
 /** The systems of a shelf in the order of their ids, each with its pages; titles are those of the requirements page. */
 function systems(shelf: string): Section[] {
   const folder = fileURLToPath(new URL(`../${shelf}`, import.meta.url))
@@ -32,7 +37,7 @@ function systems(shelf: string): Section[] {
     .map(({ name }) => ({
       en: title('', name, ': '),
       zh: title('zh/', name, '：'),
-      entries: SYSTEM_PAGES.map(([page, en, zh]): Entry => [`/${shelf}/${name}/${page}`, en, zh]),
+      entries: [...SYSTEM_PAGES, ...(FURTHER_PAGES[name] ?? [])].map(([page, en, zh]): Entry => [`/${shelf}/${name}/${page}`, en, zh]),
     }))
     .sort((left, right) => left.en.localeCompare(right.en))
 }

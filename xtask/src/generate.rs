@@ -33,6 +33,7 @@ struct Generator {
 const GENERATORS: &[Generator] = &[
     Generator { what: "the command line's reference", make: command_line },
     Generator { what: "the API's description", make: api },
+    Generator { what: "figures that the advisor quotes", make: measured },
     Generator { what: "tables from the records", make: tables },
     Generator { what: "charts from the records", make: charts },
 ];
@@ -109,6 +110,12 @@ fn command_line(_: &Tree, product: &Product) -> Result<Vec<Generated>> {
 fn api(_: &Tree, product: &Product) -> Result<Vec<Generated>> {
     let text = printed(product, &["__reference", "openapi"])?;
     Ok(vec![Generated { path: "crates/server/openapi.json".to_owned(), text }])
+}
+
+/// What the records say of the ways that the advisor recommends: it carries them, and they are committed.
+fn measured(_: &Tree, product: &Product) -> Result<Vec<Generated>> {
+    let text = printed(product, &["__reference", "measured"])?;
+    Ok(vec![Generated { path: "tools/src/advisor/estimate/measured.json".to_owned(), text }])
 }
 
 /// The parts of documents that show measured results, in the document's language.
@@ -210,12 +217,13 @@ mod tests {
 
     const FRESH: &str = "__reference cli --lang en\n";
     const FRESH_API: (&str, &str) = ("crates/server/openapi.json", "__reference openapi\n");
+    const FRESH_FIGURES: (&str, &str) = ("tools/src/advisor/estimate/measured.json", "__reference measured\n");
 
     #[test]
     fn a_stale_file_is_convicted_and_a_fresh_one_is_not() {
-        let fresh = Tree::planted(&[("book/reference/cli.md", FRESH), FRESH_API]);
+        let fresh = Tree::planted(&[("book/reference/cli.md", FRESH), FRESH_API, FRESH_FIGURES]);
         assert_eq!(stale(&fresh, ECHO).expect("made"), []);
-        let old = Tree::planted(&[("book/reference/cli.md", "old\n"), FRESH_API]);
+        let old = Tree::planted(&[("book/reference/cli.md", "old\n"), FRESH_API, FRESH_FIGURES]);
         let wanted = Generated { path: "book/reference/cli.md".to_owned(), text: FRESH.to_owned() };
         assert_eq!(stale(&old, ECHO).expect("made"), [wanted]);
     }

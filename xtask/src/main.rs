@@ -14,6 +14,7 @@ mod new_study;
 mod node;
 mod report;
 mod template;
+mod templates;
 mod test;
 mod tidy;
 mod toolbox;
@@ -70,6 +71,11 @@ enum Task {
         #[arg(value_enum, default_value = "build")]
         action: book::Action,
     },
+    /// Compile the advisor's code templates and run them against a server, in the languages that this machine has.
+    Templates {
+        /// Only these: python, typescript, java, go, rust-tokio-postgres, rust-sqlx.
+        languages: Vec<String>,
+    },
     /// Build the workbench's page, test it, or serve it while writing.
     Ui {
         /// What to do with it.
@@ -101,6 +107,17 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Bench { arguments } => cargo::bench(&root, &arguments).map(cargo::exit_code),
         Task::Ext(options) => ext::perform(&root, &options).map(|()| ExitCode::SUCCESS),
         Task::Book { action } => book::perform(&root, action),
+        Task::Templates { languages } => templates::perform(&root, &languages, |arguments| product(&root, arguments)),
         Task::Ui { action } => ui::perform(&root, action),
     }
+}
+
+/// `pgstrata` of a debug build, which is made first where it is stale.
+fn product(root: &std::path::Path, arguments: &[&str]) -> anyhow::Result<std::process::Command> {
+    let build = cargo::command(root, &["build", "--quiet", "--package", "pgstrata"]);
+    anyhow::ensure!(cargo::status(build)?.success(), "pgstrata was not built");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), std::path::PathBuf::from);
+    let mut command = std::process::Command::new(target.join("debug/pgstrata"));
+    command.args(arguments).current_dir(root);
+    Ok(command)
 }

@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod mvcc;
 pub mod serve;
 pub mod specs;
+pub mod templates;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -116,6 +117,9 @@ pub enum Command {
     /// Print generated parts of the documentation.
     #[command(name = "__reference", hide = true)]
     Reference(ReferenceArgs),
+    /// Print code from the advisor's templates, or try a program that was made of one.
+    #[command(name = "__templates", hide = true)]
+    Templates(templates::TemplatesCommand),
     /// Keep a server until told to stop.
     #[command(name = "__keep", hide = true)]
     Keep(KeepArgs),

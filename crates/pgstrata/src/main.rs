@@ -84,6 +84,7 @@ fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {
             Command::Completions { shell } => Ok(commands::reference::completions(shell)),
             Command::Man { dir } => commands::reference::man(dir.as_deref()),
             Command::Reference(args) => commands::reference::reference(&args, terminal.language),
+            Command::Templates(command) => commands::templates::templates(command).await,
             Command::Keep(args) => commands::pg::keep(args).await,
             Command::Load => commands::run::load_worker().await,
         }

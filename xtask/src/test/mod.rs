@@ -15,7 +15,7 @@ use clap::Args;
 
 use crate::coverage::Instrumented;
 use crate::report::{Counts, Outcome, Report};
-use crate::{book, cargo, ext, generate, new_study, tidy, toolbox, ui};
+use crate::{book, cargo, ext, generate, new_study, templates, tidy, toolbox, ui};
 
 /// What `cargo xtask test` can be asked.
 #[derive(Args)]
@@ -23,7 +23,7 @@ pub struct Options {
     /// Run the tests on these major versions of `PostgreSQL` in turn, not on the one found first.
     #[arg(long, value_delimiter = ',', value_name = "MAJOR")]
     pg: Vec<u32>,
-    /// Leave out coverage, doctests, the book and the browser (they are counted as skipped).
+    /// Leave out coverage, doctests, the code templates, the book and the browser (they are counted as skipped).
     #[arg(long)]
     quick: bool,
     /// Also run all of PostgreSQL's own isolation specifications (minutes); without it a dozen are run.
@@ -49,7 +49,7 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
     if let Some(why) = &missing {
         println!("coverage is not measured: {why}");
     }
-    let mut report = Report::new(11 + options.pg.len().max(1) * (2 + usize::from(options.isolation_specs)));
+    let mut report = Report::new(12 + options.pg.len().max(1) * (2 + usize::from(options.isolation_specs)));
     report.step("format", || Ok(judged(cargo::fmt(root, true)?, "`cargo xtask fmt` mends it")));
     report.step("clippy", || Ok(judged(cargo::clippy(root)?, "`cargo xtask lint` shows it again")));
     report.step("tidy", || tidy::check(root));
@@ -78,6 +78,9 @@ pub fn run(root: &Path, options: &Options) -> ExitCode {
     }
     report.step("the page in a browser", || {
         if options.quick { Ok(quick()) } else { ui::check_browser(root, || runner.pgstrata(&[])) }
+    });
+    report.step("code templates on a server", || {
+        if options.quick { Ok(quick()) } else { templates::check(root, |arguments| runner.pgstrata(arguments)) }
     });
     report.step("doctests", || if options.quick { Ok(quick()) } else { runner.doctests() });
     report.step("generated files", || {

@@ -16,3 +16,4 @@ pub mod record;
 pub mod reference;
 pub mod run;
 pub mod serve;
+pub mod templates;

@@ -1,5 +1,6 @@
 //! Completions, manual pages and the generated parts of the documentation.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -7,6 +8,7 @@ use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use pgstrata_lab::report::plot::{Chart, Frame};
 use pgstrata_lab::{archive, report};
+use pgstrata_tools::advisor::estimate::measured::{self, MeasuredArm};
 use pgstrata_units::Language;
 
 use crate::Ended;
@@ -38,6 +40,7 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
     match (args.what.as_str(), &args.name, chart) {
         ("cli", None, _) => print!("{}", cli_reference()),
         ("openapi", None, _) => println!("{}", pgstrata_server::openapi_json()),
+        ("measured", None, _) => println!("{}", measured_arms(&args.dir)?),
         ("table", Some(study), _) => match archive::latest(&args.dir, study, "full")? {
             Some(record) => print!("{}", report::markdown_in(&record, language)),
             None => println!("{}", no_record(study, language, "`")),
@@ -47,9 +50,25 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
             let drawn = record.and_then(|record| chart.draw(&record, language, Frame::Standalone));
             print!("{}", drawn.unwrap_or_else(|| empty_chart(study, language)));
         }
-        _ => bail!("the parts are `cli`, `openapi`, `table STUDY`, and `throughput STUDY` like every chart's name"),
+        _ => bail!("the parts are `cli`, `openapi`, `measured`, `table STUDY`, and `throughput STUDY` like every chart's name"),
     }
     Ok(Ended::Held)
+}
+
+/// What the records say of each arm that the advisor may quote: of its latest full run, as JSON.
+fn measured_arms(dir: &Path) -> anyhow::Result<String> {
+    let mut latest: BTreeMap<(String, String), MeasuredArm> = BTreeMap::new();
+    for entry in archive::list(dir)?.into_iter().filter(|entry| entry.preset == "full") {
+        if !measured::STUDIES.contains(&entry.study.as_str()) {
+            continue;
+        }
+        let file = entry.path.strip_prefix(dir).unwrap_or(&entry.path);
+        let shown = format!("record/{}", file.display());
+        for arm in measured::of_record(&archive::load(&entry.path)?, &shown) {
+            latest.insert((arm.study.clone(), arm.arm.clone()), arm);
+        }
+    }
+    Ok(serde_json::to_string_pretty(&latest.into_values().collect::<Vec<_>>())?)
 }
 
 /// How to make the record that is missing; `quote` stands around the command.

@@ -164,12 +164,12 @@ impl Judged {
     }
 
     fn needed(&self) -> Vec<Needed> {
-        let needed = |(need, rule): (&Need, &Option<&'static str>)| Needed {
+        let one = |need: Need, rule: Option<&str>| Needed {
             need: need.key().to_owned(),
             text: need.text().into(),
             rule: rule.map(str::to_owned),
         };
-        self.needs.iter().map(needed).collect()
+        self.needs.iter().map(|(need, rule)| one(*need, *rule)).collect()
     }
 
     /// The sum of the points for and against.

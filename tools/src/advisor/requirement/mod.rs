@@ -18,6 +18,7 @@ pub use questions::{Answer, QUESTIONS, Question};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(as = AdvisorRequirement)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, and any two can be answered apart")]
 pub struct Requirement {
     /// What must stay true.
     pub invariants: BTreeSet<Invariant>,

@@ -386,7 +386,7 @@ pub static QUESTIONS: [Question; 25] = [
     number(
         Quantity::TransactionMs,
         Group::Load,
-        (0.01, 3600000.0),
+        (0.01, 3_600_000.0),
         "ms",
         [
             Text {
@@ -423,7 +423,7 @@ pub static QUESTIONS: [Question; 25] = [
     number(
         Quantity::Clients,
         Group::Load,
-        (1.0, 100000.0),
+        (1.0, 100_000.0),
         "",
         [
             Text {
@@ -441,7 +441,7 @@ pub static QUESTIONS: [Question; 25] = [
     number(
         Quantity::Throughput,
         Group::Load,
-        (0.0, 10000000.0),
+        (0.0, 10_000_000.0),
         "1/s",
         [
             Text { en: "How many transactions per second must be carried?", zh: "每秒要承受多少事务？" },
@@ -455,7 +455,7 @@ pub static QUESTIONS: [Question; 25] = [
     number(
         Quantity::LatencyP99Ms,
         Group::Load,
-        (0.1, 3600000.0),
+        (0.1, 3_600_000.0),
         "ms",
         [
             Text {
@@ -485,7 +485,7 @@ pub static QUESTIONS: [Question; 25] = [
     number(
         Quantity::AgeingRows,
         Group::Load,
-        (0.0, 1000000000000.0),
+        (0.0, 1_000_000_000_000.0),
         "1/day",
         [
             Text {
@@ -590,7 +590,7 @@ pub static QUESTIONS: [Question; 25] = [
     number(
         Quantity::StalenessMs,
         Group::Place,
-        (0.0, 86400000.0),
+        (0.0, 86_400_000.0),
         "ms",
         [
             Text {

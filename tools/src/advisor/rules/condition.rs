@@ -159,9 +159,8 @@ impl Condition {
     /// Whether it is so, and every question that was asked on the way, all of them, in order.
     pub fn ask(&self, facts: &Facts<'_>, seen: &mut Vec<Observed>) -> bool {
         match self {
-            // No short cut: a reader wants to see every question.
-            Self::All(parts) => parts.iter().fold(true, |so_far, part| part.ask(facts, seen) && so_far),
-            Self::Any(parts) => parts.iter().fold(false, |so_far, part| part.ask(facts, seen) || so_far),
+            Self::All(parts) => answers(parts, facts, seen).into_iter().all(|holds| holds),
+            Self::Any(parts) => answers(parts, facts, seen).into_iter().any(|holds| holds),
             Self::Not(part) => !part.ask(facts, seen),
             leaf => {
                 let observed = leaf.observe(facts);
@@ -207,6 +206,11 @@ impl Condition {
             }
         }
     }
+}
+
+/// The answers to all parts. No short cut: a reader wants to see every question.
+fn answers(parts: &[Condition], facts: &Facts<'_>, seen: &mut Vec<Observed>) -> Vec<bool> {
+    parts.iter().map(|part| part.ask(facts, seen)).collect()
 }
 
 fn chosen(field: &str, text: Text, holds: bool) -> Observed {

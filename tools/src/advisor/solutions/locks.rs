@@ -46,7 +46,6 @@ pub(super) const FOR_UPDATE: Solution = Solution {
     links: &["/cases/flash-sale/design", "/cases/ledger/design"],
     measured: &[("flash-sale", "for-update"), ("ledger", "for-update")],
     strategy: Some(Strategy::RowLocks),
-    ..Solution::BLANK
 };
 
 /// Lock the rows, or answer at once (`nowait`).

@@ -81,7 +81,6 @@ pub(super) const OPTIMISTIC_VERSION: Solution = Solution {
     links: &["/cases/flash-sale/design"],
     measured: &[("flash-sale", "optimistic")],
     strategy: Some(Strategy::OptimisticVersions),
-    ..Solution::BLANK
 };
 
 /// Sharded counter.

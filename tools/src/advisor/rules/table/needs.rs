@@ -81,7 +81,7 @@ pub(super) const NEEDS: [Rule; 9] = [
     },
     Rule {
         id: "rows-age",
-        when: AtLeast(Quantity::AgeingRows, 100000.0),
+        when: AtLeast(Quantity::AgeingRows, 100_000.0),
         then: &[Require(Need::Ageing)],
         because: Text {
             en: "Deleting many rows leaves as many dead ones; dropping a partition leaves none.",

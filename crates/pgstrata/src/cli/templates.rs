@@ -1,0 +1,36 @@
+//! `pgstrata __templates`: what `cargo xtask templates` asks for. Nothing is done here.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+use pgstrata_tools::advisor::templates::Language;
+
+/// `pgstrata __templates`.
+#[derive(Args, Debug)]
+pub struct TemplatesCommand {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: TemplatesAction,
+}
+
+/// What can be done with templates.
+#[derive(Subcommand, Debug)]
+pub enum TemplatesAction {
+    /// Print the code of a solution whose example is a transfer.
+    Code {
+        /// The language.
+        language: Language,
+        /// The solution, as JSON names it.
+        solution: String,
+    },
+    /// Print the solutions that are tried, one a line.
+    List,
+    /// Hold a program against a server.
+    Try {
+        /// The solution that it was made for.
+        solution: String,
+        /// The program and its arguments.
+        #[arg(last = true, required = true)]
+        program: Vec<OsString>,
+    },
+}

@@ -1,0 +1,3 @@
+-- Empties the database of a trial.
+drop schema public cascade;
+create schema public;

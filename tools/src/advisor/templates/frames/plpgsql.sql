@@ -1,0 +1,7 @@
+-- ABOUT
+--
+-- Needs the table of request.sql. Call it once for each request; the caller keeps the key and repeats the call, on a new
+-- connection if need be, when the answer is 40001, 40P01 or 55P03, or when there is none: PL/pgSQL cannot run its own
+-- transaction again. Call it at LEVEL: `begin isolation level LEVEL; select …; commit`.
+-- It returns true if this call did it, false if it was done before; it raises P0001 if the business says no.
+-- BODY

@@ -1,0 +1,15 @@
+-- A transfer that locks both rows first, in the order of their keys for everybody.
+-- pgstrata: schema
+create table account (id bigint primary key, balance bigint not null check (balance >= 0));
+insert into account select id, 1000 from generate_series(1, 8) as id;
+-- pgstrata: program transfer read committed
+-- pgstrata: parameter from_account bigint = 1
+-- pgstrata: parameter to_account bigint = 2
+-- pgstrata: parameter amount bigint = 10
+select id from account where id in (:from_account, :to_account) order by id for no key update;
+-- pgstrata: one row, else refused
+select id from account where id = :from_account and balance >= :amount;
+-- pgstrata: one row, else refused
+update account set balance = balance - :amount where id = :from_account;
+-- pgstrata: one row, else refused
+update account set balance = balance + :amount where id = :to_account;

@@ -1,0 +1,14 @@
+-- A transfer that reads, decides and writes the rows that it read: whoever comes second gets 40001.
+-- pgstrata: schema
+create table account (id bigint primary key, balance bigint not null check (balance >= 0));
+insert into account select id, 1000 from generate_series(1, 8) as id;
+-- pgstrata: program transfer repeatable read
+-- pgstrata: parameter from_account bigint = 1
+-- pgstrata: parameter to_account bigint = 2
+-- pgstrata: parameter amount bigint = 10
+-- pgstrata: one row, else refused
+select id from account where id = :from_account and balance >= :amount;
+-- pgstrata: one row, else refused
+update account set balance = balance - :amount where id = :from_account;
+-- pgstrata: one row, else refused
+update account set balance = balance + :amount where id = :to_account;
