@@ -25,6 +25,8 @@ pub struct Access {
     pub writes: BTreeSet<String>,
     /// What written columns are set to, where that is a term: of inserts, which rows can be told apart from predicates.
     pub values: BTreeMap<String, Term>,
+    /// The columns that conditions look at, the key's included: whether the row is found at all depends on them.
+    pub conditions: BTreeSet<String>,
     /// It happens on some paths only: in a branch of a function or a trigger, when rows conflict. Who relies on it to
     /// block others must not.
     pub conditional: bool,

@@ -6,6 +6,7 @@
 
 mod access;
 mod analyse;
+mod display;
 mod error;
 pub mod grammar;
 mod name;

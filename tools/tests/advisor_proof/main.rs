@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod fuzz;
 mod safety;
 mod smallbank;
 mod support;

@@ -233,6 +233,7 @@ impl Use {
             reads: self.reads,
             writes: self.writes,
             values: self.values,
+            conditions: self.predicate,
             conditional: self.conditional,
             cause: self.cause,
             span: self.span,

@@ -159,10 +159,12 @@ impl Builder<'_> {
         }
     }
 
-    /// The row of an insert: one row, by its primary key.
+    /// The row of an insert: one row, by the key of which most is known.
     fn inserted(&self, index: usize, values: &BTreeMap<String, Term>) -> Rows {
         let keys = self.relation_of(index).map(|relation| relation.keys.as_slice()).unwrap_or_default();
-        let Some(key) = keys.iter().find(|key| key.predicate.is_none()) else {
+        let unknown = |columns: &[String]| columns.iter().filter(|column| !values.contains_key(*column)).count();
+        let unconditional = keys.iter().filter(|key| key.predicate.is_none());
+        let Some(key) = unconditional.min_by_key(|key| unknown(&key.columns)) else {
             return Rows::Where { columns: values.keys().cloned().collect(), equal: values.clone() };
         };
         let term = |column: &String| values.get(column).cloned().unwrap_or(Term::Unknown);

@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn an_error_of_syntax_is_at_its_line_and_character_in_postgresqls_words() {
-        assert_eq!(errors("select 1;\n  select 选 form t where"), ["input:2:18: syntax error at or near \"t\""]);
+        assert_eq!(errors("select 1;\n  select 选 form t where"), ["input:2:17: syntax error at or near \"t\""]);
         assert_eq!(errors("select :customer + from t"), ["input:1:20: syntax error at or near \"from\""]);
         assert_eq!(errors("update t set a = 1 where ("), ["input:1:27: syntax error at end of input"]);
         assert_eq!(errors("\n select 'a"), ["input:2:9: unterminated quoted string at or near \"'a\""]);

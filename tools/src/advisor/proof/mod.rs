@@ -12,6 +12,7 @@
 mod arena;
 mod bind;
 mod error;
+pub mod fuzz;
 mod lots;
 mod outcome;
 mod random;

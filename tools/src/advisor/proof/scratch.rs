@@ -68,7 +68,9 @@ impl Scratch {
             .with_setting("idle_in_transaction_session_timeout", IDLE_LIMIT)
             .with_setting("client_min_messages", "warning")
             // With index scans predicate locks are on what was read and not on whole tables.
-            .with_setting("enable_seqscan", "off");
+            .with_setting("enable_seqscan", "off")
+            // Where there is no index to scan, the price of the forbidden plan would make the server compile it.
+            .with_setting("jit", "off");
         if is_superuser {
             endpoint = endpoint.with_setting("deadlock_timeout", DEADLOCK_LOOK);
         }

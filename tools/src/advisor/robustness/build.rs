@@ -89,7 +89,9 @@ impl Builder<'_> {
             draft.iteration = *iteration;
             let statement = &program.statements[*number];
             for access in &statement.accesses {
-                self.access(&mut draft, access);
+                let other = |other: &Access| other.cause == Cause::OnConflict && other.relation == access.relation;
+                let is_tentative = access.kind == AccessKind::Insert && statement.accesses.iter().any(other);
+                self.access(&mut draft, access, is_tentative || access.cause == Cause::OnConflict);
             }
             if !statement.unanalysed.is_empty() {
                 self.anything(&mut draft);
@@ -109,16 +111,18 @@ impl Builder<'_> {
         draft.push(Op { reads: EVERYTHING, writes: EVERYTHING, certain: false, ..op });
     }
 
-    fn access(&mut self, draft: &mut Draft, access: &Access) {
+    fn access(&mut self, draft: &mut Draft, access: &Access, on_conflict: bool) {
         let relation = self.relation(&access.relation);
         let var = self.var(draft, relation, access);
         let (snapshot, lock) = moments(draft, access, self.schema);
-        let certain = !access.conditional && !draft.path.is_merged;
+        let certain = !access.conditional && !draft.path.is_merged && !on_conflict;
         let reads = self.columns(relation, &access.reads) | EXISTS;
-        let base = Op { certain, ..draft.op(var, relation, Action::Insert) };
+        let base = Op { certain, on_conflict, ..draft.op(var, relation, Action::Insert) };
         let action = self.action(access);
         draft.accesses += 1;
         match action {
+            // The insert itself looks for the row.
+            Action::Read { .. } if on_conflict => {}
             Action::Read { .. } => {
                 draft.push(Op {
                     first: snapshot.0,
@@ -137,14 +141,11 @@ impl Builder<'_> {
                 // Who looks by more than the key may not find a row that exists.
                 let certain = certain && (conditions == EXISTS || finds);
                 let looks = Action::Read { looks: true };
-                draft.push(Op {
-                    first: snapshot.0,
-                    last: snapshot.1,
-                    action: looks,
-                    reads: conditions,
-                    table,
-                    ..base.clone()
-                });
+                let look =
+                    Op { first: snapshot.0, last: snapshot.1, action: looks, reads: conditions, table, ..base.clone() };
+                if !on_conflict {
+                    draft.push(look);
+                }
                 let writes = self.writes(relation, access);
                 let op = Op { first: lock.0, last: lock.1, action, reads, writes, certain, finds, table, ..base };
                 draft.push(op.clone());
@@ -157,7 +158,17 @@ impl Builder<'_> {
                     access.values.iter().map(|(column, term)| (self.column(relation, column), draft.value(self, term)));
                 let values = values.collect();
                 let table = TableLock::RowExclusive;
-                draft.push(Op { first: lock.0, last: lock.1, action, writes: EVERYTHING, values, table, ..base });
+                let reads = if on_conflict { EXISTS } else { 0 };
+                draft.push(Op {
+                    first: lock.0,
+                    last: lock.1,
+                    action,
+                    reads,
+                    writes: EVERYTHING,
+                    values,
+                    table,
+                    ..base
+                });
             }
             Action::Table(mode) => draft.push(Op { first: snapshot.0, last: snapshot.1, action, table: mode, ..base }),
             Action::Advisory { .. } => {
@@ -206,12 +217,12 @@ impl Builder<'_> {
 
     /// What the statement's snapshot decides before any row is locked.
     fn conditions(&mut self, relation: usize, access: &Access) -> Columns {
-        let columns = match &access.rows {
-            Rows::One { .. } => 0,
-            Rows::Where { columns, .. } => self.columns(relation, columns),
-            Rows::All => 0,
+        let columns: BTreeSet<String> = match &access.rows {
+            Rows::One { key, .. } => access.conditions.iter().filter(|column| !key.contains(column)).cloned().collect(),
+            Rows::Where { columns, .. } => columns.union(&access.conditions).cloned().collect(),
+            Rows::All => access.conditions.clone(),
         };
-        columns | EXISTS
+        self.columns(relation, &columns) | EXISTS
     }
 
     fn var(&mut self, draft: &mut Draft, relation: usize, access: &Access) -> usize {
@@ -283,6 +294,7 @@ impl Draft {
             values: Vec::new(),
             certain: true,
             finds: false,
+            on_conflict: false,
             table: TableLock::AccessShare,
         }
     }

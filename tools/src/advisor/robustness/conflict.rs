@@ -42,7 +42,7 @@ pub(super) fn dependencies(one: &Op, two: &Op) -> Kinds {
     Kinds {
         ww: one.writes & two.writes != 0 && if inserts { ends } else { !ends },
         wr: one.writes & two.reads != 0 && !(ends && is_hit(two)),
-        rw: one.reads & two.writes != 0 && !(inserts && is_hit(one)),
+        rw: one.reads & two.writes != 0 && !(inserts && (is_hit(one) || one.action == Action::Insert)),
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) fn report(workload: &Workload, schema: &Schema, options: &Options) ->
     let optimal = named(&best);
     let maximal_safe =
         Isolation::ALL.into_iter().map(|level| (level, maximal_safe(&model, level, &mut work))).collect();
+    let with_promotion =
+        if options.may_promote { super::promote::search(workload, schema, &mut work) } else { Vec::new() };
     Report {
         programs: workload.programs.iter().map(|program| of_program(program, &optimal, &asked)).collect(),
         uniform,
@@ -37,10 +39,10 @@ pub(super) fn report(workload: &Workload, schema: &Schema, options: &Options) ->
         asked_levels,
         why_not_lower,
         optimal,
-        with_promotion: Vec::new(),
+        with_promotion,
         maximal_safe,
         edges: super::edges::edges(&model),
-        scopes: Vec::new(),
+        scopes: super::scope::findings(workload, schema, &mut work),
         unanalysed: unanalysed(workload),
         work,
     }

@@ -21,6 +21,7 @@ pub fn access(kind: AccessKind, relation: &str, key: &[&str], reads: &[&str], wr
         reads: set(reads),
         writes: set(writes),
         values: BTreeMap::new(),
+        conditions: BTreeSet::new(),
         conditional: false,
         cause: Cause::Statement,
         span: span(),
