@@ -41,7 +41,13 @@ struct Place {
 
 const LANGUAGES: [Language; 6] = [
     Language { name: "python", driver: "python", file: "transaction.py", prepare: python, build: run_python },
-    Language { name: "typescript", driver: "typescript", file: "transaction.ts", prepare: node, build: build_typescript },
+    Language {
+        name: "typescript",
+        driver: "typescript",
+        file: "transaction.ts",
+        prepare: node,
+        build: build_typescript,
+    },
     Language { name: "java", driver: "java", file: "Transactions.java", prepare: java, build: build_java },
     Language { name: "go", driver: "go", file: "transaction/transaction.go", prepare: go, build: build_go },
     Language {
@@ -115,7 +121,8 @@ fn check_language(root: &Path, language: &Language, pgstrata: &impl Fn(&[&str]) 
             let mut command = pgstrata(&["__templates", "try", solution, "--"])?;
             command.args(program).stdin(Stdio::null());
             let output = command.output()?;
-            let (answer, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            let (answer, complaint) =
+                (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
             ensure!(output.status.success(), "{}{}", answer.trim(), complaint.trim());
             Ok(answer.trim().to_owned())
         });
@@ -260,7 +267,11 @@ fn build_rust(place: &Place, feature: &str) -> Result<Vec<OsString>> {
     let target = place.shared.join(feature);
     let mut build = cargo::command(&place.sources, &["build", "--quiet", "--features", feature, "--target-dir"]);
     // Coverage of pgstrata is no business of another workspace's program.
-    build.arg(&target).env("RUSTFLAGS", "-D warnings").env_remove("LLVM_PROFILE_FILE").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    build
+        .arg(&target)
+        .env("RUSTFLAGS", "-D warnings")
+        .env_remove("LLVM_PROFILE_FILE")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
     said(build)?;
     Ok(vec![target.join("debug/pgstrata-templates").into()])
 }

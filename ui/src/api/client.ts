@@ -83,6 +83,7 @@ export const api = {
   analyse: (question: Rest.Question, signal?: AbortSignal) => send<Rest.Analysed>('POST', at('advisor', 'analyse'), question, signal),
   decide: (question: Rest.Question, signal?: AbortSignal) => send<Rest.Decision>('POST', at('advisor', 'decide'), question, signal),
   advisorLog: (file: Blob) => send<Rest.AdvisorLog>('POST', at('advisor', 'log'), file),
+  advisorCode: (wanted: Rest.AdvisorCodeRequest) => send<Rest.AdvisorCode>('POST', at('advisor', 'code'), wanted),
   decisions: () => send<Rest.DecisionEntry[]>('GET', at('advisor', 'decisions')),
   decision: (id: string) => send<Rest.DecisionDetail>('GET', at('advisor', 'decisions', id)),
   saveDecision: (question: Rest.Question) => send<Rest.DecisionDetail>('POST', at('advisor', 'decisions'), question),

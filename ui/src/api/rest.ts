@@ -31,6 +31,9 @@ export type AdvisorForm = Of<'AdvisorForm'>;
 export type FormQuestion = Of<'AdvisorFormQuestion'>;
 export type Requirement = Of<'AdvisorRequirement'>;
 export type Example = Of<'AdvisorExample'>;
+export type AdvisorLanguage = Of<'AdvisorLanguage'>;
+export type AdvisorCode = Of<'AdvisorCode'>;
+export type AdvisorCodeRequest = Of<'AdvisorCodeRequest'>;
 export type AdvisorLog = Of<'AdvisorLog'>;
 export type ProveRequest = Of<'ProveRequest'>;
 /** Rows keep their nulls: they are SQL's. */

@@ -24,7 +24,7 @@ Exit status: 0 the advice is given, 1 --fail-on found something or a proof contr
 SQL, 3 the environment failed.";
 
 /// What is analysed.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Programs")]
 pub struct ProgramArgs {
     /// Files with the transactions' SQL, or directories with `.sql` files in them.

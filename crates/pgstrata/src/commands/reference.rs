@@ -50,7 +50,9 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
             let drawn = record.and_then(|record| chart.draw(&record, language, Frame::Standalone));
             print!("{}", drawn.unwrap_or_else(|| empty_chart(study, language)));
         }
-        _ => bail!("the parts are `cli`, `openapi`, `measured`, `table STUDY`, and `throughput STUDY` like every chart's name"),
+        _ => bail!(
+            "the parts are `cli`, `openapi`, `measured`, `table STUDY`, and `throughput STUDY` like every chart's name"
+        ),
     }
     Ok(Ended::Held)
 }

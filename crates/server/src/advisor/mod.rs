@@ -2,6 +2,7 @@
 //! proof is `pgstrata_tools::advisor`; here are limits, and the words of the wire.
 
 mod answer;
+mod code;
 mod convert;
 mod examples;
 mod form;

@@ -11,6 +11,7 @@ import { Empty, Panel, ProblemNote, Wide } from '../../views/parts.tsx';
 import type { Answers } from '../Advisor.tsx';
 import { useWords } from '../Cases.tsx';
 import { Changes } from './Changes.tsx';
+import { CodePanel } from './CodePanel.tsx';
 import { witnessOf } from './DecisionPane.tsx';
 
 export function EvidencePane({ question, answers }: { question: Question; answers: Answers }) {
@@ -35,6 +36,11 @@ export function EvidencePane({ question, answers }: { question: Question; answer
       {answers.decision && (
         <Panel title={t('advisor.options')} name="advisor-options">
           <Options decision={answers.decision} />
+        </Panel>
+      )}
+      {answers.decision && answers.analysed && (
+        <Panel title={t('advisor.code')} name="advisor-code">
+          <CodePanel question={question} analysis={analysis} decision={answers.decision} id={answers.analysed.id} />
         </Panel>
       )}
     </div>

@@ -9,7 +9,8 @@ pub mod question;
 use axum::Json;
 use axum::body::Body as HttpBody;
 use axum::extract::State;
-use pgstrata_tools::advisor::Decision;
+use pgstrata_tools::advisor::templates::Language;
+use pgstrata_tools::advisor::{Decision, SolutionId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -178,4 +179,57 @@ pub struct LogProgram {
     responses((status = 200, body = LogAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub async fn advisor_log(State(workbench): State<Workbench>, body: HttpBody) -> Result<Json<LogAnswer>, Problem> {
     workbench.advisor().log(body).await.map(Json)
+}
+
+/// Which code is wanted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AdvisorCodeRequest)]
+pub struct CodeRequest {
+    /// In which language.
+    pub language: Language,
+    /// Of what.
+    pub of: CodeSubject,
+}
+
+/// Of what code is wanted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "of", rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = AdvisorCodeSubject)]
+pub enum CodeSubject {
+    /// An example of a solution.
+    Solution {
+        /// Which.
+        solution: SolutionId,
+    },
+    /// A program of the question, at the weakest level that is safe for it.
+    Program {
+        /// The question.
+        question: Box<Question>,
+        /// The program.
+        program: String,
+    },
+}
+
+/// Code to be copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AdvisorCode)]
+pub struct CodeAnswer {
+    /// A name for the file.
+    pub file: String,
+    /// The code.
+    pub code: String,
+    /// What is to be added to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Words>,
+}
+
+/// Code for a solution or a program, with retries and requests that have their effect once.
+#[utoipa::path(post, path = "/api/advisor/code", tag = "advisor", request_body = CodeRequest,
+    responses((status = 200, body = CodeAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub async fn advisor_code(
+    State(workbench): State<Workbench>,
+    Body(wanted): Body<CodeRequest>,
+) -> Result<Json<CodeAnswer>, Problem> {
+    workbench.advisor().code(wanted).await.map(Json)
 }
