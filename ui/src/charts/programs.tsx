@@ -57,7 +57,8 @@ export function placesOf(names: readonly string[], width: number): { places: Map
       return [name, { x: middleX + Math.cos(angle) * radiusX, y: middleY + Math.sin(angle) * radiusY }];
     }),
   );
-  return { places, height: middleY + radiusY + NODE.height / 2 + 30 };
+  const lowest = Math.max(...[...places.values()].map((place) => place.y), NODE.height);
+  return { places, height: lowest + NODE.height / 2 + 24 };
 }
 
 /** Where a line towards `to` leaves the box around `from`. */
@@ -80,7 +81,8 @@ function curve(from: Place, to: Place, bend: number): Curve {
   const [start, end] = [border(from, middle), border(to, middle)];
   return {
     path: `M${px(start.x)} ${px(start.y)} Q${px(middle.x)} ${px(middle.y)} ${px(end.x)} ${px(end.y)}`,
-    at: { x: (start.x + 2 * middle.x + end.x) / 4, y: (start.y + 2 * middle.y + end.y) / 4 },
+    // Nearer to where it begins: words of two lines that run against each other do not meet.
+    at: { x: 0.42 * start.x + 0.455 * middle.x + 0.125 * end.x, y: 0.42 * start.y + 0.455 * middle.y + 0.125 * end.y },
   };
 }
 
@@ -103,7 +105,7 @@ function curvesOf(links: readonly ProgramLink[], places: ReadonlyMap<string, Pla
     else {
       // To both sides in turn; the side is that of the pair, not of the direction.
       const side = (index % 2 === 0 ? 1 : -1) * (link.from < link.to ? 1 : -1);
-      curves.set(link.key, curve(from, to, side * (14 + Math.floor(index / 2) * 26)));
+      curves.set(link.key, curve(from, to, side * (18 + Math.floor(index / 2) * 28)));
     }
   }
   return curves;

@@ -29,7 +29,7 @@ export interface ScheduleData {
 }
 
 /** Signs that say the same as the colours. */
-const SIGNS: Record<ScheduleStep['state'], string> = { planned: '', running: '…', waiting: '⏸', done: '✓', failed: '✕' };
+const SIGNS: Record<ScheduleStep['state'], string> = { planned: '', running: '…', waiting: '‖', done: '✓', failed: '✕' };
 
 export function Schedule({ data, width, theme, texts }: { data: ScheduleData } & Drawing) {
   const count = Math.max(data.lanes.length, 1);
@@ -60,7 +60,7 @@ export function Schedule({ data, width, theme, texts }: { data: ScheduleData } &
         const [ground, edge] = colours[step.state];
         const [left, top] = [x(step.lane) + 3, HEAD + index * ROW];
         const sign = SIGNS[step.state];
-        const text = [sign, step.hasWaited && step.state !== 'waiting' ? '⏸' : '', step.text, step.note].filter(Boolean).join(' ');
+        const text = [sign, step.hasWaited && step.state !== 'waiting' ? '‖' : '', step.text, step.note].filter(Boolean).join(' ');
         return (
           <g key={index}>
             <text x={NUMBERS - 6} y={px(top + 15.5)} textAnchor="end" {...sans} fontSize={9.5} fill={theme.muted}>
