@@ -48,8 +48,8 @@ export function DecisionPane({ question, onChange, answers, picked, onPick }: De
 /** The two answers that change most, beside the picture that they change. */
 function Switches({ question, onChange }: { question: Question; onChange: (question: Question) => void }) {
   const { t } = useTexts();
-  const requirement = question.requirement ?? {};
-  const give = (change: Partial<Requirement>) => onChange({ ...question, requirement: { ...requirement, ...change } });
+  const requirement: Partial<Requirement> = question.requirement ?? {};
+  const give = (change: Partial<Requirement>) => onChange({ ...question, requirement: { ...requirement, ...change } as Requirement });
   return (
     <>
       <label>
