@@ -14,14 +14,15 @@ export function Changes({ promotions }: { promotions: Promotion[] }) {
     <ol className="options">
       {promotions.slice(0, SHOWN).map((promotion, index) => (
         <li key={index}>
-          <h3>
+          <details open={index === 0}>
+          <summary>
             {promotion.changes.map((change) => `${change.program}: ${code('promotion', change.kind)}`).join(' + ')}{' '}
             {Object.entries(promotion.levels as Record<string, Level>).map(([program, level]) => (
               <span key={program} className={`level ${level}`} title={`${program}: ${code('level', level)}`}>
                 {program} {LEVEL_SHORT[level]}
               </span>
             ))}
-          </h3>
+          </summary>
           <p className="muted">{t('advisor.levelCost', { cost: number(promotion.level_cost * 100) })}</p>
           {promotion.changes.map((change, place) => (
             <figure key={place}>
@@ -36,6 +37,7 @@ export function Changes({ promotions }: { promotions: Promotion[] }) {
               </pre>
             </figure>
           ))}
+          </details>
         </li>
       ))}
     </ol>

@@ -28,14 +28,14 @@ export function EvidencePane({ question, answers }: { question: Question; answer
           <ProofView question={question} analysis={analysis} />
         </Panel>
       )}
-      {hasPrograms && analysis.promotions.length > 0 && (
-        <Panel title={t('advisor.changesTitle')} name="advisor-changes">
-          <Changes promotions={analysis.promotions} />
-        </Panel>
-      )}
       {answers.decision && (
         <Panel title={t('advisor.options')} name="advisor-options">
           <Options decision={answers.decision} />
+        </Panel>
+      )}
+      {hasPrograms && analysis.promotions.length > 0 && (
+        <Panel title={t('advisor.changesTitle')} name="advisor-changes">
+          <Changes promotions={analysis.promotions} />
         </Panel>
       )}
       {answers.decision && answers.analysed && (
@@ -135,7 +135,7 @@ function ProofView({ question, analysis }: { question: Question; analysis: Analy
       {state.problem && <ProblemNote problem={state.problem} />}
       {state.plays.length === 0 && witness && <Expected data={expected(witness)} />}
       {state.plays.map((play, index) => (
-        <PlayView key={index} play={play} texts={texts} />
+        <PlayView key={index} play={play} texts={texts} isOpen={index === 0 || index === state.plays.length - 1} />
       ))}
       <p role="status" data-proof={state.isRunning ? 'running' : state.agrees === undefined ? '' : String(state.agrees)} className={state.agrees === true ? 'verdict safe' : ''}>
         {state.isRunning ? t('advisor.running') : state.agrees === undefined ? '' : code('agrees', String(state.agrees))}
@@ -181,16 +181,19 @@ export function playedData(play: Played): ScheduleData {
   };
 }
 
-function PlayView({ play, texts }: { play: Played; texts: Texts }) {
+/** Plays that are over and of which there are many are folded up: their outcome stays. */
+function PlayView({ play, texts, isOpen }: { play: Played; texts: Texts; isOpen: boolean }) {
   const { t } = texts;
   const theme = useTheme();
   const data = playedData(play);
   const outcome = play.outcome;
   return (
     <section className={`play ${outcome?.outcome ?? 'open'}`} data-play={play.fix ? 'fixed' : 'witness'} data-outcome={outcome?.outcome ?? ''}>
-      <h3>{play.fix ? t(play.fix.changed > 0 ? 'advisor.withChanges' : 'advisor.withLevels', { count: play.fix.changed }) : t('advisor.asItIs')}</h3>
-      <Wide>{(width) => <Schedule data={data} width={Math.max(width, 280)} theme={theme} texts={texts} />}</Wide>
-      <StepTable data={data} />
+      <details open={isOpen}>
+        <summary>{play.fix ? t(play.fix.changed > 0 ? 'advisor.withChanges' : 'advisor.withLevels', { count: play.fix.changed }) : t('advisor.asItIs')}</summary>
+        <Wide>{(width) => <Schedule data={data} width={Math.max(width, 280)} theme={theme} texts={texts} />}</Wide>
+        <StepTable data={data} />
+      </details>
       <OutcomeView play={play} texts={texts} />
     </section>
   );
