@@ -20,8 +20,14 @@ pub struct Read {
 
 /// Reads a question's SQL and decides it; what is wrong with the SQL otherwise.
 pub fn read(question: &Question) -> Result<Read, Vec<SqlError>> {
-    let programs = question.sources.iter().map(|source| SourceText::new(&source.name, &source.text)).collect();
-    let schema = vec![SourceText::new(SCHEMA, &question.schema)];
+    // Of a text without a word the grammar's scanner gives back a null pointer.
+    let texts = |list: &[(&str, &str)]| -> Vec<SourceText> {
+        let said = list.iter().filter(|(_, text)| !text.trim().is_empty());
+        said.map(|(name, text)| SourceText::new(*name, *text)).collect()
+    };
+    let sources: Vec<(&str, &str)> =
+        question.sources.iter().map(|source| (source.name.as_str(), source.text.as_str())).collect();
+    let (schema, programs) = (texts(&[(SCHEMA, question.schema.as_str())]), texts(&sources));
     let input = Input { schema, programs, catalogue: None }.read()?;
     let asked = question.levels.iter().map(|(program, level)| (program.clone(), Isolation::from(*level)));
     let allocation = Some(Allocation(asked.collect())).filter(|allocation| !allocation.0.is_empty());

@@ -139,7 +139,10 @@ async fn the_engine_answers_with_every_rule_and_every_rejection() {
     }
     let form = open.get("/api/advisor/form").await.json();
     assert!(form["questions"].as_array().expect("a list").len() > 15);
-    for of in [json!({ "of": "solution", "solution": "serializable" }), json!({ "of": "program", "question": small(), "program": "Leave" })] {
+    for of in [
+        json!({ "of": "solution", "solution": "serializable" }),
+        json!({ "of": "program", "question": small(), "program": "Leave" }),
+    ] {
         let code = open.post("/api/advisor/code", &json!({ "language": "python", "of": of })).await;
         assert!(code.json()["code"].as_str().expect("code").contains("def "), "{}", code.body);
     }
@@ -258,7 +261,8 @@ async fn what_was_kept_is_listed_noted_exported_and_there_after_a_restart() {
 async fn what_is_no_log_is_refused_with_what_to_do_even_when_it_is_large() {
     let open = Open::without_server().await;
     let headers = ["Content-Type: application/octet-stream"];
-    let garbage: Vec<u8> = (0..10_000_000_u32).map(|at| u8::try_from(at.wrapping_mul(2_654_435_761) >> 24).unwrap_or(0)).collect();
+    let garbage: Vec<u8> =
+        (0..10_000_000_u32).map(|at| u8::try_from(at.wrapping_mul(2_654_435_761) >> 24).unwrap_or(0)).collect();
     for body in [&b""[..], b"hello\n", b"{\"a\": 1}\n", &garbage] {
         let answer = open.request("POST", "/api/advisor/log", &headers, body).await;
         assert_eq!(answer.status, 400, "{}", answer.body);

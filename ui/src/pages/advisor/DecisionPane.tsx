@@ -137,7 +137,7 @@ function EdgeTable({ links, onPick }: { links: ProgramLink[]; onPick: (key: stri
   return (
     <details className="as-table">
       <summary>{t('advisor.asTable', { count: links.length })}</summary>
-      <div className="scroll" tabIndex={0} role="region" aria-label={t('advisor.graph')}>
+      <div className="scroll" tabIndex={0} role="region" aria-label={t('advisor.asTable', { count: links.length })}>
         <table className="list">
           <thead>
             <tr>
@@ -192,7 +192,7 @@ function Levels({ question, onChange, analysis }: { question: Question; onChange
           {t('advisor.asDeclared')}
         </button>
       </p>
-      <div className="scroll" tabIndex={0} role="region" aria-label={t('advisor.levels')}>
+      <div className="scroll" tabIndex={0} role="region" aria-label={t('advisor.needs')}>
         <table className="list levels">
           <thead>
             <tr>
@@ -244,7 +244,7 @@ function Uniform({ analysis }: { analysis: Analysis }) {
     <ul className="uniform">
       {analysis.uniform.map(({ level, verdict }) => (
         <li key={level} className={verdict.outcome}>
-          <span aria-hidden="true">{verdict.outcome === 'safe' ? '✓' : verdict.outcome === 'unsafe' ? '✕' : '?'}</span> {t('advisor.allAt', { level: code('level', level) })}: {code('verdict', verdict.outcome)}
+          <span aria-hidden="true">{verdict.outcome === 'safe' ? '✓' : verdict.outcome === 'unsafe' ? '✕' : '?'}</span> {t('advisor.allAt', { level: code('level', level) })} · {code('verdict', verdict.outcome)}
         </li>
       ))}
     </ul>

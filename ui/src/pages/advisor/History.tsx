@@ -54,7 +54,7 @@ export function HistoryPanel({ question, current, canKeep, opened, onProblem }: 
       {!isOpen && <p className="muted">{t('advisor.historyAbout')}</p>}
       {isOpen && entries?.length === 0 && <Empty>{t('advisor.noHistory')}</Empty>}
       {isOpen && entries && entries.length > 0 && (
-        <div className="scroll" tabIndex={0} role="region" aria-label={t('advisor.history')}>
+        <div className="scroll" tabIndex={0} role="region" aria-label={t('advisor.decision')}>
           <table className="list">
             <thead>
               <tr>
