@@ -136,13 +136,7 @@ impl Cluster {
 
     pub(crate) fn fill_from_template(&mut self) -> Result<(), Error> {
         if let Some(kept) = self.home.kept() {
-            if !kept.is_filled(self.version().major)? {
-                let template = Template::ensure(&self.spec.install, &self.user, &self.spec.dirs())?;
-                kept.fill(|partial| {
-                    template.clone_to(partial, &self.user)?;
-                    tree::sync(partial)
-                })?;
-            }
+            kept.fill_once(&self.spec, &self.user)?;
             return self.write_settings();
         }
         let template = Template::ensure(&self.spec.install, &self.user, &self.spec.dirs())?;

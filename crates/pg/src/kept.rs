@@ -15,6 +15,9 @@ use crate::family::Family;
 use crate::home::{lock_within, remove_all};
 use crate::process::Pid;
 use crate::shared_memory::SharedMemory;
+use crate::spec::ClusterSpec;
+use crate::template::Template;
+use crate::tree;
 use crate::user::ServerUser;
 
 /// The data directory's name within the kept directory.
@@ -88,7 +91,7 @@ impl Kept {
     }
 
     /// Whether there are data already; then they must be of this major version.
-    pub(crate) fn is_filled(&self, major: u32) -> Result<bool, Error> {
+    fn is_filled(&self, major: u32) -> Result<bool, Error> {
         match kept_major(&self.directory) {
             None => Ok(false),
             Some(found) if found == major => Ok(true),
@@ -99,8 +102,20 @@ impl Kept {
         }
     }
 
+    /// Fills the data directory from a template, unless that was done before.
+    pub(crate) fn fill_once(&self, spec: &ClusterSpec, user: &ServerUser) -> Result<(), Error> {
+        if self.is_filled(spec.install.version.major)? {
+            return Ok(());
+        }
+        let template = Template::ensure(&spec.install, user, &spec.dirs())?;
+        self.fill(|partial| {
+            template.clone_to(partial, user)?;
+            tree::sync(partial)
+        })
+    }
+
     /// Has the data directory made by `fill`, all of it or nothing: whoever is killed meanwhile leaves no half of one.
-    pub(crate) fn fill(&self, fill: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
+    fn fill(&self, fill: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
         let (partial, data) = (self.directory.join(PARTIAL), self.data());
         remove_all(&[&partial]);
         fill(&partial)?;
