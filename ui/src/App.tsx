@@ -5,6 +5,7 @@ import { api } from './api/client.ts';
 import { Live } from './api/live.ts';
 import type { ServerStatus, Status } from './api/rest.ts';
 import { TextsContext } from './i18n/index.ts';
+import { AdvisorPage } from './pages/Advisor.tsx';
 import { CasesPage } from './pages/Cases.tsx';
 import { ConsolesPage } from './pages/Consoles.tsx';
 import { LivePage } from './pages/Live.tsx';
@@ -68,6 +69,8 @@ function Page({ route }: { route: Route }) {
       return <ConsolesPage route={route} />;
     case 'cases':
       return <CasesPage route={route} />;
+    case 'advisor':
+      return <AdvisorPage route={route} />;
   }
 }
 

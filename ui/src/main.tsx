@@ -5,6 +5,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './App.tsx';
 import { sharedRecording } from './state/shared.ts';
 import './style.css';
+import './advisor.css';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('the page has no root');

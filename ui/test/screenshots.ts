@@ -24,7 +24,7 @@ beforeAll(async () => {
   mkdirSync(FOLDER, { recursive: true });
   browser = await launch();
   const url = process.env['PGSTRATA_URL'];
-  if (url !== undefined) workbench = { address: url, stop: async () => {} };
+  if (url !== undefined) workbench = { address: url, stop: async () => {}, kill: async () => {} };
   else if (process.env['PGSTRATA_BIN'] !== undefined) workbench = await serve();
 });
 afterAll(async () => {
@@ -61,6 +61,22 @@ test.each(STORIES)('$name', async ({ name, recording, hash }) => {
 test.each(['live', 'timeline', 'consoles', 'cases', 'cases/flash-sale'])('%s', async (page) => {
   if (!workbench) return;
   for (const look of LOOKS) await shoot(page.replace('/', '-'), `${workbench.address}#/${page}`, look);
+});
+
+test.each(['smallbank', 'doctors', 'flash-sale'])('advisor %s', async (example) => {
+  if (!workbench) return;
+  for (const look of LOOKS) {
+    const { context, page } = await openPage(browser, look);
+    await page.goto(`${workbench.address}#/advisor?example=${example}`);
+    await page.locator('[data-panel=advisor-path]').waitFor({ timeout: 60_000 });
+    if (example === 'smallbank') {
+      await page.locator('[data-panel=advisor-proof] button').nth(1).click();
+      await page.locator('[data-proof=true], [data-proof=false]').waitFor({ timeout: 120_000 });
+    }
+    await page.waitForTimeout(400);
+    await page.screenshot({ path: join(FOLDER, `advisor-${example}-${nameOf(look)}.png`), fullPage: true });
+    await context.close();
+  }
 });
 
 /** Scenes as they stand after so many steps on a real server. */

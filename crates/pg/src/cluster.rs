@@ -112,7 +112,7 @@ impl Cluster {
         let dirs = spec.dirs();
         let user = ServerUser::resolve()?;
         spec.install = user.make_runnable(&spec.install, &dirs)?;
-        let home = Home::create(&dirs, &user, spec.data_parent.as_deref())?;
+        let home = Home::create(&dirs, &user, spec.data_parent.as_deref(), spec.keep_in.as_deref())?;
         let preload = spec.preload.as_deref().map(|library| launch::adopt_library(library, &home)).transpose()?;
         let port = launch::first_port(&spec)?;
         let password = spec.tcp.then(crate::home::random_hex::<16>).transpose()?;
@@ -135,6 +135,10 @@ impl Cluster {
     }
 
     pub(crate) fn fill_from_template(&mut self) -> Result<(), Error> {
+        if let Some(kept) = self.home.kept() {
+            kept.fill_once(&self.spec, &self.user)?;
+            return self.write_settings();
+        }
         let template = Template::ensure(&self.spec.install, &self.user, &self.spec.dirs())?;
         template.clone_to(self.home.data(), &self.user)?;
         self.write_settings()?;

@@ -76,6 +76,22 @@ pub enum Kind {
         /// What is wrong with it, as a lowercase fragment.
         reason: String,
     },
+    /// Another program has the kept data.
+    #[error("another pgstrata uses the data in {}", path.display())]
+    DataInUse {
+        /// Where they are.
+        path: PathBuf,
+    },
+    /// Kept data are of another major version than the server that is to use them.
+    #[error("the data in {} are of PostgreSQL {found}, and the server is {wanted}", path.display())]
+    DataOfOtherVersion {
+        /// Where they are.
+        path: PathBuf,
+        /// The major version that made them.
+        found: u32,
+        /// The major version of the server.
+        wanted: u32,
+    },
     /// The TCP port is taken.
     #[error("port {port} is already in use")]
     PortInUse {
@@ -314,6 +330,12 @@ impl Error {
                 "check its owner and mode, or set PGSTRATA_STATE_DIR to a directory you can write to"
             }
             Kind::BadSetting { .. } => "write it as name=value, as in postgresql.conf",
+            Kind::DataInUse { .. } => "end the other one, or keep these data elsewhere",
+            Kind::DataOfOtherVersion { found, .. } => {
+                return Some(format!(
+                    "install PostgreSQL {found}, which made them (`pgstrata pg list` shows what is here)"
+                ));
+            }
             Kind::PortInUse { .. } => "leave the port out: a free one is found",
             Kind::Program { .. } => "the output above is the program's own; run `pgstrata doctor` to check the set-up",
             Kind::NoPip => {

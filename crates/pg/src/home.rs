@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use crate::dirs::{Dirs, create_enterable};
 use crate::error::{Error, Kind};
 use crate::family::Family;
+use crate::kept::Kept;
 use crate::process::{Pid, ProcessIdentity};
 use crate::reclaim;
 use crate::user::ServerUser;
@@ -70,13 +71,20 @@ pub(crate) struct Home {
     path: PathBuf,
     data: PathBuf,
     sockets: PathBuf,
+    // Whoever has kept data leaves them where they are.
+    kept: Option<Kept>,
     // Locked from creation to the end of this process; closing it unlocks.
     _owner: File,
 }
 
 impl Home {
     /// Makes the directories of a new server, all but the data directory itself, and removes those of dead owners.
-    pub(crate) fn create(dirs: &Dirs, user: &ServerUser, data_parent: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) fn create(
+        dirs: &Dirs,
+        user: &ServerUser,
+        data_parent: Option<&Path>,
+        keep_in: Option<&Path>,
+    ) -> Result<Self, Error> {
         let clusters = dirs.clusters();
         create_enterable(&clusters)?;
         user.require_enterable(&clusters)?;
@@ -85,10 +93,14 @@ impl Home {
         if let Some(parent) = &data_parent {
             user.require_enterable(parent)?;
         }
+        let mut kept = keep_in.map(|directory| Kept::claim(directory, user)).transpose()?;
         reclaim::remove_leftovers(dirs);
+        if let Some(kept) = &kept {
+            kept.end_orphan(user)?;
+        }
         let registry = lock_registry(&clusters)?;
         let home = (0..NAME_TRIES).find_map(|_| {
-            match Self::create_named(&new_id(), &clusters, data_parent.as_deref(), user) {
+            match Self::create_named(&new_id(), &clusters, data_parent.as_deref(), &mut kept, user) {
                 Err(error) if already_exists(&error) => None,
                 result => Some(result),
             }
@@ -100,10 +112,20 @@ impl Home {
         })
     }
 
-    fn create_named(id: &str, clusters: &Path, data_parent: Option<&Path>, user: &ServerUser) -> Result<Self, Error> {
+    fn create_named(
+        id: &str,
+        clusters: &Path,
+        data_parent: Option<&Path>,
+        kept: &mut Option<Kept>,
+        user: &ServerUser,
+    ) -> Result<Self, Error> {
         let path = clusters.join(id);
         let sockets = Path::new(SOCKET_PARENT).join(format!("pgs-{id}"));
-        let data = data_parent.map_or_else(|| path.join("data"), |parent| parent.join(format!("pgstrata-{id}")));
+        let data = match (&*kept, data_parent) {
+            (Some(kept), _) => kept.data(),
+            (None, Some(parent)) => parent.join(format!("pgstrata-{id}")),
+            (None, None) => path.join("data"),
+        };
         // The server's user passes through on the way to its data, and cannot list.
         let mode = if user.is_other() { 0o711 } else { 0o700 };
         let fail = |path: &Path, source| Error::of_path("create a directory for the server", path, source);
@@ -121,7 +143,7 @@ impl Home {
         let record = Owner::ourselves(data.clone(), sockets.clone());
         let locked = owner.try_lock().map_err(io::Error::from);
         let written = locked.and_then(|()| owner.write_all(serde_json::to_string(&record)?.as_bytes()));
-        let home = Self { id: id.to_owned(), path, data, sockets, _owner: owner };
+        let home = Self { id: id.to_owned(), path, data, sockets, kept: kept.take(), _owner: owner };
         written.map_err(|source| Error::of_path("write the owner file", &owner_path, source))?;
         // The umask may have taken away the right to pass.
         let open = fs::set_permissions(&home.path, fs::Permissions::from_mode(mode));
@@ -145,6 +167,11 @@ impl Home {
         &self.data
     }
 
+    /// The data's directory, if they stay when the server goes.
+    pub(crate) fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
+    }
+
     pub(crate) fn sockets(&self) -> &Path {
         &self.sockets
     }
@@ -163,7 +190,10 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         // The owner file goes with the home itself, last: whoever finds it still locked stays away.
-        remove_all(&[&self.data, &self.sockets, &self.path]);
+        if self.kept.is_none() {
+            remove_all(&[&self.data]);
+        }
+        remove_all(&[&self.sockets, &self.path]);
     }
 }
 

@@ -21,6 +21,9 @@ pub struct ClusterSpec {
     pub port: Option<u16>,
     /// Where the data directory goes instead of the state directory, for example a small tmpfs that is to fill up.
     pub data_parent: Option<PathBuf>,
+    /// A directory that keeps the data when the server is dropped, for the next one that names it; goes before
+    /// `data_parent`.
+    pub keep_in: Option<PathBuf>,
     /// A shared library that the server loads before all others (`LD_PRELOAD`), for example one that slows `fsync`.
     pub preload: Option<PathBuf>,
     /// Environment variables of the server, for example for that library.
@@ -40,6 +43,7 @@ impl ClusterSpec {
             tcp: false,
             port: None,
             data_parent: None,
+            keep_in: None,
             preload: None,
             environment: Vec::new(),
             dirs: None,
@@ -50,6 +54,13 @@ impl ClusterSpec {
     #[must_use]
     pub fn with_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same with its data kept in this directory, and found there again.
+    #[must_use]
+    pub fn kept_in(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.keep_in = Some(directory.into());
         self
     }
 

@@ -53,6 +53,7 @@ impl Cluster {
         let spec = ClusterSpec {
             port: None,
             data_parent: None,
+            keep_in: None,
             preload: None,
             environment: Vec::new(),
             ..self.spec().clone()

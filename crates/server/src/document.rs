@@ -6,6 +6,7 @@ use utoipa::OpenApi;
 use crate::live::{ClientMessage, ServerMessage};
 use crate::problem::Problem;
 use crate::routes;
+use crate::routes::advisor::prove::{Message as ProveMessage, Request as ProveRequest};
 
 /// What the routes do not say of themselves: the title, and the messages of the WebSocket, which `OpenAPI` has no routes for.
 #[derive(OpenApi)]
@@ -15,7 +16,7 @@ use crate::routes;
         description = "What the workbench's page uses. Times are microseconds since 1970, positions in the log are as `0/1A2B3C`. \
                        Messages of the WebSocket `/api/live` are `ClientMessage` and `ServerMessage`."
     ),
-    components(schemas(ClientMessage, ServerMessage, Problem))
+    components(schemas(ClientMessage, ServerMessage, ProveRequest, ProveMessage, Problem))
 )]
 struct Document;
 

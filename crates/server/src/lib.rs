@@ -3,11 +3,13 @@
 //! The wire's types are in `routes`, and make the `OpenAPI` document; the parts behind them know nothing of HTTP. It prints
 //! nothing, and opens no connection to PostgreSQL but through `pgstrata_pg`.
 
+mod advisor;
 mod assets;
 mod body;
 mod browser;
 mod clock;
 mod consoles;
+mod decisions;
 mod document;
 mod ground;
 mod guard;

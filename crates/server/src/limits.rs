@@ -86,3 +86,37 @@ pub const RECORDING_FLUSH: Duration = Duration::from_secs(1);
 pub const IMPORT_BYTES: usize = 256 * 1024 * 1024;
 /// Changes in one answer.
 pub const CHANGES: usize = 1_000;
+
+/// Decisions that one history keeps.
+pub const DECISIONS: usize = 100_000;
+/// Decisions in one answer.
+pub const DECISION_PAGE: usize = 100;
+/// Answers to one question that are shown.
+pub const DECISION_ANSWERS: usize = 20;
+/// Notes to one decision.
+pub const DECISION_NOTES: usize = 200;
+/// Characters of a note.
+pub const NOTE_CHARACTERS: usize = 4_000;
+
+/// Analyses that run at a time.
+pub const ANALYSES: usize = 2;
+/// How long an analysis may wait for its turn, and take.
+pub const ANALYSIS_TIME: Duration = Duration::from_secs(20);
+/// Sources of one question.
+pub const SOURCES: usize = 200;
+/// Programs of one question that have a level of their own.
+pub const SOURCE_PROGRAMS: usize = 500;
+/// Proofs that run at a time.
+pub const PROOFS: usize = 2;
+/// Events of a proof that a page may be behind; one that is further behind is left, and its proof ended.
+pub const PROOF_EVENTS: usize = 4_096;
+/// How long a page may take to say what it wants proved.
+pub const PROOF_QUESTION_TIME: Duration = Duration::from_secs(20);
+/// Random schedules that a page may ask for.
+pub const PROOF_SCHEDULES: u64 = 500;
+/// How long a proof may take.
+pub const PROOF_TIME: Duration = Duration::from_mins(5);
+/// Proofs that are remembered, to be kept with a decision.
+pub const KEPT_PROOFS: usize = 32;
+/// Bytes of a server's log that is sent in.
+pub const LOG_BYTES: usize = 64 * 1024 * 1024;

@@ -55,7 +55,7 @@ async fn openapi() -> Response {
 
 /// Gives a request up that takes too long, its body included.
 async fn in_time(request: Request, next: Next) -> Response {
-    let is_import = request.uri().path() == "/api/recordings/import";
+    let is_import = ["/api/recordings/import", "/api/advisor/log"].contains(&request.uri().path());
     let limit = if is_import { limits::IMPORT_TIME } else { limits::REQUEST_TIME };
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(answer) => answer,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
-use pgstrata_pg::Install;
+use pgstrata_pg::{Endpoint, Install};
 
+use crate::advisor::Advisor;
 use crate::browser::Browser;
 use crate::consoles::{Consoles, Told};
+use crate::decisions::{self, Decisions};
 use crate::ground::Ground;
 use crate::live::{self, Hub, News, Sources};
 use crate::problem::Problem;
@@ -31,6 +33,7 @@ struct Parts {
     consoles: Consoles,
     scenes: Scenes,
     recordings: Recordings,
+    advisor: Advisor,
     runs: Runs,
     records: Records,
 }
@@ -45,6 +48,9 @@ pub struct Setting {
     pub published: PathBuf,
     /// Where records of runs that are made here, and recordings, are kept.
     pub kept: PathBuf,
+    /// A database of the user's for the history of decisions, who has allowed it; otherwise it is in a server of our own
+    /// with its data below `kept`.
+    pub history: Option<Endpoint>,
 }
 
 impl Workbench {
@@ -60,6 +66,12 @@ impl Workbench {
     pub fn with_sources(setting: Setting, sources: Box<dyn Sources>) -> Self {
         let news = News::default();
         let records = Records::new(setting.published, setting.kept.join("runs"));
+        let history = match setting.history {
+            Some(endpoint) => decisions::Place::Named(endpoint),
+            None => {
+                decisions::Place::Kept { directory: setting.kept.join("history"), install: setting.install.clone() }
+            }
+        };
         let runs = Runs::new(setting.install, records.clone(), news.clone());
         let hub = Hub::new(sources);
         let told = Told { hub: hub.clone(), news: news.clone() };
@@ -70,7 +82,8 @@ impl Workbench {
             hub,
             news,
             consoles: Consoles::new(setting.ground.clone(), told.clone()),
-            scenes: Scenes::new(setting.ground, told),
+            scenes: Scenes::new(setting.ground.clone(), told),
+            advisor: Advisor::new(Decisions::new(history), setting.ground),
             runs,
             records,
         }))
@@ -90,6 +103,10 @@ impl Workbench {
 
     pub(crate) fn recordings(&self) -> &Recordings {
         &self.0.recordings
+    }
+
+    pub(crate) fn advisor(&self) -> &Advisor {
+        &self.0.advisor
     }
 
     /// The runs.
@@ -139,5 +156,6 @@ impl Workbench {
         self.0.scenes.close_all().await;
         self.0.hub.close();
         self.0.runs.close().await;
+        self.0.advisor.close().await;
     }
 }

@@ -78,6 +78,18 @@ export const api = {
   exportAddress: (id: string) => at('recordings', id, 'export'),
   fileAddress: (id: string) => at('recordings', id, 'file'),
 
+  advisorExamples: () => send<Rest.Example[]>('GET', at('advisor', 'examples')),
+  advisorForm: () => send<Rest.AdvisorForm>('GET', at('advisor', 'form')),
+  analyse: (question: Rest.Question, signal?: AbortSignal) => send<Rest.Analysed>('POST', at('advisor', 'analyse'), question, signal),
+  decide: (question: Rest.Question, signal?: AbortSignal) => send<Rest.Decision>('POST', at('advisor', 'decide'), question, signal),
+  advisorLog: (file: Blob) => send<Rest.AdvisorLog>('POST', at('advisor', 'log'), file),
+  advisorCode: (wanted: Rest.AdvisorCodeRequest) => send<Rest.AdvisorCode>('POST', at('advisor', 'code'), wanted),
+  decisions: () => send<Rest.DecisionEntry[]>('GET', at('advisor', 'decisions')),
+  decision: (id: string) => send<Rest.DecisionDetail>('GET', at('advisor', 'decisions', id)),
+  saveDecision: (question: Rest.Question) => send<Rest.DecisionDetail>('POST', at('advisor', 'decisions'), question),
+  noteDecision: (id: string, body: string) => send<Rest.DecisionDetail>('POST', at('advisor', 'decisions', id, 'notes'), { key: drawKey(), body }),
+  decisionAddress: (id: string, as: 'md' | 'json', language: string) => `${at('advisor', 'decisions', id, 'export')}?as=${as}&lang=${language}`,
+
   studies: () => send<Rest.Studies>('GET', at('studies')),
   runs: () => send<Rest.Run[]>('GET', at('runs')),
   run: (id: string) => send<Rest.RunDetail>('GET', at('runs', id)),

@@ -4,6 +4,200 @@
  */
 
 export interface paths {
+    "/api/advisor/analyse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reads the programs and decides them. Nothing is run on any server. */
+        post: operations["advisor_analyse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/advisor/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Code for a solution or a program, with retries and requests that have their effect once. */
+        post: operations["advisor_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/advisor/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What the engine says of a question: solutions ranked and rejected, with every rule that was tried. Programs are
+         *     analysed for it; if their SQL cannot be read, the requirement alone decides.
+         */
+        post: operations["advisor_decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/advisor/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The history, newest first. */
+        get: operations["list_decisions"];
+        put?: never;
+        /** Keeps a question with the answer that this program gives to it. The same again changes nothing. */
+        post: operations["save_decision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/advisor/decisions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One decision. */
+        get: operations["decision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/advisor/decisions/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A decision as a file. */
+        get: operations["export_decision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/advisor/decisions/{id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a note to a decision. Notes are never changed. */
+        post: operations["note_decision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/advisor/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Questions to begin with. */
+        get: operations["advisor_examples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/advisor/form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the wizard asks. */
+        get: operations["advisor_form"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/advisor/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reads a server's log (jsonlog or csvlog) into programs. The log itself is not kept. */
+        post: operations["advisor_log"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/advisor/prove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Becomes a WebSocket over which a verdict is proved on the workbench's server, step by step. Its messages, each a JSON
+         *     text: the page sends `ProveRequest`, and is sent `ProveMessage`.
+         */
+        get: operations["advisor_prove"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/consoles": {
         parameters: {
             query?: never;
@@ -597,6 +791,520 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What was found. */
+        AdvisorAnalysis: {
+            /** @description The verdict on them. */
+            asked: components["schemas"]["AdvisorVerdict"];
+            /** @description The levels that were asked about. */
+            asked_levels: {
+                [key: string]: components["schemas"]["IsolationLevel"];
+            };
+            /** @description Where they meet. */
+            edges: components["schemas"]["AdvisorEdge"][];
+            /** @description The weakest safe levels of the programs as they are. */
+            optimal: {
+                [key: string]: components["schemas"]["IsolationLevel"];
+            };
+            /** @description The programs. */
+            programs: components["schemas"]["AdvisorProgram"][];
+            /** @description Changes of the SQL that allow weaker levels, best first. */
+            promotions: components["schemas"]["AdvisorPromotion"][];
+            /** @description Programs that should be one transaction and are not. */
+            scopes: components["schemas"]["AdvisorScope"][];
+            /** @description What was not understood, and is taken for unsafe. */
+            unanalysed: components["schemas"]["SourceRemark"][];
+            /** @description The verdict when all run at one level, weakest first. */
+            uniform: components["schemas"]["LevelVerdict"][];
+            /** @description What happens below them. */
+            why_not_lower: components["schemas"]["WhyNotLower"][];
+        };
+        /** @description What came of reading and analysing the programs. Mistakes in the SQL are no refusal: the editor shows them. */
+        AdvisorAnswer: {
+            analysis?: components["schemas"]["AdvisorAnalysis"] | null;
+            /** @description What is wrong with the SQL; then there is no analysis. */
+            errors: components["schemas"]["SourceRemark"][];
+            /** @description The question's hash. */
+            id: string;
+            /**
+             * Format: int64
+             * @description How long it took, microseconds.
+             */
+            took_us: number;
+        };
+        /** @description A change of a program. */
+        AdvisorChange: {
+            /** @description The statements that stand there instead. */
+            after: string[];
+            /** @description The text as it is. */
+            before: string;
+            /** @description How it is changed: `identity_update`, `for_update`, `for_share`, `constraint`, `advisory_lock`. */
+            kind: string;
+            /** @description The program. */
+            program: string;
+            /** @description The relation that it is about. */
+            relation: string;
+            /** @description Its statement, from 0. */
+            statement: number;
+        };
+        /** @description Code to be copied. */
+        AdvisorCode: {
+            /** @description The code. */
+            code: string;
+            /** @description A name for the file. */
+            file: string;
+            note?: components["schemas"]["Words"] | null;
+        };
+        /** @description Which code is wanted. */
+        AdvisorCodeRequest: {
+            /** @description In which language. */
+            language: components["schemas"]["AdvisorLanguage"];
+            /** @description Of what. */
+            of: components["schemas"]["AdvisorCodeSubject"];
+        };
+        /** @description Of what code is wanted. */
+        AdvisorCodeSubject: {
+            /** @enum {string} */
+            of: "solution";
+            /** @description Which. */
+            solution: components["schemas"]["SolutionId"];
+        } | {
+            /** @enum {string} */
+            of: "program";
+            /** @description The program. */
+            program: string;
+            /** @description The question. */
+            question: components["schemas"]["AdvisorQuestion"];
+        };
+        /** @description The answer, with all that led to it. */
+        AdvisorDecision: {
+            /** @description What must be kept: the invariants, and what rules made of the other answers. */
+            needs: components["schemas"]["Needed"][];
+            /** @description What keeps all of it, best first. Empty where nothing does. */
+            ranked: components["schemas"]["RankedSolution"][];
+            /** @description Who ordered `ranked`. */
+            ranked_by: components["schemas"]["RankedBy"];
+            /** @description Every other solution, and why it is not the answer. */
+            rejected: components["schemas"]["Rejected"][];
+            /** @description Worth adding, though nothing requires it. */
+            suggested: components["schemas"]["Beside"][];
+            /** @description Every rule that was tried, in order. */
+            trace: components["schemas"]["TraceStep"][];
+            /** @description What the user must know whatever is chosen. */
+            warnings: components["schemas"]["Warning"][];
+        };
+        /** @description Statements of two programs that can touch the same row, one of them writing. */
+        AdvisorEdge: {
+            /** @description Whether it can go against time. */
+            can_be_counterflow: boolean;
+            /** @description In which columns. */
+            columns: string[];
+            /** @description The first program. */
+            from: string;
+            /** @description Its statement, from 0. */
+            from_statement: number;
+            /** @description What the dependency is. */
+            kind: components["schemas"]["DependencyKind"];
+            /** @description Where they meet. */
+            relation: string;
+            /** @description The second program. */
+            to: string;
+            /** @description Its statement, from 0. */
+            to_statement: number;
+        };
+        /** @description A figure, and where it comes from. */
+        AdvisorEstimate: {
+            /** @description Where it comes from. */
+            basis: components["schemas"]["Basis"];
+            /** @description `1/s`, `ms`, or nothing for a share. */
+            unit: string;
+            /**
+             * Format: double
+             * @description The figure.
+             */
+            value: number;
+        };
+        /** @description What to expect of one solution. What nobody measured and no model knows is absent. */
+        AdvisorEstimates: {
+            latency?: components["schemas"]["AdvisorEstimate"] | null;
+            retried?: components["schemas"]["AdvisorEstimate"] | null;
+            throughput?: components["schemas"]["AdvisorEstimate"] | null;
+        };
+        /** @description A question to begin with. */
+        AdvisorExample: {
+            /** @description Its name in addresses. */
+            name: string;
+            /** @description The question. */
+            question: components["schemas"]["AdvisorQuestion"];
+            /** @description What it shows. */
+            summary: components["schemas"]["Words"];
+            /** @description Its title. */
+            title: components["schemas"]["Words"];
+        };
+        /** @description What the wizard asks. */
+        AdvisorForm: {
+            /** @description In the order in which they are asked. */
+            questions: components["schemas"]["AdvisorFormQuestion"][];
+        };
+        /** @description What can be answered. */
+        AdvisorFormAnswer: {
+            /** @description What it is where nobody answers. */
+            default: boolean;
+            /** @enum {string} */
+            kind: "flag";
+        } | {
+            /**
+             * Format: double
+             * @description What it is where nobody answers.
+             */
+            default: number;
+            /** @enum {string} */
+            kind: "number";
+            /**
+             * Format: double
+             * @description The least.
+             */
+            least: number;
+            /**
+             * Format: double
+             * @description The most.
+             */
+            most: number;
+            /** @description Its unit; empty for shares and counts. */
+            unit: string;
+            /** @description Whether it has no fraction. */
+            whole: boolean;
+        } | {
+            /** @description What it is where nobody answers. */
+            default: string;
+            /** @enum {string} */
+            kind: "one";
+            /** @description The list. */
+            options: components["schemas"]["AdvisorFormOption"][];
+        } | {
+            /** @enum {string} */
+            kind: "many";
+            /** @description The list. */
+            options: components["schemas"]["AdvisorFormOption"][];
+        };
+        /** @description An answer that can be chosen. */
+        AdvisorFormOption: {
+            /** @description Its name in the requirement. */
+            value: string;
+            /** @description What people read. */
+            words: components["schemas"]["Words"];
+        };
+        /** @description A question of the wizard. */
+        AdvisorFormQuestion: {
+            /** @description What can be answered. */
+            answer: components["schemas"]["AdvisorFormAnswer"];
+            /** @description The question. */
+            ask: components["schemas"]["Words"];
+            /** @description What the answer changes. */
+            changes: components["schemas"]["Words"];
+            /** @description The field of the requirement that it fills. */
+            field: string;
+            /** @description The part of the wizard. */
+            group: components["schemas"]["Words"];
+            /** @description What is meant, with an example. */
+            help: components["schemas"]["Words"];
+        };
+        /**
+         * @description A language, with the library that talks to PostgreSQL.
+         * @enum {string}
+         */
+        AdvisorLanguage: "sql" | "rust-tokio-postgres" | "rust-sqlx" | "python" | "java" | "go" | "typescript";
+        /** @description Programs that were found in a server's log. */
+        AdvisorLog: {
+            /**
+             * Format: int64
+             * @description Entries that were read.
+             */
+            entries: number;
+            /**
+             * Format: int64
+             * @description Lines or entries that are no whole entry.
+             */
+            garbled: number;
+            /** @description The programs, most frequent first. */
+            programs: components["schemas"]["AdvisorLogProgram"][];
+            /** @description All programs as one source of SQL, with their frequencies. */
+            sql: string;
+            /**
+             * Format: int64
+             * @description Transactions of which programs were made.
+             */
+            transactions: number;
+        };
+        /** @description A program that was found in a log. */
+        AdvisorLogProgram: {
+            /**
+             * Format: int64
+             * @description Transactions that were committed.
+             */
+            commits: number;
+            /**
+             * Format: int64
+             * @description Transactions that failed.
+             */
+            failures: number;
+            /**
+             * Format: double
+             * @description The share of all committed transactions, 0 to 1.
+             */
+            frequency: number;
+            /** @description Its name, made of what it does. */
+            name: string;
+        };
+        /** @description A program. */
+        AdvisorProgram: {
+            /** @description Why a finding on it is accepted. */
+            accepted?: string | null;
+            /** @description Where it stands. */
+            at: components["schemas"]["SourcePlace"];
+            declared?: components["schemas"]["IsolationLevel"] | null;
+            /**
+             * Format: double
+             * @description How often it runs, relative to the others.
+             */
+            frequency?: number | null;
+            /** @description Whether some of it was not understood. */
+            has_unanalysed: boolean;
+            /** @description Whether it takes part in what is wrong with the levels that were asked about. */
+            is_involved: boolean;
+            /** @description Whether its statements are one transaction. */
+            is_one_transaction: boolean;
+            /** @description Its name. */
+            name: string;
+            /** @description The weakest that is safe. */
+            recommended: components["schemas"]["IsolationLevel"];
+            /** @description Its statements. */
+            statements: components["schemas"]["AdvisorStatement"][];
+        };
+        /** @description Weaker levels after changes of the SQL. */
+        AdvisorPromotion: {
+            /** @description The changes. */
+            changes: components["schemas"]["AdvisorChange"][];
+            /**
+             * Format: double
+             * @description What they cost between all at read committed (0) and all serializable (1); no prediction of throughput.
+             */
+            level_cost: number;
+            /** @description The weakest levels that are safe then. */
+            levels: {
+                [key: string]: components["schemas"]["IsolationLevel"];
+            };
+        };
+        /** @description What is asked: the same question has the same hash, and gets the same answer. */
+        AdvisorQuestion: {
+            /** @description Levels to judge, by program; others run at what they declare, else at read committed. */
+            levels?: {
+                [key: string]: components["schemas"]["IsolationLevel"];
+            };
+            /** @description What the application needs; absent fields have their defaults. */
+            requirement?: components["schemas"]["AdvisorRequirement"];
+            /** @description The tables, as DDL. */
+            schema?: string;
+            /** @description The transaction programs, as SQL. */
+            sources?: components["schemas"]["AdvisorSource"][];
+            /** @description A name for people. */
+            title?: string;
+        };
+        /** @description The answers. Names are those of [`QUESTIONS`], where each is explained. */
+        AdvisorRequirement: {
+            /**
+             * Format: double
+             * @description Rows that are added in a day and removed when they are old; 0 where nothing ages.
+             * @default 0
+             */
+            ageing_rows_per_day: number;
+            /**
+             * @description What of the past must be provable.
+             * @default none
+             */
+            audit: components["schemas"]["Audit"];
+            /**
+             * @description What must go on when servers cannot reach each other.
+             * @default failover
+             */
+            availability: components["schemas"]["Availability"];
+            /**
+             * @description Whether an invariant may be broken for a moment inside a transaction.
+             * @default false
+             */
+            broken_inside: boolean;
+            /**
+             * Format: int32
+             * @description Transactions under way at the same time.
+             * @default 32
+             */
+            clients: number;
+            /**
+             * Format: double
+             * @description Share of writing transactions that meet another one at the same rows, 0 to 1.
+             * @default 0.02
+             */
+            conflict_rate: number;
+            /**
+             * @description Over how many servers the data is spread.
+             * @default one_server
+             */
+            distribution: components["schemas"]["Distribution"];
+            /**
+             * Format: double
+             * @description Share of writing transactions that write the most wanted row, 0 to 1.
+             * @default 0.01
+             */
+            hot_row_share: number;
+            /**
+             * @description What must stay true.
+             * @default []
+             */
+            invariants: components["schemas"]["Invariant"][];
+            /**
+             * Format: double
+             * @description The latency that 99 of 100 transactions must keep, milliseconds.
+             * @default 200
+             */
+            latency_p99_ms: number;
+            /**
+             * @description Whether long reports run beside the writers.
+             * @default false
+             */
+            long_reports: boolean;
+            /**
+             * @description Whether another process may be run beside the application.
+             * @default false
+             */
+            may_add_service: boolean;
+            /**
+             * @description Whether tables may be changed.
+             * @default true
+             */
+            may_change_schema: boolean;
+            /**
+             * @description Whether statements may be changed.
+             * @default true
+             */
+            may_change_sql: boolean;
+            /**
+             * @description Whether the application may run a whole transaction again.
+             * @default true
+             */
+            may_retry: boolean;
+            /**
+             * @description Whether work must be done in the order of its arrival.
+             * @default none
+             */
+            ordering: components["schemas"]["Ordering"];
+            /**
+             * @description Whether a transaction has effects outside of the database.
+             * @default false
+             */
+            outside_effects: boolean;
+            /**
+             * @description What stands between the application and the server.
+             * @default session
+             */
+            pooling: components["schemas"]["Pooling"];
+            /**
+             * Format: double
+             * @description Share of transactions that only read, 0 to 1.
+             * @default 0.8
+             */
+            read_share: number;
+            /**
+             * Format: double
+             * @description How old what a reader sees may be, milliseconds.
+             * @default 0
+             */
+            staleness_ms: number;
+            /**
+             * Format: int32
+             * @description Statements in one transaction.
+             * @default 4
+             */
+            statements: number;
+            /**
+             * @description Whose data lies together.
+             * @default one
+             */
+            tenancy: components["schemas"]["Tenancy"];
+            /**
+             * Format: double
+             * @description Transactions per second that must be carried.
+             * @default 200
+             */
+            throughput_per_second: number;
+            /**
+             * Format: double
+             * @description How long one transaction takes when it is alone, milliseconds.
+             * @default 5
+             */
+            transaction_ms: number;
+            /**
+             * @description Whether a person or another service is waited for inside the transaction.
+             * @default false
+             */
+            waits_inside: boolean;
+        };
+        /** @description A program that should be one transaction and is not. */
+        AdvisorScope: {
+            /** @description In which columns. */
+            columns: string[];
+            /** @description The statement that relies on nothing happening after it, from 0. */
+            first: number;
+            /** @description The weakest level that is safe once it is one transaction. */
+            level_as_one: components["schemas"]["IsolationLevel"];
+            /** @description The program that comes in between. */
+            other: string;
+            /** @description The program. */
+            program: string;
+            /** @description Where somebody comes in between. */
+            relation: string;
+            /** @description The statement that acts. */
+            second: number;
+            witness?: components["schemas"]["AdvisorWitness"] | null;
+        };
+        /** @description A text with programs. */
+        AdvisorSource: {
+            /** @description Its name, as of a file. */
+            name: string;
+            /** @description The text. */
+            text: string;
+        };
+        /** @description A statement of a program. */
+        AdvisorStatement: {
+            /** @description Where it stands. */
+            at: components["schemas"]["SourcePlace"];
+            /** @description Its text. */
+            sql: string;
+        };
+        /** @description A verdict. */
+        AdvisorVerdict: {
+            /** @enum {string} */
+            outcome: "safe";
+        } | {
+            /** @enum {string} */
+            outcome: "unsafe";
+            /** @description It. */
+            witness: components["schemas"]["AdvisorWitness"];
+        } | {
+            /** @enum {string} */
+            outcome: "unknown";
+            /** @description The programs that it is about. */
+            programs: string[];
+            /** @description What stands in the way, in English. */
+            why: string;
+        };
+        /** @description A schedule that no serial order explains. */
+        AdvisorWitness: {
+            /** @description The cycle of dependencies. */
+            cycle: components["schemas"]["WitnessDependency"][];
+            /** @description What happens, in order. */
+            steps: components["schemas"]["WitnessStep"][];
+            /** @description Its transactions, in the order of the cycle. */
+            transactions: components["schemas"]["WitnessTransaction"][];
+        };
         /** @description The answer to one statement. */
         Answer: {
             /** @description Names of the columns; empty if it returns no rows. */
@@ -726,6 +1434,61 @@ export interface components {
              * @description Microseconds since 1970 by the observing machine's clock; the log's own order is that of `Change::seq`.
              */
             unix_us: number;
+        };
+        /**
+         * @description What of the past must be provable.
+         * @enum {string}
+         */
+        Audit: "none" | "history" | "tamper_evident";
+        /**
+         * @description What must go on when servers fail or cannot reach each other.
+         * @enum {string}
+         */
+        Availability: "restart" | "failover" | "always_writable";
+        /** @description Where a figure comes from. */
+        Basis: {
+            /** @description The arm. */
+            arm: string;
+            /** @enum {string} */
+            basis: "measured";
+            /** @description Under which conditions. */
+            conditions: components["schemas"]["Words"];
+            /** @description Its record. */
+            record: string;
+            /** @description The study. */
+            study: string;
+        } | {
+            /** @description What the figure means. */
+            about: components["schemas"]["Words"];
+            /** @enum {string} */
+            basis: "modelled";
+            /**
+             * Format: double
+             * @description Its known error, as a share of the figure; none where only a bound is computed.
+             */
+            error?: number | null;
+            /** @description By which model. */
+            model: string;
+        };
+        /** @description A reason. */
+        Because: {
+            /** @description The rule: of the rule set, or `keeps`, `adds-nothing`, `not-needed` of the engine itself. */
+            rule: string;
+            /** @description Who says so. */
+            source: string;
+            /** @description Why. */
+            text: components["schemas"]["Words"];
+        };
+        /** @description A companion. */
+        Beside: {
+            /** @description Why. */
+            because: components["schemas"]["Words"];
+            /** @description The needs that it keeps there; none where it is only suggested. */
+            keeps: string[];
+            /** @description Its name. */
+            name: components["schemas"]["Words"];
+            /** @description Which. */
+            solution: components["schemas"]["SolutionId"];
         };
         /** @description Somebody that a waiting session waits for. */
         Blocker: {
@@ -936,6 +1699,91 @@ export interface components {
             /** @description How its transaction stands. */
             transaction: components["schemas"]["TransactionStatus"];
         };
+        /** @description An answer that is kept. */
+        DecisionAnswer: {
+            /** @description Its hash. */
+            id: string;
+            /** @description The version of pgstrata that gave it. */
+            made_by: string;
+            /**
+             * Format: int64
+             * @description When, microseconds since 1970.
+             */
+            made_us: number;
+            /** @description What it says in short; the export has all of it. */
+            summary: components["schemas"]["DecisionSummary"];
+        };
+        /** @description A decision with all that is kept of it. */
+        DecisionDetail: {
+            /** @description Its answers, newest first. */
+            answers: components["schemas"]["DecisionAnswer"][];
+            /** @description The hash of the question. */
+            id: string;
+            /**
+             * Format: int64
+             * @description When it was kept, microseconds since 1970.
+             */
+            made_us: number;
+            /** @description Notes, oldest first. */
+            notes: components["schemas"]["DecisionNote"][];
+            /** @description The question. */
+            question: components["schemas"]["AdvisorQuestion"];
+        };
+        /** @description A decision in the list. */
+        DecisionEntry: {
+            /**
+             * Format: int64
+             * @description How many different answers are kept: another version of pgstrata may give another.
+             */
+            answers: number;
+            /** @description The hash of the question. */
+            id: string;
+            /**
+             * Format: int64
+             * @description When it was kept, microseconds since 1970.
+             */
+            made_us: number;
+            /**
+             * Format: int64
+             * @description How many notes there are.
+             */
+            notes: number;
+            /**
+             * Format: int64
+             * @description Its place in the history.
+             */
+            number: number;
+            summary?: components["schemas"]["DecisionSummary"] | null;
+            /** @description The question's title. */
+            title: string;
+        };
+        /** @description A note. */
+        DecisionNote: {
+            /** @description Its text. */
+            body: string;
+            /**
+             * Format: int64
+             * @description When it was made, microseconds since 1970.
+             */
+            made_us: number;
+        };
+        /** @description What an answer says in short. */
+        DecisionSummary: {
+            /** @description Whether a server agreed; none if it was not asked. */
+            is_proved?: boolean | null;
+            /** @description Whether the levels that were asked about are safe; none if there are no programs. */
+            is_safe?: boolean | null;
+            /** @description How many programs there are. */
+            programs: number;
+            /** @description The solution that is ranked first. */
+            solution?: string | null;
+            strongest?: components["schemas"]["IsolationLevel"] | null;
+        };
+        /**
+         * @description How two statements depend on each other (Adya, Liskov & O'Neil, ICDE 2000).
+         * @enum {string}
+         */
+        DependencyKind: "ww" | "wr" | "rw";
         /** @description Something that differs between two runs. */
         Difference: {
             /** @description In the newer. */
@@ -945,6 +1793,11 @@ export interface components {
             /** @description What. */
             what: string;
         };
+        /**
+         * @description Over how many servers the data is spread.
+         * @enum {string}
+         */
+        Distribution: "one_server" | "read_replicas" | "sharded" | "multi_writer";
         /**
          * @description Why a recording ended.
          * @enum {string}
@@ -1028,6 +1881,11 @@ export interface components {
              */
             xid: number;
         };
+        /**
+         * @description Kinds of facts that must stay true whatever transactions run at the same time.
+         * @enum {string}
+         */
+        Invariant: "no_oversell" | "balance_floor" | "sum_floor" | "at_least" | "limit_per_group" | "sum_constant" | "unique_value" | "no_overlap" | "gapless_sequence" | "at_most_once" | "taken_once" | "exact_counter" | "consistent_read" | "reference_exists";
         /** @description A fact that must hold. */
         InvariantCard: {
             /** @description `I1`. */
@@ -1035,6 +1893,11 @@ export interface components {
             /** @description The fact. */
             statement: components["schemas"]["Words"];
         };
+        /**
+         * @description An isolation level of PostgreSQL.
+         * @enum {string}
+         */
+        IsolationLevel: "read_committed" | "repeatable_read" | "serializable";
         /** @description One thing that there is at a moment. */
         Item: (components["schemas"]["Server"] & {
             /** @enum {string} */
@@ -1073,6 +1936,13 @@ export interface components {
             /** @enum {string} */
             kind: "verdict";
         });
+        /** @description The verdict on a level for all. */
+        LevelVerdict: {
+            /** @description The level. */
+            level: components["schemas"]["IsolationLevel"];
+            /** @description The verdict. */
+            verdict: components["schemas"]["AdvisorVerdict"];
+        };
         /** @description What may be asked of this workbench. */
         Limits: {
             /** @description Consoles of all browsers together. */
@@ -1167,6 +2037,31 @@ export interface components {
              */
             xid: number;
         };
+        /** @description Something that must be kept. */
+        Needed: {
+            /** @description Its name. */
+            need: string;
+            /** @description The rule that requires it; none for an invariant of the requirement. */
+            rule?: string | null;
+            /** @description In words. */
+            text: components["schemas"]["Words"];
+        };
+        /** @description A note that is to be kept. */
+        NewNote: {
+            /** @description Its text. */
+            body: string;
+            /** @description Drawn by the page; the same key keeps nothing a second time. */
+            key: string;
+        };
+        /** @description One question that a rule asked, and its answer. */
+        Observed: {
+            /** @description The requirement's field that answers it; none where the SQL does. */
+            field?: string | null;
+            /** @description Whether it is so. */
+            holds: boolean;
+            /** @description What was asked, with the value that was found. */
+            what: components["schemas"]["Words"];
+        };
         /** @description A console that is wanted. */
         OpenConsole: {
             /** @description Drawn by the page; the same key opens no second console. */
@@ -1174,6 +2069,11 @@ export interface components {
             /** @description Its name, at most 40 characters. */
             name: string;
         };
+        /**
+         * @description Whether work must be done in the order of its arrival.
+         * @enum {string}
+         */
+        Ordering: "none" | "per_key" | "total";
         /**
          * @description How a datum is known.
          * @enum {string}
@@ -1218,11 +2118,47 @@ export interface components {
              */
             upper: number;
         };
+        /** @description What came of a play. */
+        PlayOutcome: {
+            /** @description It. */
+            order: string[];
+            /** @enum {string} */
+            outcome: "serial";
+        } | {
+            /** @description What it gives instead. */
+            difference: string;
+            /** @description The one that comes nearest. */
+            nearest: string[];
+            /** @description How many orders were tried: all there are. */
+            orders: number;
+            /** @enum {string} */
+            outcome: "anomaly";
+        } | {
+            /** @description Why. */
+            because: string;
+            /** @enum {string} */
+            outcome: "undecided";
+        };
         /** @description Which step is to be played. */
         PlayStep: {
             /** @description The step, from 0: the one that comes next. One that was played already is answered with how the scene stands. */
             step: number;
         };
+        /** @description Points of a rule. */
+        Points: {
+            /** @description By which rule. */
+            because: components["schemas"]["Because"];
+            /**
+             * Format: int32
+             * @description For, or against if below zero.
+             */
+            points: number;
+        };
+        /**
+         * @description What stands between the application and the server.
+         * @enum {string}
+         */
+        Pooling: "session" | "transaction";
         /** @description A refused request (RFC 9457). */
         Problem: {
             /** @description The kind of problem, for programs. */
@@ -1242,6 +2178,142 @@ export interface components {
             title: string;
             /** @description `urn:pgstrata:` and the code. */
             type: string;
+        };
+        /** @description What was changed. */
+        ProveFix: {
+            /** @description How many statements were changed too. */
+            changed: number;
+            /** @description The levels. */
+            levels: {
+                [key: string]: components["schemas"]["IsolationLevel"];
+            };
+        };
+        /** @description What the page is sent. */
+        ProveMessage: {
+            /** @description Its name. */
+            schema: string;
+            /** @description The server's version. */
+            server: string;
+            /** @enum {string} */
+            type: "prepared";
+        } | {
+            fix?: components["schemas"]["ProveFix"] | null;
+            /** @description Who plays. */
+            players: components["schemas"]["ProvePlayer"][];
+            /** @description The rows before, as SQL. */
+            seeds: string;
+            /** @enum {string} */
+            type: "began";
+        } | {
+            /** @description What it does. */
+            act: components["schemas"]["WitnessAct"];
+            /** @description Who, from 0. */
+            player: number;
+            /** @description Its text. */
+            sql: string;
+            /** @enum {string} */
+            type: "step-began";
+        } | {
+            /** @description For whom. */
+            by: number[];
+            /** @description Who waits. */
+            player: number;
+            /** @enum {string} */
+            type: "blocked";
+        } | {
+            /** @description What it was. */
+            act: components["schemas"]["WitnessAct"];
+            /** @description Who. */
+            player: number;
+            /** @description The first rows that it returned. */
+            rows?: (string | null)[][] | null;
+            /** @description What the server calls it: `UPDATE 1`. */
+            tag: string;
+            /** @enum {string} */
+            type: "step-done";
+        } | {
+            /** @description What it was. */
+            act: components["schemas"]["WitnessAct"];
+            /** @description PostgreSQL's words. */
+            message: string;
+            /** @description Who. */
+            player: number;
+            /** @description PostgreSQL's code. */
+            sqlstate: string;
+            /** @enum {string} */
+            type: "failed";
+        } | {
+            /** @description Who. */
+            player: number;
+            /** @enum {string} */
+            type: "retried";
+        } | {
+            /** @description What came of it. */
+            outcome: components["schemas"]["PlayOutcome"];
+            /** @enum {string} */
+            type: "compared";
+        } | {
+            /**
+             * Format: int64
+             * @description Those whose outcome no serial order gives.
+             */
+            anomalies: number;
+            /** @description Of what. */
+            of: string;
+            /**
+             * Format: int64
+             * @description To be played.
+             */
+            planned: number;
+            /**
+             * Format: int64
+             * @description Played so far.
+             */
+            schedules: number;
+            /** @enum {string} */
+            type: "random";
+        } | {
+            /** @description Whether the server agrees with every verdict that was tried; none if it was ended before. */
+            agrees?: boolean | null;
+            /** @description Why a witness could not be shown, in English. */
+            notes: string[];
+            /** @enum {string} */
+            type: "done";
+        } | {
+            /** @description Why. */
+            problem: components["schemas"]["Problem"];
+            /** @enum {string} */
+            type: "problem";
+        };
+        /** @description Who plays. */
+        ProvePlayer: {
+            /** @description Values of its parameters, in SQL. */
+            arguments: {
+                [key: string]: string;
+            };
+            /** @description Its level. */
+            level: components["schemas"]["IsolationLevel"];
+            /** @description `T1`, …. */
+            name: string;
+            /** @description The program. */
+            program: string;
+        };
+        /** @description What the page sends. Nothing is run before the first message asks for it. */
+        ProveRequest: {
+            /** @description The question. */
+            question: components["schemas"]["AdvisorQuestion"];
+            /**
+             * Format: int64
+             * @description Random schedules for each verdict "safe".
+             */
+            random_schedules?: number;
+            /** @enum {string} */
+            type: "prove";
+            /** @description Whether each fix is played too, to show that the anomaly is gone. */
+            with_fix: boolean;
+        } | {
+            /** @enum {string} */
+            type: "cancel";
         };
         /** @description What was measured in a trial within a short while; one point of a live chart. */
         Pulse: {
@@ -1281,6 +2353,46 @@ export interface components {
             key: string;
             /** @description How it is known. */
             origin: components["schemas"]["Origin"];
+        };
+        /** @description Who ordered the solutions. */
+        RankedBy: {
+            /** @description Why not the model. */
+            because: components["schemas"]["Words"];
+            /** @enum {string} */
+            by: "rules";
+        } | {
+            /** @description What that means. */
+            because: components["schemas"]["Words"];
+            /** @enum {string} */
+            by: "model";
+            /**
+             * Format: double
+             * @description How far a predicted relative throughput is from the measured one, as a share of it: the median over cells
+             *     that were held out.
+             */
+            error: number;
+            /** @description The record that it was trained on. */
+            record: string;
+        };
+        /** @description A solution that keeps everything. */
+        RankedSolution: {
+            /** @description What has to stand beside it, and for what. */
+            beside: components["schemas"]["Beside"][];
+            /** @description What to expect of it. */
+            estimates: components["schemas"]["AdvisorEstimates"];
+            /** @description What it keeps by itself. */
+            keeps: string[];
+            /** @description Its name. */
+            name: components["schemas"]["Words"];
+            /**
+             * Format: int32
+             * @description What the rules gave it, less three points for each step of effort. Only the order means anything.
+             */
+            score: number;
+            /** @description Which. */
+            solution: components["schemas"]["SolutionId"];
+            /** @description The rules that weighed it. */
+            why: components["schemas"]["Points"][];
         };
         /** @description Two records of one study side by side. Windows of different runs are not paired: ratios, no verdicts. */
         RecordComparison: {
@@ -1387,6 +2499,15 @@ export interface components {
             table?: string | null;
             /** @description How much could be seen of it. */
             tiers: components["schemas"]["Tier"][];
+        };
+        /** @description A solution that is not the answer. */
+        Rejected: {
+            /** @description Why not: every reason, not only the first. */
+            because: components["schemas"]["Because"][];
+            /** @description Its name. */
+            name: components["schemas"]["Words"];
+            /** @description Which. */
+            solution: components["schemas"]["SolutionId"];
         };
         /** @description A version of a row. */
         RowVersion: {
@@ -1793,6 +2914,45 @@ export interface components {
             /** @description The transactions. */
             snapshot: string;
         };
+        /**
+         * @description Names a solution.
+         * @enum {string}
+         */
+        SolutionId: "conditional_update" | "unique_constraint" | "exclusion_constraint" | "check_constraint" | "foreign_key" | "deferred_constraint" | "idempotency_key" | "read_committed" | "mixed_levels" | "promotion" | "repeatable_read" | "serializable" | "for_update" | "for_update_nowait" | "skip_locked" | "guard_row" | "advisory_transaction_lock" | "advisory_session_lock" | "table_lock" | "counter_row" | "optimistic_version" | "sharded_counter" | "sequencer" | "crdt" | "two_phase_commit" | "saga" | "outbox" | "replica_read" | "snapshot_read" | "deferrable_read" | "append_only_ledger" | "hash_chain" | "row_security" | "partitioning";
+        /** @description A place in one of the sources; lines and columns from 1, columns in characters. */
+        SourcePlace: {
+            /**
+             * Format: int32
+             * @description The column.
+             */
+            column: number;
+            /**
+             * Format: int32
+             * @description The line.
+             */
+            line: number;
+            /** @description The source's name; `schema` for the tables. */
+            source: string;
+            /**
+             * Format: int32
+             * @description One past its last column.
+             */
+            to_column: number;
+            /**
+             * Format: int32
+             * @description The line of its end.
+             */
+            to_line: number;
+        };
+        /** @description Something that is wrong, or was not understood, with its place. */
+        SourceRemark: {
+            /** @description Where. */
+            at: components["schemas"]["SourcePlace"];
+            /** @description What to do about it. */
+            hint?: string | null;
+            /** @description What. */
+            message: string;
+        };
         /** @description What PostgreSQL said: an error, a warning, a notice. */
         SqlError: {
             /** @description More about it. */
@@ -1955,10 +3115,39 @@ export interface components {
             tables: components["schemas"]["Table"][];
         };
         /**
+         * @description Whose data lies together.
+         * @enum {string}
+         */
+        Tenancy: "one" | "shared_tables" | "apart";
+        /**
          * @description How much of a server can be seen, from least to most.
          * @enum {string}
          */
         Tier: "sql" | "pageinspect" | "extension" | "preloaded" | "wal";
+        /** @description A rule that was tried. */
+        TraceStep: {
+            /** @description What it rests on. */
+            because: components["schemas"]["Words"];
+            /** @description The solutions that it rules out. */
+            excludes: components["schemas"]["SolutionId"][];
+            /** @description What it asked, and what was found. */
+            observed: components["schemas"]["Observed"][];
+            /** @description The needs that it adds. */
+            requires: string[];
+            /** @description Its name. */
+            rule: string;
+            /** @description Who says so. */
+            source: string;
+            /** @description The companions that it suggests. */
+            suggests: components["schemas"]["SolutionId"][];
+            /** @description Whether it applied. */
+            taken: boolean;
+            /** @description The solutions that it weighs. */
+            weighs: [
+                "conditional_update" | "unique_constraint" | "exclusion_constraint" | "check_constraint" | "foreign_key" | "deferred_constraint" | "idempotency_key" | "read_committed" | "mixed_levels" | "promotion" | "repeatable_read" | "serializable" | "for_update" | "for_update_nowait" | "skip_locked" | "guard_row" | "advisory_transaction_lock" | "advisory_session_lock" | "table_lock" | "counter_row" | "optimistic_version" | "sharded_counter" | "sequencer" | "crdt" | "two_phase_commit" | "saga" | "outbox" | "replica_read" | "snapshot_read" | "deferrable_read" | "append_only_ledger" | "hash_chain" | "row_security" | "partitioning",
+                number
+            ][];
+        };
         /** @description A transaction with an id. */
         Transaction: {
             /** @description Its first record. */
@@ -2051,6 +3240,13 @@ export interface components {
              */
             until_us?: number | null;
         };
+        /** @description What the user must know. */
+        Warning: {
+            /** @description The rule. */
+            rule: string;
+            /** @description The warning. */
+            text: components["schemas"]["Words"];
+        };
         /** @description What to look at. */
         Watch: {
             /** @description Versions shown, at most; `None` for [`Limits::versions`]. */
@@ -2061,6 +3257,65 @@ export interface components {
             table?: string | null;
             /** @description With whose eyes versions are judged. */
             viewers?: components["schemas"]["Viewers"];
+        };
+        /** @description Why a program needs its level. */
+        WhyNotLower: {
+            /** @description The level that is too weak. */
+            level: components["schemas"]["IsolationLevel"];
+            /** @description The program. */
+            program: string;
+            /** @description What happens there. */
+            verdict: components["schemas"]["AdvisorVerdict"];
+        };
+        /**
+         * @description What a transaction does in a step.
+         * @enum {string}
+         */
+        WitnessAct: "begin" | "statement" | "commit";
+        /** @description A dependency of a cycle. */
+        WitnessDependency: {
+            /** @description In which columns. */
+            columns: string[];
+            /** @description The transaction that comes first in every serial order, from 0. */
+            from: number;
+            /** @description Its statement. */
+            from_statement: number;
+            /** @description Whether it goes against time. */
+            is_counterflow: boolean;
+            /** @description What it is. */
+            kind: components["schemas"]["DependencyKind"];
+            /** @description Where they meet. */
+            relation: string;
+            /** @description The other. */
+            to: number;
+            /** @description Its statement. */
+            to_statement: number;
+        };
+        /** @description A step of a schedule. */
+        WitnessStep: {
+            /** @description What it does. */
+            act: components["schemas"]["WitnessAct"];
+            /** @description What is run. */
+            sql: string;
+            /** @description The statement of its program, from 0. */
+            statement?: number | null;
+            /** @description Which transaction, from 0. */
+            transaction: number;
+            /** @description Whether it is expected to wait. */
+            waits: boolean;
+        };
+        /** @description A transaction of a schedule. */
+        WitnessTransaction: {
+            /** @description Values of parameters, in SQL. */
+            arguments: {
+                [key: string]: string;
+            };
+            /** @description At this level. */
+            level: components["schemas"]["IsolationLevel"];
+            /** @description `T1`, …. */
+            name: string;
+            /** @description The program that it runs. */
+            program: string;
         };
         /** @description Text that people read, in both languages. */
         Words: {
@@ -2083,6 +3338,369 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    advisor_analyse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdvisorQuestion"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdvisorAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    advisor_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdvisorCodeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdvisorCode"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    advisor_decide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdvisorQuestion"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdvisorDecision"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_decisions: {
+        parameters: {
+            query?: {
+                /** @description Only decisions before this number. */
+                before?: number;
+                /** @description At most so many. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionEntry"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_decision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdvisorQuestion"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionDetail"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionDetail"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_decision: {
+        parameters: {
+            query: {
+                /** @description The form. */
+                as: "md" | "json";
+                /** @description `en` or `zh`. */
+                lang?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    note_decision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNote"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionDetail"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    advisor_examples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdvisorExample"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    advisor_form: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdvisorForm"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    advisor_log: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdvisorLog"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    advisor_prove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the WebSocket is open */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_consoles: {
         parameters: {
             query?: never;

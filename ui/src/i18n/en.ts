@@ -1,6 +1,9 @@
 // English. Every key that the page uses is here; the other language must have the same.
 
+import { advisorEn } from './advisor-en.ts';
+
 export const en = {
+  ...advisorEn,
   'nav.label': 'Pages',
   'nav.live': 'Live',
   'nav.timeline': 'Timeline',
@@ -453,7 +456,7 @@ export const en = {
 
   'keys.title': 'Keyboard',
   'keys.help': 'this sheet',
-  'keys.pages': 'Live, Timeline, Consoles, Cases',
+  'keys.pages': 'Live, Timeline, Consoles, Cases, Advisor',
   'keys.play': 'play or pause',
   'keys.step': 'one change back or forward',
   'keys.ends': 'to the beginning or the end',

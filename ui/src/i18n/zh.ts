@@ -1,7 +1,9 @@
 // 简体中文. The compiler holds its keys against the English ones.
+import { advisorZh } from './advisor-zh.ts';
 import type { en } from './en.ts';
 
 export const zh: Record<keyof typeof en, string> = {
+  ...advisorZh,
   'nav.label': '页面',
   'nav.live': '实时',
   'nav.timeline': '时间线',
@@ -454,7 +456,7 @@ export const zh: Record<keyof typeof en, string> = {
 
   'keys.title': '键盘',
   'keys.help': '本页',
-  'keys.pages': '实时、时间线、控制台、案例',
+  'keys.pages': '实时、时间线、控制台、案例、顾问',
   'keys.play': '播放或暂停',
   'keys.step': '后退或前进一次变化',
   'keys.ends': '到开头或末尾',

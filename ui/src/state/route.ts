@@ -2,7 +2,7 @@
 // has addresses too. `#/live?table=public.account&seq=12`.
 import { useSyncExternalStore } from 'react';
 
-export const PAGES = ['live', 'timeline', 'consoles', 'cases'] as const;
+export const PAGES = ['live', 'timeline', 'consoles', 'cases', 'advisor'] as const;
 export type PageName = (typeof PAGES)[number];
 
 export interface Route {

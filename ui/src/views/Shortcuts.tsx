@@ -6,7 +6,7 @@ import { go, hashOf, type PageName } from '../state/route.ts';
 
 export const SHORTCUTS: { keys: string; text: TextKey }[] = [
   { keys: '?', text: 'keys.help' },
-  { keys: '1 2 3 4', text: 'keys.pages' },
+  { keys: '1 2 3 4 5', text: 'keys.pages' },
   { keys: 'k', text: 'keys.play' },
   { keys: ', .', text: 'keys.step' },
   { keys: '[ ]', text: 'keys.ends' },
@@ -19,7 +19,7 @@ export const SHORTCUTS: { keys: string; text: TextKey }[] = [
   { keys: 'Ctrl Enter', text: 'keys.run' },
 ];
 
-const PAGE_KEYS: Record<string, PageName> = { 1: 'live', 2: 'timeline', 3: 'consoles', 4: 'cases' };
+const PAGE_KEYS: Record<string, PageName> = { 1: 'live', 2: 'timeline', 3: 'consoles', 4: 'cases', 5: 'advisor' };
 
 /** Actions of the page that is open, by key. */
 export const actions = new Map<string, () => void>();

@@ -43,7 +43,7 @@ async function judge(address: string, language: Look['language'] & string) {
 }
 
 describe.each(['en', 'zh'] as const)('in %s', (language) => {
-  test.each(['live', 'timeline', 'consoles', 'cases', 'cases/flash-sale'])('%s', (page) => judge(`${workbench.address}#/${page}`, language));
+  test.each(['live', 'timeline', 'consoles', 'cases', 'cases/flash-sale', 'advisor', 'advisor?example=smallbank'])('%s', (page) => judge(`${workbench.address}#/${page}`, language));
 });
 
 test.each([

@@ -2,7 +2,7 @@
 // server is the program that `PGSTRATA_BIN` names, with a private PostgreSQL; both end with the test. `PGSTRATA_UI` names
 // a folder with a page to be tested in place of the one that is built into the program.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -31,22 +31,40 @@ export interface Workbench {
   /** With a slash at its end. */
   address: string;
   stop: () => Promise<void>;
+  /** Kills the program as a power cut would. */
+  kill: () => Promise<void>;
+}
+
+/** A folder for what a workbench keeps; the user that runs a server may pass through it. */
+export function keepFolder(): string {
+  const keep = mkdtempSync(join(tmpdir(), 'pgstrata-ui-'));
+  chmodSync(keep, 0o755);
+  return keep;
 }
 
 /** Starts `pgstrata serve` on a free port. */
 export async function serve(...more: string[]): Promise<Workbench> {
-  const program = process.env['PGSTRATA_BIN'];
-  if (!program) throw new Error('PGSTRATA_BIN must name the program; `cargo xtask ui test` sets it');
-  const keep = mkdtempSync(join(tmpdir(), 'pgstrata-ui-'));
-  const child = spawn(program, ['serve', '--port', '0', '--no-open', '--keep', keep, ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const address = await addressOf(child);
+  const keep = keepFolder();
+  const workbench = await serveIn(keep, ...more);
   const stop = async () => {
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGINT');
-    await ended;
+    await workbench.stop();
     rmSync(keep, { recursive: true, force: true });
   };
-  return { address, stop };
+  return { ...workbench, stop };
+}
+
+/** The same, with what it keeps in a folder that stays. */
+export async function serveIn(keep: string, ...more: string[]): Promise<Workbench> {
+  const program = process.env['PGSTRATA_BIN'];
+  if (!program) throw new Error('PGSTRATA_BIN must name the program; `cargo xtask ui test` sets it');
+  const child = spawn(program, ['serve', '--port', '0', '--no-open', '--keep', keep, ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const address = await addressOf(child);
+  const end = async (signal: 'SIGINT' | 'SIGKILL') => {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await ended;
+  };
+  return { address, stop: () => end('SIGINT'), kill: () => end('SIGKILL') };
 }
 
 function addressOf(child: ChildProcess): Promise<string> {

@@ -5,6 +5,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod kept;
 mod lifecycle;
 mod reach;
 mod reclaim;

@@ -55,6 +55,13 @@ pub struct ServeArgs {
     /// Where recordings and records of runs from the page are kept; otherwise in pgstrata's state directory.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+    /// Keep the history of decisions in this database, in a schema `pgstrata_history`; otherwise in a server of
+    /// pgstrata's own with its data below the directory of --keep.
+    #[arg(long, value_name = "URL", requires = "allow_history")]
+    pub history_url: Option<String>,
+    /// Allow that schema to be made in the database of --history-url, and to be written to.
+    #[arg(long, requires = "history_url")]
+    pub allow_history: bool,
     /// The private server's binaries.
     #[command(flatten)]
     pub server: PgArgs,

@@ -45,6 +45,7 @@ pub async fn serve(args: &ServeArgs, terminal: Terminal) -> anyhow::Result<Ended
         install: install.ok(),
         published: args.records.clone(),
         kept: args.keep.clone().unwrap_or_else(|| Dirs::resolve().state.join("workbench")),
+        history: args.history_url.as_deref().map(Endpoint::parse).transpose()?,
     });
     let outcome = run(args, listener, workbench, access, &interrupt, terminal).await;
     if let Some(mut server) = private

@@ -1,5 +1,6 @@
 //! The routes under `/api`: one module a subject, with the types that go over the wire. What they do is done elsewhere.
 
+pub mod advisor;
 pub mod consoles;
 pub mod live;
 pub mod recordings;
@@ -27,6 +28,17 @@ pub fn router() -> OpenApiRouter<Workbench> {
         .routes(routes!(scenes::play_step))
         .routes(routes!(scenes::scene_scenario))
         .routes(routes!(scenes::close_scene))
+        .routes(routes!(advisor::advisor_examples))
+        .routes(routes!(advisor::advisor_form))
+        .routes(routes!(advisor::advisor_analyse))
+        .routes(routes!(advisor::advisor_decide))
+        .routes(routes!(advisor::advisor_code))
+        .routes(routes!(advisor::advisor_log))
+        .routes(routes!(advisor::prove::advisor_prove))
+        .routes(routes!(advisor::decisions::list_decisions, advisor::decisions::save_decision))
+        .routes(routes!(advisor::decisions::decision))
+        .routes(routes!(advisor::decisions::note_decision))
+        .routes(routes!(advisor::decisions::export_decision))
         .routes(routes!(consoles::list_consoles, consoles::open_console))
         .routes(routes!(consoles::console_scenario))
         .routes(routes!(consoles::close_console))

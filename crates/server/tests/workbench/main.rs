@@ -1,5 +1,6 @@
 //! The workbench over real sockets, on real servers.
 
+mod advisor;
 mod consoles;
 mod hostile;
 mod live;

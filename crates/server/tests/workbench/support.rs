@@ -1,6 +1,7 @@
 //! A workbench that is open, and clients that speak to it byte by byte or as a page does.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub(crate) struct Door {
     pub(crate) sources: Option<Box<dyn Sources>>,
     /// Without a server: the address is one where nobody listens.
     pub(crate) is_without_server: bool,
+    /// What an earlier workbench kept.
+    pub(crate) kept: Option<tempfile::TempDir>,
 }
 
 impl Open {
@@ -72,12 +75,18 @@ impl Open {
         } else {
             Ground::private(&endpoint)
         };
-        let kept = tempfile::tempdir().expect("a directory");
+        let kept = match door.kept {
+            Some(kept) => kept,
+            None => tempfile::tempdir().expect("a directory"),
+        };
+        // The user that runs the history's server passes through it.
+        std::fs::set_permissions(kept.path(), std::fs::Permissions::from_mode(0o755)).expect("chmod");
         let setting = Setting {
             ground,
             install: pgstrata_pg::find(None, None).ok(),
             published: PathBuf::from("../../record"),
             kept: kept.path().to_owned(),
+            history: None,
         };
         let workbench = match door.sources {
             Some(sources) => Workbench::with_sources(setting, sources),
@@ -101,10 +110,11 @@ impl Open {
         server.endpoint().connect().await.expect("a session")
     }
 
-    /// Closes it in order; everything that it made is gone then.
-    pub(crate) async fn close(self) {
+    /// Closes it in order; everything that it made is gone then, but for what it keeps.
+    pub(crate) async fn close(self) -> tempfile::TempDir {
         self.stop.cancel();
         tokio::time::timeout(PATIENCE, self.task).await.expect("it ends").expect("without a panic");
+        self.kept
     }
 
     /// Sends these bytes, and returns all that comes back until the other side hangs up.
@@ -150,7 +160,12 @@ impl Open {
 
     /// A viewer from a page of this origin.
     pub(crate) async fn viewer_of(&self, origin: &str, cookie: Option<&str>) -> Result<Viewer, u16> {
-        let mut request = format!("ws://{}/api/live", self.address).into_client_request().expect("a request");
+        self.socket_of("/api/live", origin, cookie).await
+    }
+
+    /// A WebSocket at this path from a page of this origin.
+    pub(crate) async fn socket_of(&self, path: &str, origin: &str, cookie: Option<&str>) -> Result<Viewer, u16> {
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().expect("a request");
         request.headers_mut().insert("origin", origin.parse().expect("a header"));
         if let Some(cookie) = cookie {
             request.headers_mut().insert("cookie", cookie.parse().expect("a header"));

@@ -1,0 +1,296 @@
+// The middle pane: where programs meet, the levels they need, and the path of rules that led to the answer.
+import { useState } from 'react';
+
+import type { AdvisorProgram, Analysis, Decision, Level, Question, Requirement, Witness } from '../../api/rest.ts';
+import { LEVEL_SHORT, linksOf, ProgramGraph, PROGRAMS_DRAWN, type ProgramLink } from '../../charts/programs.tsx';
+import { useTexts } from '../../i18n/index.ts';
+import { useTheme } from '../../state/context.ts';
+import { LEVELS } from '../../state/question.ts';
+import { Empty, Panel, Wide } from '../../views/parts.tsx';
+import type { Answers } from '../Advisor.tsx';
+import { useWords } from '../Cases.tsx';
+
+interface DecisionProps {
+  question: Question;
+  onChange: (question: Question) => void;
+  answers: Answers;
+  picked: string | undefined;
+  onPick: (key: string) => void;
+}
+
+export function witnessOf(analysis: Analysis | undefined): Witness | undefined {
+  return analysis?.asked.outcome === 'unsafe' ? analysis.asked.witness : undefined;
+}
+
+export function DecisionPane({ question, onChange, answers, picked, onPick }: DecisionProps) {
+  const { t } = useTexts();
+  const analysis = answers.analysed?.analysis;
+  const hasPrograms = analysis !== undefined && analysis.programs.length > 0;
+  return (
+    <div className="pane">
+      <Panel title={t('advisor.graph')} name="advisor-graph" tools={<Switches question={question} onChange={onChange} />}>
+        {hasPrograms ? <Dependencies analysis={analysis} picked={picked} onPick={onPick} /> : <Empty>{t('advisor.noPrograms')}</Empty>}
+      </Panel>
+      {hasPrograms && (
+        <Panel title={t('advisor.levels')} name="advisor-levels">
+          <Levels question={question} onChange={onChange} analysis={analysis} />
+        </Panel>
+      )}
+      {answers.decision && (
+        <Panel title={t('advisor.path')} name="advisor-path">
+          <Path decision={answers.decision} />
+        </Panel>
+      )}
+    </div>
+  );
+}
+
+/** The two answers that change most, beside the picture that they change. */
+function Switches({ question, onChange }: { question: Question; onChange: (question: Question) => void }) {
+  const { t } = useTexts();
+  const requirement: Partial<Requirement> = question.requirement ?? {};
+  const give = (change: Partial<Requirement>) => onChange({ ...question, requirement: { ...requirement, ...change } as Requirement });
+  return (
+    <>
+      <label>
+        <input type="checkbox" checked={requirement.may_retry ?? true} onChange={(event) => give({ may_retry: event.target.checked })} /> {t('advisor.mayRetry')}
+      </label>
+      <label>
+        <input type="checkbox" checked={requirement.may_change_sql ?? true} onChange={(event) => give({ may_change_sql: event.target.checked })} /> {t('advisor.mayChangeSql')}
+      </label>
+    </>
+  );
+}
+
+function Dependencies({ analysis, picked, onPick }: { analysis: Analysis; picked: string | undefined; onPick: (key: string) => void }) {
+  const texts = useTexts();
+  const { t, code } = texts;
+  const theme = useTheme();
+  const [withWr, setWithWr] = useState(false);
+  const all = linksOf(analysis.edges, witnessOf(analysis));
+  const links = all.filter((link) => withWr || link.kind !== 'wr' || link.steps.length > 0);
+  const link = all.find((each) => each.key === picked);
+  return (
+    <>
+      <p className="legend">
+        <span>
+          <svg width={26} height={8} aria-hidden="true">
+            <path d="M0 4 H26" stroke={theme.muted} strokeWidth={1.6} strokeDasharray="5 4" />
+          </svg>{' '}
+          rw · {code('dependency', 'rw')}
+        </span>
+        <span>
+          <svg width={26} height={8} aria-hidden="true">
+            <path d="M0 4 H26" stroke={theme.muted} strokeWidth={1.6} />
+          </svg>{' '}
+          ww, wr
+        </span>
+        <label>
+          <input type="checkbox" checked={withWr} onChange={(event) => setWithWr(event.target.checked)} /> {t('advisor.showWr')}
+        </label>
+      </p>
+      <Wide>{(width) => <ProgramGraph data={{ programs: analysis.programs, levels: analysis.asked_levels, links }} width={Math.max(width, 300)} theme={theme} texts={texts} picked={picked} onPick={onPick} />}</Wide>
+      {analysis.programs.length > PROGRAMS_DRAWN && <p className="muted">{t('more', { count: analysis.programs.length - PROGRAMS_DRAWN })}</p>}
+      {link ? <LinkDetail link={link} programs={analysis.programs} /> : <p className="muted">{t('advisor.pickEdge')}</p>}
+      <EdgeTable links={all} onPick={onPick} />
+    </>
+  );
+}
+
+/** Both statements of a dependency, with the columns in which they meet. */
+function LinkDetail({ link, programs }: { link: ProgramLink; programs: AdvisorProgram[] }) {
+  const { t, code } = useTexts();
+  const sqlOf = (name: string, statement: number) => programs.find((program) => program.name === name)?.statements[statement]?.sql ?? '';
+  return (
+    <section className="link-detail" aria-live="polite">
+      <h3>
+        {link.from} → {link.to} · {link.kind} {link.steps.length > 0 && <span className="badge on">{t('advisor.cycleStep', { step: link.steps.join(', ') })}</span>}
+      </h3>
+      <p>{code('dependencyLong', link.kind)}</p>
+      {link.edges.slice(0, 6).map((edge, index) => (
+        <div key={index} className="meeting">
+          <p>
+            <code>
+              {edge.relation} ({edge.columns.join(', ')})
+            </code>
+          </p>
+          <figure>
+            <figcaption>
+              {edge.from} · {edge.from_statement + 1}
+            </figcaption>
+            <pre>{sqlOf(edge.from, edge.from_statement)}</pre>
+          </figure>
+          <figure>
+            <figcaption>
+              {edge.to} · {edge.to_statement + 1}
+            </figcaption>
+            <pre>{sqlOf(edge.to, edge.to_statement)}</pre>
+          </figure>
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function EdgeTable({ links, onPick }: { links: ProgramLink[]; onPick: (key: string) => void }) {
+  const { t } = useTexts();
+  return (
+    <details className="as-table">
+      <summary>{t('advisor.asTable', { count: links.length })}</summary>
+      <div className="scroll" tabIndex={0} role="region" aria-label={t('advisor.asTable', { count: links.length })}>
+        <table className="list">
+          <thead>
+            <tr>
+              <th scope="col">{t('advisor.from')}</th>
+              <th scope="col">{t('advisor.kind')}</th>
+              <th scope="col">{t('advisor.to')}</th>
+              <th scope="col">{t('advisor.columns')}</th>
+              <th scope="col">{t('advisor.cycle')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {links.map((link) => (
+              <tr key={link.key}>
+                <td>
+                  <button type="button" className="link" onClick={() => onPick(link.key)}>
+                    {link.from}
+                  </button>
+                </td>
+                <td>{link.kind}</td>
+                <td>{link.to}</td>
+                <td>
+                  <code>{[...new Set(link.edges.map((edge) => `${edge.relation} (${edge.columns.join(', ')})`))].join('; ')}</code>
+                </td>
+                <td>{link.steps.join(', ')}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}
+
+/** The level of each program: what it runs at, what it needs. */
+function Levels({ question, onChange, analysis }: { question: Question; onChange: (question: Question) => void; analysis: Analysis }) {
+  const { t, code } = useTexts();
+  const set = (levels: Record<string, Level>) => onChange({ ...question, levels });
+  const all = (level: Level) => set(Object.fromEntries(analysis.programs.map((program) => [program.name, level])));
+  return (
+    <>
+      <p className="picker">
+        <span>{t('advisor.judge')}</span>
+        {LEVELS.map((level) => (
+          <button key={level} type="button" data-all={level} onClick={() => all(level)}>
+            {t('advisor.allAt', { level: LEVEL_SHORT[level] })}
+          </button>
+        ))}
+        <button type="button" data-all="optimal" onClick={() => set(analysis.optimal as Record<string, Level>)}>
+          {t('advisor.asRecommended')}
+        </button>
+        <button type="button" onClick={() => set({})}>
+          {t('advisor.asDeclared')}
+        </button>
+      </p>
+      <div className="scroll" tabIndex={0} role="region" aria-label={t('advisor.needs')}>
+        <table className="list levels">
+          <thead>
+            <tr>
+              <th scope="col">{t('advisor.program')}</th>
+              <th scope="col">{t('advisor.judged')}</th>
+              <th scope="col">{t('advisor.needs')}</th>
+              <th scope="col">{t('advisor.remarks')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {analysis.programs.map((program) => {
+              const asked = (analysis.asked_levels as Record<string, Level>)[program.name] ?? 'read_committed';
+              return (
+                <tr key={program.name}>
+                  <th scope="row">{program.name}</th>
+                  <td>
+                    <select value={asked} aria-label={t('advisor.levelOf', { name: program.name })} onChange={(event) => set({ ...(question.levels as Record<string, Level>), [program.name]: event.target.value as Level })}>
+                      {LEVELS.map((level) => (
+                        <option key={level} value={level}>
+                          {LEVEL_SHORT[level]} · {code('level', level)}
+                        </option>
+                      ))}
+                    </select>
+                  </td>
+                  <td>
+                    <span className={`level ${program.recommended}`} data-recommended={program.recommended}>
+                      {LEVEL_SHORT[program.recommended]}
+                    </span>{' '}
+                    {code('level', program.recommended)}
+                  </td>
+                  <td>
+                    {program.is_involved && <span className="badge on">{t('advisor.inCycle')}</span>} {!program.is_one_transaction && <span className="badge">{t('advisor.separate')}</span>}{' '}
+                    {program.has_unanalysed && <span className="badge">{t('advisor.unanalysed')}</span>} {program.accepted && <span className="badge">{t('advisor.accepted')}</span>}
+                  </td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+      <Uniform analysis={analysis} />
+    </>
+  );
+}
+
+function Uniform({ analysis }: { analysis: Analysis }) {
+  const { t, code } = useTexts();
+  return (
+    <ul className="uniform">
+      {analysis.uniform.map(({ level, verdict }) => (
+        <li key={level} className={verdict.outcome}>
+          <span aria-hidden="true">{verdict.outcome === 'safe' ? '✓' : verdict.outcome === 'unsafe' ? '✕' : '?'}</span> {t('advisor.allAt', { level: code('level', level) })} · {code('verdict', verdict.outcome)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Every rule that was tried: taken ones lit, the others with what they asked and did not find. */
+function Path({ decision }: { decision: Decision }) {
+  const { t } = useTexts();
+  const words = useWords();
+  const taken = decision.trace.filter((step) => step.taken);
+  const effect = (step: Decision['trace'][number]) =>
+    [
+      step.requires.length > 0 && t('advisor.requires', { what: step.requires.join(', ') }),
+      step.excludes.length > 0 && t('advisor.excludes', { what: step.excludes.join(', ') }),
+      step.suggests.length > 0 && t('advisor.suggests', { what: step.suggests.join(', ') }),
+    ].filter(Boolean);
+  const list = (steps: Decision['trace'], isTaken: boolean) => (
+    <ol className={isTaken ? 'path taken' : 'path'}>
+      {steps.map((step) => (
+        <li key={step.rule} data-rule={step.rule}>
+          <span aria-hidden="true">{isTaken ? '●' : '○'}</span>
+          <div>
+            <strong>{words(step.because)}</strong>
+            <small className="muted">
+              <code>{step.rule}</code> · <span lang="en">{step.source}</span>
+            </small>
+            {effect(step).map((text, index) => (
+              <small key={index}>{text}</small>
+            ))}
+          </div>
+        </li>
+      ))}
+    </ol>
+  );
+  const best = decision.ranked[0];
+  return (
+    <>
+      {list(taken, true)}
+      <p className="leads-to">
+        → <strong>{best ? words(best.name) : t('advisor.nothingFits')}</strong>
+      </p>
+      <details>
+        <summary>{t('advisor.notTaken', { count: decision.trace.length - taken.length })}</summary>
+        {list(decision.trace.filter((step) => !step.taken), false)}
+      </details>
+    </>
+  );
+}

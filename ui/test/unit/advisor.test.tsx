@@ -1,0 +1,114 @@
+// The advisor's page without a page: links, the fold of a proof, what is drawn.
+import { renderToStaticMarkup } from 'react-dom/server';
+import { describe, expect, test } from 'vitest';
+
+import type { Question } from '../../src/api/rest.ts';
+import { linksOf, placesOf, ProgramGraph } from '../../src/charts/programs.tsx';
+import { Schedule } from '../../src/charts/schedule.tsx';
+import { textsOf } from '../../src/i18n/index.ts';
+import { offsetOf } from '../../src/pages/advisor/Editor.tsx';
+import { playedData } from '../../src/pages/advisor/EvidencePane.tsx';
+import { BEGUN, told } from '../../src/state/play.ts';
+import { BadLink, canonical, pack, questionOf, unpack } from '../../src/state/question.ts';
+import { DARK, LIGHT } from '../../src/theme.ts';
+import { EDGES, MESSAGES, PROGRAMS, WITNESS } from '../fixtures/advisor.ts';
+
+const question = questionOf({ title: 'écrire 偏差', schema: 'create table a (b int)', sources: [{ name: 'a.sql', text: 'select 1' }], levels: { A: 'serializable' } });
+
+describe('links', () => {
+  test('a question survives its way into a link and back', async () => {
+    expect(await unpack(await pack(question))).toEqual(question);
+  });
+  test('the same question is the same link, whatever the order of its keys', async () => {
+    const other = Object.fromEntries(Object.entries(question).toReversed()) as Question;
+    expect(await pack(other)).toBe(await pack(question));
+    expect(canonical({ b: [1, { d: null, c: 'x' }], a: undefined })).toBe('{"b":[1,{"c":"x","d":null}]}');
+  });
+  test('a link of 200 kB of SQL that says the same again and again is small, and opens', async () => {
+    const large = { ...question, schema: 'create table a (b int);\n'.repeat(8000) };
+    const link = await pack(large);
+    expect(link.length).toBeLessThan(6000);
+    expect(await unpack(link)).toEqual(large);
+  });
+  const deflated = async (value: unknown) => pack(value as Question);
+  test.each([
+    ['nothing', async () => ''],
+    ['another version', async () => '9.abc'],
+    ['letters that no link has', async () => '1.<script>alert(1)</script>'],
+    ['something torn', async () => (await pack(question)).slice(0, -8)],
+    ['something too long', async () => `1.${'A'.repeat(20_000)}`],
+    ['a bomb', () => deflated({ title: 'x'.repeat(4_000_000) })],
+    ['a list', () => deflated([1, 2])],
+    ['a field too many', () => deflated({ title: '', run: 'drop table a' })],
+    ['a source with more in it', () => deflated({ sources: [{ name: 'a', text: 'b', run: true }] })],
+    ['sources that are none', () => deflated({ sources: 'select 1' })],
+    ['a level that there is not', () => deflated({ levels: { A: 'read uncommitted' } })],
+    ['a title that is no text', () => deflated({ title: { toString: 1 } })],
+  ])('a hostile link with %s is refused', async (_, make) => {
+    await expect(unpack(await make())).rejects.toThrow(BadLink);
+  });
+});
+
+describe('a proof', () => {
+  const state = MESSAGES.reduce(told, BEGUN);
+  test('folds into plays with their outcomes', () => {
+    expect(state).toMatchObject({ isRunning: false, agrees: true, server: '15.18 (Debian)' });
+    expect(state.plays.map((play) => [play.fix === undefined, play.outcome?.outcome])).toEqual([
+      [true, 'anomaly'],
+      [false, 'serial'],
+    ]);
+    expect(state.plays[0]!.steps.map((step) => [step.player, step.state, step.hasWaited])).toEqual([
+      [0, 'done', false],
+      [0, 'done', false],
+      [1, 'done', true],
+      [0, 'done', false],
+    ]);
+    expect(state.plays[1]!.steps.map((step) => [step.state, step.isAgain])).toEqual([
+      ['failed', false],
+      ['running', true],
+    ]);
+  });
+  test('an answer without its step, or before any play, changes nothing', () => {
+    expect(told(BEGUN, { type: 'step-done', player: 0, act: 'commit', tag: 'COMMIT' })).toEqual(BEGUN);
+    expect(told(state, { type: 'blocked', player: 7, by: [] }).plays).toEqual(state.plays);
+  });
+});
+
+describe('dependencies', () => {
+  const links = linksOf(EDGES, WITNESS);
+  test('the cycle is found among the dependencies, with its steps', () => {
+    expect(links.filter((link) => link.steps.length > 0).map((link) => [link.key, link.steps])).toEqual([
+      ['FromSavings>FromChecking>rw', [1]],
+      ['FromChecking>FromSavings>rw', [2]],
+    ]);
+    expect(links.find((link) => link.key === 'FromSavings>FromChecking>rw')!.edges).toHaveLength(1);
+  });
+  test('no two programs have the same place, whatever their number', () => {
+    for (const count of [1, 2, 5, 12, 24]) {
+      const { places, height } = placesOf(Array.from({ length: count }, (_, index) => `p${index}`), 500);
+      const seen = new Set([...places.values()].map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`));
+      expect(seen.size).toBe(count);
+      expect([...places.values()].every(({ y }) => y > 0 && y < height)).toBe(true);
+    }
+  });
+});
+
+async function golden(name: string, svg: string) {
+  const text = svg.replaceAll(/></g, '>\n<');
+  expect(text).not.toMatch(/NaN|undefined|Infinity/);
+  await expect(`${text}\n`).toMatchFileSnapshot(`../goldens/${name}.svg`);
+}
+
+describe('drawings', () => {
+  const en = { theme: LIGHT, texts: textsOf('en') };
+  const zh = { theme: DARK, texts: textsOf('zh') };
+  const data = { programs: PROGRAMS, levels: { FromSavings: 'repeatable_read' as const, FromChecking: 'read_committed' as const }, links: linksOf(EDGES, WITNESS) };
+  test('programs', () => golden('programs', renderToStaticMarkup(<ProgramGraph data={data} width={520} {...en} picked="Report>FromSavings>rw" />)));
+  test('programs, dark and in Chinese', () => golden('programs-dark-zh', renderToStaticMarkup(<ProgramGraph data={data} width={360} {...zh} />)));
+  test('a schedule that was played', () => golden('schedule', renderToStaticMarkup(<Schedule data={playedData(MESSAGES.reduce(told, BEGUN).plays[0]!)} width={420} {...en} />)));
+});
+
+test('lines and columns are letters, also where a letter is two units', () => {
+  const text = 'ab\n😀x y\nlast';
+  expect([offsetOf(text, 1, 1), offsetOf(text, 2, 1), offsetOf(text, 2, 2), offsetOf(text, 3, 99), offsetOf(text, 9, 1)]).toEqual([0, 3, 5, text.length, text.length]);
+});
