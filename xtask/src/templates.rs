@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::report::{Counts, Outcome, Report};
+use crate::report::{Counts, Failure, Outcome, Report};
 use crate::{cargo, toolbox};
 
 /// Where Debian puts the JDBC driver; `PGSTRATA_JDBC` names another file.
@@ -82,9 +82,11 @@ pub fn perform(root: &Path, only: &[String], pgstrata: impl Fn(&[&str]) -> Resul
 /// All languages as one check of the test run.
 pub fn check(root: &Path, pgstrata: impl Fn(&[&str]) -> Result<Command>) -> Result<Outcome> {
     let mut all = Counts::default();
+    let mut failures = Vec::new();
     for language in &LANGUAGES {
         match check_language(root, language, &pgstrata)? {
-            Outcome::Counted(counts) => {
+            Outcome::Counted(counts, failed) => {
+                failures.extend(failed);
                 println!("      {}: {} of {} passed", language.name, counts.passed, counts.passed + counts.failed);
                 all.passed += counts.passed;
                 all.failed += counts.failed;
@@ -100,7 +102,7 @@ pub fn check(root: &Path, pgstrata: impl Fn(&[&str]) -> Result<Command>) -> Resu
             }
         }
     }
-    Ok(Outcome::Counted(all))
+    Ok(Outcome::Counted(all, failures))
 }
 
 /// Every transfer template of one language.
@@ -112,6 +114,7 @@ fn check_language(root: &Path, language: &Language, pgstrata: &impl Fn(&[&str]) 
         return Ok(Outcome::Skipped(format!("{missing:#}")));
     }
     let mut counts = Counts::default();
+    let mut failures = Vec::new();
     for solution in said(pgstrata(&["__templates", "list"])?)?.lines() {
         // One folder for Rust's, so that cargo compiles the libraries once and each program as a change of the last.
         place.sources = place.shared.join(if language.driver == "rust" { "program" } else { solution });
@@ -134,11 +137,16 @@ fn check_language(root: &Path, language: &Language, pgstrata: &impl Fn(&[&str]) 
             Err(error) => {
                 println!("      {} {solution} FAILED: {error:#}", language.name);
                 counts.failed += 1;
+                failures.push(Failure {
+                    name: format!("{} {solution}", language.name),
+                    said: format!("{error:#}"),
+                    again: Some(format!("cargo xtask templates {}", language.name)),
+                });
             }
         }
     }
     ensure!(counts.passed + counts.failed > 0, "pgstrata lists no templates to try");
-    Ok(Outcome::Counted(counts))
+    Ok(Outcome::Counted(counts, failures))
 }
 
 /// The driver's files, and the template as `pgstrata` printed it.
@@ -191,6 +199,7 @@ fn python(place: &Place) -> Result<()> {
     said(pip).map(drop).context("psycopg")
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one of several ways, of which the others can fail")]
 fn run_python(place: &Place) -> Result<Vec<OsString>> {
     Ok(vec![place.shared.join("venv/bin/python").into(), place.sources.join("drive.py").into()])
 }

@@ -21,6 +21,7 @@ read, unless --allow-write is given.";
 
 /// `pgstrata serve`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct ServeArgs {
     /// Look at this server instead of a private one.
     #[arg(long, value_name = "URL", conflicts_with_all = ["pg_bin", "pg_version"])]

@@ -31,16 +31,16 @@ impl Advisor {
         self.work(move || {
             file.seek(SeekFrom::Start(0)).map_err(|error| Problem::internal("read the log", &error))?;
             let mut reader = LogReader::new(None);
-            reader.read(PathBuf::from("the log"), &mut BufReader::new(file)).map_err(refused)?;
-            Ok(answer(&reader.finish().map_err(refused)?))
+            reader.read(PathBuf::from("the log"), &mut BufReader::new(file)).map_err(|error| refused(&error))?;
+            Ok(answer(&reader.finish().map_err(|error| refused(&error))?))
         })
         .await?
     }
 }
 
-fn refused(error: LogError) -> Problem {
+fn refused(error: &LogError) -> Problem {
     let hint = error.hint();
-    Problem::new(Code::BadRequest, crate::problem::chain(&error)).hint(hint)
+    Problem::new(Code::BadRequest, crate::problem::chain(error)).hint(hint)
 }
 
 fn answer(reading: &LogReading) -> LogAnswer {

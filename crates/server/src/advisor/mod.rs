@@ -63,12 +63,12 @@ impl Advisor {
     }
 
     /// Questions to begin with.
-    pub fn examples(&self) -> &'static [Example] {
+    pub fn examples() -> &'static [Example] {
         examples::all()
     }
 
     /// What the wizard asks.
-    pub fn form(&self) -> Form {
+    pub fn form() -> Form {
         form::form()
     }
 
@@ -204,8 +204,8 @@ fn check(question: &Question) -> Result<(), Problem> {
     }
     let mut sorted: Vec<&str> = names.collect();
     sorted.sort_unstable();
-    if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        return bad(format!("two sources are called {:?}", twice[0]));
+    if let Some((twice, _)) = sorted.iter().zip(sorted.iter().skip(1)).find(|(one, next)| one == next) {
+        return bad(format!("two sources are called {twice:?}"));
     }
     // PostgreSQL's texts cannot hold a zero.
     let texts = question.sources.iter().map(|source| source.text.as_str()).chain([question.schema.as_str()]);

@@ -28,7 +28,7 @@ pub fn read(question: &Question) -> Result<Read, Vec<SqlError>> {
     let sources: Vec<(&str, &str)> =
         question.sources.iter().map(|source| (source.name.as_str(), source.text.as_str())).collect();
     let (schema, programs) = (texts(&[(SCHEMA, question.schema.as_str())]), texts(&sources));
-    let input = Input { schema, programs, catalogue: None }.read()?;
+    let input = Input { schema, programs }.read()?;
     let asked = question.levels.iter().map(|(program, level)| (program.clone(), Isolation::from(*level)));
     let allocation = Some(Allocation(asked.collect())).filter(|allocation| !allocation.0.is_empty());
     let options = Options { allocation, may_promote: question.requirement.may_change_sql };

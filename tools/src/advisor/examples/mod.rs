@@ -94,7 +94,8 @@ mod tests {
             };
             let read = input.read().unwrap_or_else(|errors| panic!("{}: {errors:?}", example.name));
             assert!(read.workload.programs.len() > 1, "{}", example.name);
-            let not_understood: Vec<_> = read.workload.programs.iter().flat_map(|of| of.unanalysed()).collect();
+            let not_understood: Vec<_> =
+                read.workload.programs.iter().flat_map(pgstrata_sqltext::Program::unanalysed).collect();
             assert!(not_understood.is_empty(), "{}: {not_understood:?}", example.name);
         }
     }

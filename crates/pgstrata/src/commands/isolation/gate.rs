@@ -27,7 +27,7 @@ pub async fn check(args: &GateArgs, terminal: Terminal) -> anyhow::Result<Ended>
     let failing = found.iter().filter(|finding| fail_on.fails(finding)).count();
     match args.format {
         GateFormat::Text => {
-            print!("{}", lines(&found, question.read.workload.programs.len(), failing, gone, terminal.style()))
+            print!("{}", lines(&found, question.read.workload.programs.len(), failing, gone, terminal.style()));
         }
         GateFormat::Github => print!("{}", annotations(&found, terminal.language)),
         GateFormat::Json => {

@@ -14,6 +14,7 @@ use pgstrata_tools::advisor::{Decision, SolutionId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::advisor::Advisor;
 use crate::body::Body;
 use crate::problem::Problem;
 use crate::words::Words;
@@ -111,15 +112,15 @@ pub struct FormOption {
 /// Questions to begin with.
 #[utoipa::path(get, path = "/api/advisor/examples", tag = "advisor",
     responses((status = 200, body = Vec<Example>), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub async fn advisor_examples(State(workbench): State<Workbench>) -> Json<Vec<Example>> {
-    Json(workbench.advisor().examples().to_vec())
+pub async fn advisor_examples() -> Json<Vec<Example>> {
+    Json(Advisor::examples().to_vec())
 }
 
 /// What the wizard asks.
 #[utoipa::path(get, path = "/api/advisor/form", tag = "advisor",
     responses((status = 200, body = Form), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub async fn advisor_form(State(workbench): State<Workbench>) -> Json<Form> {
-    Json(workbench.advisor().form())
+pub async fn advisor_form() -> Json<Form> {
+    Json(Advisor::form())
 }
 
 /// Reads the programs and decides them. Nothing is run on any server.
