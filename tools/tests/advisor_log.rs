@@ -102,14 +102,7 @@ async fn run(install: Option<Install>, protocol: Protocol) -> (Cluster, PathBuf)
     let mut spec = testing::spec().expect("a server");
     spec.install = install.unwrap_or(spec.install);
     let destination = if spec.install.version.major >= 15 { "jsonlog,csvlog" } else { "csvlog" };
-    for (name, value) in [
-        ("logging_collector", "on"),
-        ("log_destination", destination),
-        ("log_statement", "all"),
-        ("log_directory", "log"),
-    ] {
-        spec = spec.with_setting(name, value);
-    }
+    spec = spec.with_setting("log_statement", "all").with_collected_log(destination);
     let mut cluster = Cluster::create(spec).await.expect("a server");
     let session = cluster.endpoint().with_database("postgres").connect().await.expect("a session");
     // What loads the tables is no program.

@@ -77,8 +77,13 @@ fn command(cluster: &Cluster) -> Result<Command, Error> {
     let listen = if cluster.spec.tcp { "127.0.0.1" } else { "" };
     command.arg("-c").arg(format!("listen_addresses={listen}"));
     command.arg("-c").arg(format!("cluster_name={}", home.cluster_name()));
-    // The log is our file, whatever a setting says: there its end is looked for.
-    command.args(["-c", "logging_collector=off", "-c", "log_destination=stderr"]);
+    // Unless it is asked for otherwise the log is our file, whatever a setting says: there its end is looked for.
+    match &cluster.spec.collected_log {
+        None => command.args(["-c", "logging_collector=off", "-c", "log_destination=stderr"]),
+        Some(formats) => command
+            .args(["-c", "logging_collector=on", "-c", "log_directory=log", "-c"])
+            .arg(format!("log_destination={formats}")),
+    };
     command.envs(cluster.spec.environment.iter().map(|(name, value)| (name, value)));
     if let Some(library) = cluster.preload() {
         command.env(if cfg!(target_os = "macos") { "DYLD_INSERT_LIBRARIES" } else { "LD_PRELOAD" }, library);

@@ -28,6 +28,9 @@ pub struct ClusterSpec {
     pub preload: Option<PathBuf>,
     /// Environment variables of the server, for example for that library.
     pub environment: Vec<(String, String)>,
+    /// The formats in which the server's own collector writes its log (`log_destination`), below `log` in the data directory.
+    /// None: the log is one file of ours, in which an error can quote the server's last words.
+    pub collected_log: Option<String>,
     /// Other directories than those of [`Dirs::resolve`].
     pub dirs: Option<Dirs>,
 }
@@ -46,6 +49,7 @@ impl ClusterSpec {
             keep_in: None,
             preload: None,
             environment: Vec::new(),
+            collected_log: None,
             dirs: None,
         }
     }
@@ -61,6 +65,13 @@ impl ClusterSpec {
     #[must_use]
     pub fn kept_in(mut self, directory: impl Into<PathBuf>) -> Self {
         self.keep_in = Some(directory.into());
+        self
+    }
+
+    /// The same with a log that the server's collector writes in these formats, for example `jsonlog,csvlog`.
+    #[must_use]
+    pub fn with_collected_log(mut self, formats: impl Into<String>) -> Self {
+        self.collected_log = Some(formats.into());
         self
     }
 

@@ -54,6 +54,7 @@ impl Cluster {
             port: None,
             data_parent: None,
             keep_in: None,
+            collected_log: None,
             preload: None,
             environment: Vec::new(),
             ..self.spec().clone()

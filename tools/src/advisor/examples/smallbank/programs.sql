@@ -31,7 +31,7 @@ with old as (select customer_id, balance from savings where customer_id = :from_
 update savings set balance = 0 from old where savings.customer_id = :from_id returning old.balance as saved \gset
 with old as (select customer_id, balance from checking where customer_id = :from_id for update)
 update checking set balance = 0 from old where checking.customer_id = :from_id returning old.balance as checked \gset
-update checking set balance = balance + :saved + :checked where customer_id = :to_id;
+update checking set balance = balance + :saved::numeric + :checked::numeric where customer_id = :to_id;
 commit;
 
 -- pgstrata: program WriteCheck
@@ -41,6 +41,6 @@ select customer_id from account where name = :name \gset
 select balance as saved from savings where customer_id = :customer_id \gset
 select balance as checked from checking where customer_id = :customer_id \gset
 update checking
-set balance = balance - case when :saved + :checked < :amount then :amount + 1 else :amount end
+set balance = balance - case when :saved::numeric + :checked::numeric < :amount then :amount::numeric + 1 else :amount end
 where customer_id = :customer_id;
 commit;

@@ -4,8 +4,8 @@
 begin;
 select balance as balance_from from account where id = :from \gset
 select balance as balance_to from account where id = :to \gset
-update account set balance = :balance_from - :amount where id = :from;
-update account set balance = :balance_to + :amount where id = :to;
+update account set balance = :balance_from::numeric - :amount where id = :from;
+update account set balance = :balance_to::numeric + :amount where id = :to;
 commit;
 
 -- pgstrata: program TransferInPlace
