@@ -59,6 +59,29 @@ async fn no_verdict_on_random_programs_is_contradicted_by_the_server() {
     );
 }
 
+/// One program looks at a row and changes another one; another program changes the first and locks the second. The lock is
+/// free when the first one comes to it, and no version tells it that it is late.
+fn with_locks(number: u64) -> TemplateSet {
+    let columns = "(id int primary key, a int not null, b int not null)";
+    let schema = format!("create table r {columns}; create table s {columns};");
+    let (looked, changed) = if number.is_multiple_of(2) { ("a", "b") } else { ("b", "a") };
+    let programs = format!(
+        "-- pgstrata: program p1
+begin;
+select {looked} from r where id = :k;
+update s set {changed} = {changed} * 3 + :v where id = :j;
+commit;
+
+-- pgstrata: program p2
+begin;
+update r set {looked} = {looked} * 5 + :v where id = :k;
+select {changed} from s where id = :j for update;
+commit;
+"
+    );
+    TemplateSet { seed: number, schema, rows: String::new(), programs }
+}
+
 /// Reads of groups, and what changes them.
 fn with_groups(number: u64) -> TemplateSet {
     use StatementKind::{Delete, Insert, ReadGroup, Update};
@@ -89,6 +112,11 @@ async fn convict(mistake: Broken, draw: fn(u64) -> TemplateSet, first: u64, sets
     assert!(!numbers.is_empty(), "{mistake:?} is not found in {} schedules of {} sets", found.schedules, found.sets);
     let anomaly = &found.wrong[0].anomaly;
     assert!(anomaly.outcome.is_anomaly() && anomaly.sessions.len() > 1, "{anomaly:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decider_that_takes_row_locks_for_writes_is_convicted() {
+    convict(Broken::LocksAreWrites, with_locks, 1, 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
