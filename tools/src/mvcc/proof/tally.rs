@@ -26,6 +26,20 @@ pub struct Wrong {
     pub reason: String,
 }
 
+/// Reasons that a proof has to meet before it ends.
+const MET: [&str; 10] = [
+    "frozen",
+    "maker-committed-before",
+    "maker-committed-after",
+    "maker-aborted",
+    "ender-committed-after",
+    "replaced",
+    "deleted",
+    "own-change",
+    "own-replaced",
+    "own-deleted",
+];
+
 /// The result of a proof.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Proof {
@@ -102,11 +116,17 @@ impl Tally {
 }
 
 impl Proof {
+    /// Reasons that the load has not met, of those that every load of some length meets.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        MET.iter().copied().filter(|reason| !self.reasons.contains_key(*reason)).collect()
+    }
+
     /// Whether the load met what is hard to judge, and would have convicted simpler formulas: without that, not being
     /// wrong would mean little.
     #[must_use]
-    pub const fn was_hard(&self) -> bool {
-        let met = self.prepared > 0 && self.multixacts > 0 && self.overflowed > 0;
+    pub fn was_hard(&self) -> bool {
+        let met = self.missing().is_empty() && self.prepared > 0 && self.multixacts > 0 && self.overflowed > 0;
         met && self.wrong_by_xmax > 0 && self.wrong_without_mapping > 0
     }
 
@@ -139,6 +159,7 @@ mod tests {
         let tally = Tally::until(1);
         tally.note(|proof| proof.judge(judgement(true, Some(true))));
         assert!(!tally.is_done());
+        tally.note(|proof| proof.reasons = MET.map(|reason| (reason.to_owned(), 1)).into());
         tally.note(|proof| (proof.prepared, proof.multixacts, proof.overflowed) = (1, 1, 1));
         tally.note(|proof| (proof.wrong_by_xmax, proof.wrong_without_mapping) = (1, 0));
         assert!(!tally.is_done());
