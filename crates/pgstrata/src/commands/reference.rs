@@ -37,8 +37,8 @@ pub fn man(dir: Option<&Path>) -> anyhow::Result<Ended> {
 }
 
 /// Prints a generated part of the documentation. Tables and charts are of the latest record with the preset full, of
-/// `STUDY/ARM` the latest that measured this arm; a study that has none yet gets a sentence, or a chart, that says how to
-/// make one.
+/// `STUDY/ARM,ARM` the latest that measured these arms and no others; a study that has none yet gets a sentence, or a chart,
+/// that says how to make one.
 pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<Ended> {
     let chart = Chart::ALL.into_iter().find(|chart| chart.name() == args.what);
     match (args.what.as_str(), &args.name, chart) {
@@ -79,10 +79,11 @@ fn measured_arms(dir: &Path) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&latest.into_values().collect::<Vec<_>>())?)
 }
 
-/// The latest full record of `STUDY` or `STUDY/ARM`.
+/// The latest full record of `STUDY` or `STUDY/ARM,ARM`.
 fn latest(dir: &Path, name: &str) -> anyhow::Result<Option<Record>> {
-    let (study, arm) = name.split_once('/').map_or((name, None), |(study, arm)| (study, Some(arm)));
-    Ok(archive::latest(dir, study, "full", arm)?)
+    let (study, arms) = name.split_once('/').unwrap_or((name, ""));
+    let arms: Vec<&str> = arms.split(',').filter(|arm| !arm.is_empty()).collect();
+    Ok(archive::latest(dir, study, "full", &arms)?)
 }
 
 /// The model file that ships, trained on the latest grid; `null` where there is none.
@@ -110,7 +111,7 @@ fn model_card(language: Language) -> anyhow::Result<String> {
 
 /// How to make the record that is missing; `quote` stands around the command.
 fn no_record(study: &str, language: Language, quote: &str) -> String {
-    let arms = study.split_once('/').map_or(String::new(), |(_, arm)| format!(" --arms {arm}"));
+    let arms = study.split_once('/').map_or(String::new(), |(_, arms)| format!(" --arms {arms}"));
     let study = study.split('/').next().unwrap_or_default();
     let command = format!("{quote}pgstrata run {study}{arms} --preset full --record{quote}");
     match language {
