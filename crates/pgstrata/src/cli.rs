@@ -357,6 +357,9 @@ pub enum BenchCommand {
         after_help = "Examples:\n  pgstrata bench check\n  pgstrata bench check --transactions 10000000 --rounds 1 --json"
     )]
     Check(crate::commands::bench_check::BenchCheckArgs),
+    /// How long `pgstrata advise` takes to decide fifty programs, beside its target.
+    #[command(after_help = "Examples:\n  pgstrata bench decide\n  pgstrata bench decide --rounds 9 --json")]
+    Decide(crate::commands::bench_decide::BenchDecideArgs),
     /// What each way of keeping transactions serializable achieves, over a grid of 240 workloads; the assistant's ranking
     /// is trained on it.
     #[command(after_help = crate::commands::bench_grid::EXAMPLES)]
