@@ -70,11 +70,15 @@ pub fn perform(root: &Path, only_check: bool) -> Result<ExitCode> {
             _ => ExitCode::FAILURE,
         });
     }
-    for file in stale(&Tree::read(root)?, &product)? {
-        let path = root.join(&file.path);
-        std::fs::create_dir_all(path.parent().unwrap_or(root))?;
-        std::fs::write(&path, file.text).with_context(|| format!("writing {}", file.path))?;
-        println!("wrote {}", file.path);
+    // One after the other: pgstrata carries some of these files, and is built again with what was written before it prints
+    // the next ones (the model's card is printed from the model that it carries).
+    for generator in GENERATORS {
+        for file in stale_of(generator, &Tree::read(root)?, &product)? {
+            let path = root.join(&file.path);
+            std::fs::create_dir_all(path.parent().unwrap_or(root))?;
+            std::fs::write(&path, file.text).with_context(|| format!("writing {}", file.path))?;
+            println!("wrote {}", file.path);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -94,10 +98,15 @@ pub fn reference(mut command: Command) -> Result<String> {
 fn stale(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
     let mut stale = Vec::new();
     for generator in GENERATORS {
-        let made = (generator.make)(tree, product).with_context(|| format!("generating {}", generator.what))?;
-        stale.extend(made.into_iter().filter(|file| tree.text(&file.path) != Some(file.text.as_str())));
+        stale.extend(stale_of(generator, tree, product)?);
     }
     Ok(stale)
+}
+
+/// Those of one kind.
+fn stale_of(generator: &Generator, tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
+    let made = (generator.make)(tree, product).with_context(|| format!("generating {}", generator.what))?;
+    Ok(made.into_iter().filter(|file| tree.text(&file.path) != Some(file.text.as_str())).collect())
 }
 
 /// A page of the book with every command and flag.
