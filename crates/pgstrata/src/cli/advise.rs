@@ -30,8 +30,9 @@ pub struct ProgramArgs {
     /// Files with the transactions' SQL, or directories with `.sql` files in them.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub sql: Vec<PathBuf>,
-    /// Files with the tables' definitions, in the order in which they are run; otherwise those among the --sql files count.
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    /// Files with the tables' definitions in the order in which they are run, or directories; otherwise those among the
+    /// --sql files count.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
     pub schema: Vec<PathBuf>,
     /// Read the tables' definitions from this database instead; nothing is changed there.
     #[arg(long, value_name = "URL", conflicts_with = "schema")]
@@ -42,6 +43,10 @@ pub struct ProgramArgs {
     /// Of a log, only the sessions of this database.
     #[arg(long, value_name = "NAME", requires = "log")]
     pub log_database: Option<String>,
+    /// Of a log, leave out programs that were committed fewer times, and say which: what ran once is often the loading of
+    /// data. Without it, those that were seen once in a log of a hundred transactions or more.
+    #[arg(long, value_name = "N", requires = "log", value_parser = clap::value_parser!(u64).range(1..))]
+    pub least: Option<u64>,
     /// Judge these levels instead of those that the programs ask for: `PROGRAM=LEVEL,…`, or one level for all.
     #[arg(long, value_name = "LEVELS", value_delimiter = ',')]
     pub allocation: Vec<Assignment>,
