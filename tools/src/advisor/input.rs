@@ -1,10 +1,16 @@
 //! What is analysed, as texts: tables, programs, and how both become the values that the analysis takes. No file is
 //! opened here.
 
+use std::fmt::Write as _;
+
 use pgstrata_lab::error::nearest;
 use pgstrata_sqltext::{Schema, SqlError, Unanalysed, Workload, read_sources};
 
+use sha2::{Digest as _, Sha256};
+
 use super::log::definitions;
+use super::report::Allocation;
+use super::requirement::Requirement;
 
 /// A named text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +95,27 @@ fn suggest_names(workload: &mut Workload, schema: &Schema) {
     statements.flat_map(|statement| &mut statement.unanalysed).chain(&mut workload.unanalysed).for_each(suggest);
 }
 
+/// Names and texts. Of a text without a word the grammar's scanner gives back a null pointer, so such a text is left out.
 fn pairs(sources: &[SourceText]) -> Vec<(&str, &str)> {
-    sources.iter().map(|source| (source.name.as_str(), source.text.as_str())).collect()
+    let said = sources.iter().filter(|source| !source.text.trim().is_empty());
+    said.map(|source| (source.name.as_str(), source.text.as_str())).collect()
+}
+
+/// The hash of a question: what is analysed, what is required, and the levels that are judged. SHA-256, hexadecimal. The
+/// same question gets the same answer from the same version of this program.
+#[must_use]
+pub fn question_hash(input: &Input, requirement: &Requirement, levels: &Allocation) -> String {
+    let sources = |list: &[SourceText]| -> Vec<(String, String)> {
+        list.iter().map(|source| (source.name.clone(), source.text.clone())).collect()
+    };
+    let whole = serde_json::json!({
+        "schema": sources(&input.schema), "programs": sources(&input.programs), "requirement": requirement, "levels": levels,
+    });
+    Sha256::digest(whole.to_string()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]

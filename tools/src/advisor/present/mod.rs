@@ -4,6 +4,7 @@
 //! is decided here, and no fact is here that is not in the report.
 
 mod adr;
+mod code;
 mod cycle;
 mod document;
 mod lanes;
@@ -12,7 +13,8 @@ mod phrases;
 mod scene;
 mod text;
 
-pub use adr::{Adr, adr_html, adr_markdown};
+pub use adr::{Adr, Made, adr_document, adr_html, adr_markdown, adr_notes};
+pub use code::{ProgramCode, code};
 pub use cycle::cycle;
 pub use document::{Block, Document};
 pub use lanes::lanes;
