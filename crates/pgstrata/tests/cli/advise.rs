@@ -1,4 +1,4 @@
-//! `pgstrata advise` and `pgstrata isolation check`: what is printed, exit codes, and what bad input is told.
+//! `pgstrata advise` and `pgstrata isolation check`: what is printed, and exit codes.
 //!
 //! The book's texts are made by the commands below, with `> book/guide/isolation-gate/…`.
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::{Home, parts};
 
-const SCHEMA: &str = "create table duty (doctor int primary key, on_call boolean not null);\n";
+pub(crate) const SCHEMA: &str = "create table duty (doctor int primary key, on_call boolean not null);\n";
 
 /// Two doctors leave at once: write skew at repeatable read.
-const LEAVE: &str = "-- pgstrata: program Leave repeatable read
+pub(crate) const LEAVE: &str = "-- pgstrata: program Leave repeatable read
 begin;
 select count(*) from duty where on_call;
 update duty set on_call = false where doctor = :doctor;
@@ -19,7 +19,7 @@ commit;
 ";
 
 /// A directory with these files, and the program run in it.
-fn run(files: &[(&str, &[u8])], arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn run(files: &[(&str, &[u8])], arguments: &[&str]) -> (Option<i32>, String, String) {
     let home = Home::new();
     for (name, text) in files {
         let path = home.path().join(name);
@@ -33,16 +33,6 @@ fn gate(programs: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let files: [(&str, &[u8]); 2] = [("schema.sql", SCHEMA.as_bytes()), ("app/leave.sql", programs.as_bytes())];
     let all = [&["isolation", "check", "--sql", "app", "--schema", "schema.sql"], arguments].concat();
     run(&files, &all)
-}
-
-/// Runs `advise`; it must be refused as usage, with these words.
-fn refuse(files: &[(&str, &[u8])], arguments: &[&str], words: &[&str]) {
-    let (code, stdout, stderr) = run(files, &[&["advise"], arguments].concat());
-    assert_eq!(code, Some(2), "{arguments:?}\n{stdout}{stderr}");
-    assert!(stdout.is_empty(), "{stdout}");
-    for word in words.iter().chain(&["hint:"]) {
-        assert!(stderr.contains(word), "no {word:?} in:\n{stderr}");
-    }
 }
 
 #[test]
@@ -123,36 +113,6 @@ fn sarif_has_places_rules_flows_and_suppressions_and_serves_as_a_baseline() {
     let check = ["isolation", "check", "--sql", "app", "--schema", "schema.sql", "--baseline", "base.sarif"];
     let (code, stdout, stderr) = run(&files, &check);
     assert_eq!(code, Some(0), "the finding moved by a line and is known\n{stdout}{stderr}");
-}
-
-#[test]
-fn wrong_sql_points_at_its_line_and_column() {
-    refuse(&[("a.sql", b"begin;\nselect a form t;\nselekt 1;\ncommit;\n")], &["--sql", "a.sql"], &["a.sql:"]);
-}
-
-#[test]
-fn files_that_cannot_be_read_are_told_in_one_paragraph() {
-    refuse(&[("empty/readme.txt", b"x")], &["--sql", "empty"], &["no .sql file in empty"]);
-    refuse(&[], &["--sql", "nothing.sql"], &["nothing.sql"]);
-    refuse(&[("a.sql", b"select 1;\nselect '\xff';")], &["--sql", "a.sql"], &["a.sql:2:9", "UTF-8", "iconv"]);
-    refuse(&[], &[], &["nothing to analyse"]);
-    refuse(
-        &[("a.sql", LEAVE.as_bytes())],
-        &["--sql", "a.sql", "--allocation", "Leav=rc"],
-        &["Leav", "did you mean `Leave`?"],
-    );
-    refuse(&[("a.sql", LEAVE.as_bytes())], &["--sql", "a.sql", "--report", "no/such/r.md"], &["--report", "no/such"]);
-}
-
-#[test]
-fn logs_that_are_none_are_told_what_to_set() {
-    refuse(
-        &[("a.log", b"2026-11-23 10:50:00.123 UTC [7] LOG:  statement: select 1\n")],
-        &["--log", "a.log"],
-        &["jsonlog"],
-    );
-    refuse(&[("a.log", b"\x1f\x8b\x08")], &["--log", "a.log"], &["compressed", "zcat"]);
-    refuse(&[("a.log", b"hello")], &["--log", "a.log"], &["no log of PostgreSQL"]);
 }
 
 #[test]

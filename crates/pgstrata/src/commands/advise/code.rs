@@ -24,29 +24,19 @@ pub fn of(answer: &Answer<'_>, args: &AdviseArgs, language: CodeLanguage) -> Vec
 
 /// All of it as one text, each part with its name above.
 pub fn printed(answer: &Answer<'_>, args: &AdviseArgs, language: CodeLanguage, reader: Language) -> String {
-    let mut text = String::new();
-    let mut part = |name: &str, notes: &[String], code: &str| {
-        let sign = comment(language);
-        let _ = writeln!(text, "{sign} == {name} ==");
-        for note in notes {
-            let _ = writeln!(text, "{sign} {note}");
-        }
-        let _ = writeln!(text, "\n{}\n", code.trim_end());
+    let sign = comment(language);
+    // In another language the table is a comment, so that the whole stays what it is.
+    let table: Vec<String> = match language {
+        CodeLanguage::Sql => vec![REQUEST_TABLE.trim_end().to_owned()],
+        _ => REQUEST_TABLE.trim_end().lines().map(|line| format!("{sign} {line}")).collect(),
     };
-    let table = REQUEST_TABLE.trim_end();
-    let is_sql = language == CodeLanguage::Sql;
-    let commented: Vec<String> = table.lines().map(|line| format!("{} {line}", comment(language))).collect();
-    part(REQUEST_FILE, &[], if is_sql { table } else { "" });
-    if !is_sql {
-        let _ = writeln!(text, "{}\n", commented.join("\n"));
-    }
+    let mut text = format!("{sign} == {REQUEST_FILE} ==\n\n{}\n", table.join("\n"));
     for one in of(answer, args, language) {
-        let sign = comment(language);
-        let _ = writeln!(text, "{sign} == {}: {} ==", one.path, one.level);
+        let _ = writeln!(text, "\n{sign} == {}: {} ==", one.path, one.level);
         for note in &one.notes {
             let _ = writeln!(text, "{sign} {}", note.get(reader));
         }
-        let _ = writeln!(text, "\n{}\n", one.code.trim_end());
+        let _ = writeln!(text, "\n{}", one.code.trim_end());
     }
     text
 }
