@@ -70,7 +70,7 @@ pub struct AdviseArgs {
     #[command(flatten)]
     pub programs: ProgramArgs,
     /// Write the programs that were found in a log, or those of the example, into this file.
-    #[arg(long, value_name = "FILE", conflicts_with = "sql")]
+    #[arg(long, value_name = "FILE")]
     pub write_sql: Option<PathBuf>,
     /// Search for changes of the SQL that make weaker levels safe.
     #[arg(long)]

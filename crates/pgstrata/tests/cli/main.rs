@@ -7,6 +7,7 @@ mod benches;
 mod check;
 mod ends;
 mod errors;
+mod gate;
 mod isolation;
 mod ledger;
 mod mvcc;

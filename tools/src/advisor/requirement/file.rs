@@ -53,7 +53,7 @@ pub fn read(text: &str) -> Result<Requirement, FileError> {
     let mut mistakes = Vec::new();
     for (field, item) in document.iter() {
         let span = document.key(field).and_then(toml_edit::Key::span);
-        match answer(field, item) {
+        match answer(text, field, item) {
             Ok(value) => {
                 answers.insert(field.to_owned(), value);
             }
@@ -78,7 +78,7 @@ pub fn read(text: &str) -> Result<Requirement, FileError> {
 }
 
 /// The answer to a field as JSON; else what is wrong, and what may be said.
-fn answer(field: &str, item: &Item) -> Result<Json, (String, String)> {
+fn answer(text: &str, field: &str, item: &Item) -> Result<Json, (String, String)> {
     let Some(question) = QUESTIONS.iter().find(|question| question.field == field) else {
         let fields: Vec<&str> = QUESTIONS.iter().map(|question| question.field).collect();
         let near = nearest(field, fields.iter().copied());
@@ -88,7 +88,8 @@ fn answer(field: &str, item: &Item) -> Result<Json, (String, String)> {
         );
         return Err((format!("there is no field `{field}`"), hint));
     };
-    let said = item.as_value().map_or_else(|| item.type_name().to_owned(), |value| value.to_string().trim().to_owned());
+    let written = item.as_value().and_then(Value::span).and_then(|span| text.get(span));
+    let said = written.map_or_else(|| item.type_name(), str::trim);
     let wrong = || (format!("`{field}` is {said}"), format!("it must be {}", allowed(question)));
     let value = item.as_value().ok_or_else(wrong)?;
     let number = || value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64));

@@ -207,14 +207,14 @@ fn types(schema: &Schema, program: &Program) -> BTreeMap<String, String> {
     let mut types = BTreeMap::new();
     for (number, statement) in program.statements.iter().enumerate() {
         for result in &statement.results {
-            let later = program.statements.iter().skip(number + 1).flat_map(|later| &later.accesses);
+            let mut later = program.statements.iter().skip(number + 1).flat_map(|later| &later.accesses);
             let is_it = |term: &Term| {
                 matches!(term, Term::Result { statement, column } if *statement == number && *column == result.column)
             };
-            let compared = later.filter_map(|access| column_type(schema, access, column_of(access, is_it)?)).next();
+            let compared = later.find_map(|access| column_type(schema, access, column_of(access, is_it)?));
             let read = || {
-                let accesses = statement.accesses.iter().filter(|access| access.reads.contains(&result.column));
-                accesses.filter_map(|access| column_type(schema, access, &result.column)).next()
+                let mut accesses = statement.accesses.iter().filter(|access| access.reads.contains(&result.column));
+                accesses.find_map(|access| column_type(schema, access, &result.column))
             };
             if let Some(found) = compared.or_else(read) {
                 types.entry(result.variable.clone()).or_insert(found);

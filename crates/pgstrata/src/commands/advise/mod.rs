@@ -71,9 +71,10 @@ pub async fn advise(args: &AdviseArgs, terminal: Terminal) -> anyhow::Result<End
     if form == Form::Report {
         show(&answer, decision::is_asked(args), terminal);
     }
-    let proof = match args.prove {
-        true => Some(proof::prove(args, &question.read, &report, terminal, form != Form::Report).await?),
-        false => None,
+    let proof = if args.prove {
+        Some(proof::prove(args, &question.read, &report, terminal, form != Form::Report).await?)
+    } else {
+        None
     };
     match form {
         Form::Report => {}
