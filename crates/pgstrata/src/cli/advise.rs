@@ -62,6 +62,7 @@ pub struct ProgramArgs {
 
 /// `pgstrata advise`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct AdviseArgs {
     /// A built-in example.
     #[arg(long, value_enum, value_name = "NAME", conflicts_with_all = ["sql", "log", "schema", "database_url"])]

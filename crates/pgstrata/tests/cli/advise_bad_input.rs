@@ -83,7 +83,8 @@ fn a_file_that_is_too_large_is_refused_before_it_is_parsed() {
 fn an_unknown_table_is_told_the_name_that_was_meant_and_counts_as_unsafe() {
     let wrong = LEAVE.replace("from duty", "from dutty");
     let files: [(&str, &[u8]); 2] = [("s.sql", SCHEMA.as_bytes()), ("a.sql", wrong.as_bytes())];
-    let (code, stdout, stderr) = run(&files, &["advise", "--sql", "a.sql", "--schema", "s.sql", "--fail-on", "unknown"]);
+    let (code, stdout, stderr) =
+        run(&files, &["advise", "--sql", "a.sql", "--schema", "s.sql", "--fail-on", "unknown"]);
     assert_eq!(code, Some(1), "{stderr}");
     for part in ["a.sql:3:22", "relation \"dutty\" does not exist", "did you mean \"duty\"?"] {
         assert!(stdout.contains(part), "no {part} in {stdout}");

@@ -85,11 +85,14 @@ fn a_requirement_is_edited_from_its_template() {
 #[test]
 fn mistakes_of_a_requirement_are_told_with_line_field_and_what_is_allowed() {
     let home = Home::new();
-    fs::write(home.path().join("needs.toml"), "# ours\nclients = 0\nread_shar = 0.5\naudit = \"none\"\n").expect("written");
+    fs::write(home.path().join("needs.toml"), "# ours\nclients = 0\nread_shar = 0.5\naudit = \"none\"\n")
+        .expect("written");
     let arguments = ["advise", "--example", "smallbank", "--requirement", "needs.toml"];
     let (code, stdout, stderr) = parts(&home.run(&arguments));
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
-    for part in ["needs.toml:2:1", "`clients` is 0", "between 1 and 100000", "needs.toml:3:1", "did you mean `read_share`?"] {
+    for part in
+        ["needs.toml:2:1", "`clients` is 0", "between 1 and 100000", "needs.toml:3:1", "did you mean `read_share`?"]
+    {
         assert!(stderr.contains(part), "no {part} in {stderr}");
     }
     assert!(stderr.contains("hint:") && stderr.contains("--requirement-template"), "{stderr}");

@@ -131,8 +131,12 @@ fn sarif_is_valid_by_the_schema_of_the_standard_whatever_was_found() {
         assert!(errors.is_empty(), "{what}: {errors:#?}\n{text}");
     }
     let all: Value = serde_json::from_str(&texts[3].1).expect("JSON");
-    let rules: Vec<&str> =
-        all["runs"][0]["results"].as_array().expect("results").iter().filter_map(|one| one["ruleId"].as_str()).collect();
+    let rules: Vec<&str> = all["runs"][0]["results"]
+        .as_array()
+        .expect("results")
+        .iter()
+        .filter_map(|one| one["ruleId"].as_str())
+        .collect();
     for rule in ["unsafe-level", "split-transaction", "not-analysed", "unused-acceptance"] {
         assert!(rules.contains(&rule), "no {rule} in {rules:?}");
     }

@@ -151,7 +151,11 @@ fn a_log_without_statements_says_what_to_do() {
 /// So many transactions of one statement each, and a few of another kind by a session that made the table.
 fn with_a_load(times: usize) -> String {
     let mut entries = vec![
-        ("l".to_owned(), "3/1".to_owned(), "statement: create table accounts (id int primary key, balance int)".to_owned()),
+        (
+            "l".to_owned(),
+            "3/1".to_owned(),
+            "statement: create table accounts (id int primary key, balance int)".to_owned(),
+        ),
         ("l".to_owned(), "3/2".to_owned(), "statement: copy accounts from stdin".to_owned()),
         ("l".to_owned(), "3/3".to_owned(), "statement: insert into accounts values (1, 1), (2, 2)".to_owned()),
         ("m".to_owned(), "5/1".to_owned(), "statement: delete from accounts where balance = 0".to_owned()),
@@ -201,7 +205,8 @@ fn in_a_long_log_what_was_seen_once_is_left_out_unless_all_is_asked_for() {
 fn a_log_of_slow_statements_alone_is_recognised() {
     let timed = |milliseconds: usize, text: &str| format!("duration: {milliseconds}.250 ms  statement: {text}");
     let of = |least: usize| {
-        let texts: Vec<String> = (0..30).map(|number| timed(least + number, "update t set a = 1 where id = 2")).collect();
+        let texts: Vec<String> =
+            (0..30).map(|number| timed(least + number, "update t set a = 1 where id = 2")).collect();
         let vxids: Vec<String> = (0..30).map(|number| format!("3/{number}1")).collect();
         let entries: Vec<_> =
             texts.iter().zip(&vxids).map(|(text, vxid)| ("a", vxid.as_str(), "LOG", text.as_str(), "")).collect();

@@ -44,7 +44,8 @@ fn loops(group: &Group) -> Vec<(usize, usize)> {
 pub fn file(reading: &LogReading) -> String {
     let mut text = String::from("-- Programs found in a log, most frequent first.\n");
     if !reading.left_out.is_empty() {
-        let _ = writeln!(text, "--\n-- LEFT OUT, so that a verdict on the others says nothing of what runs beside these:");
+        let _ =
+            writeln!(text, "--\n-- LEFT OUT, so that a verdict on the others says nothing of what runs beside these:");
     }
     for program in &reading.left_out {
         let why = if program.is_load { "loads data" } else { "seldom seen" };

@@ -54,7 +54,11 @@ pub fn code(
             level,
             path: format!("{}/{}", directory(&program.name), language.file()),
             code: code_of(schema, program, level, language),
-            notes: if program.origin == Origin::Statements { [vec![OWN_PROGRAMS.into()], notes].concat() } else { notes },
+            notes: if program.origin == Origin::Statements {
+                [vec![OWN_PROGRAMS.into()], notes].concat()
+            } else {
+                notes
+            },
         }
     };
     workload.programs.iter().map(one).collect()
@@ -145,9 +149,14 @@ mod tests {
         let one = |code: &[ProgramCode], name: &str| code.iter().find(|one| one.program == name).cloned().expect(name);
         let (before, after) = (one(&plain, "WriteCheck"), one(&promoted, "WriteCheck"));
         assert_eq!((before.level, before.path.as_str()), (Isolation::Serializable, "WriteCheck/transaction.py"));
-        assert!(before.code.contains("IsolationLevel.SERIALIZABLE") && before.code.contains("def write_check(cursor, name, amount)"));
+        assert!(
+            before.code.contains("IsolationLevel.SERIALIZABLE")
+                && before.code.contains("def write_check(cursor, name, amount)")
+        );
         assert_eq!(after.level, Isolation::ReadCommitted);
-        assert!(!before.code.contains(" for ") || after.code.matches("for ").count() > before.code.matches("for ").count());
+        assert!(
+            !before.code.contains(" for ") || after.code.matches("for ").count() > before.code.matches("for ").count()
+        );
         assert!(after.code.contains("for update") || after.code.contains("for share"), "{}", after.code);
     }
 
@@ -155,7 +164,10 @@ mod tests {
     fn a_function_is_called_and_its_changes_are_told() {
         let (plain, promoted) = of("bank-transfer", Language::Go);
         assert!(plain[0].code.contains("select transfer($1, $2, "), "{}", plain[0].code);
-        assert!(promoted.iter().any(|one| one.notes.iter().any(|note| note.en.starts_with(INSIDE.en))), "{promoted:#?}");
+        assert!(
+            promoted.iter().any(|one| one.notes.iter().any(|note| note.en.starts_with(INSIDE.en))),
+            "{promoted:#?}"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A mistake in SQL beside the line that it is in, with marks below the place, as compilers show it.
 
 use pgstrata_lab::report::{escape, text_columns};
-use pgstrata_sqltext::{SqlError, Span};
+use pgstrata_sqltext::{Span, SqlError};
 
 use crate::advisor::input::Input;
 
@@ -28,7 +28,11 @@ pub fn excerpt(span: &Span, input: &Input) -> Option<String> {
     let number = usize::try_from(span.from.line).ok()?.checked_sub(1)?;
     let line: Vec<char> = source.text.lines().nth(number)?.chars().map(shown).collect();
     let from = usize::try_from(span.from.column).ok()?.saturating_sub(1).min(line.len());
-    let to = if span.to.line == span.from.line { usize::try_from(span.to.column).ok()?.saturating_sub(1) } else { line.len() };
+    let to = if span.to.line == span.from.line {
+        usize::try_from(span.to.column).ok()?.saturating_sub(1)
+    } else {
+        line.len()
+    };
     let begin = if line.len() <= LINE_MOST { 0 } else { from.saturating_sub(BEFORE_MOST) };
     let end = line.len().min(begin + LINE_MOST);
     let piece = |from: usize, to: usize| -> String { line[from.min(to)..to].iter().collect() };
@@ -68,7 +72,11 @@ mod tests {
 
     #[test]
     fn a_tab_is_one_column_and_a_chinese_character_is_two() {
-        assert!(of("select '选', 1 1;").ends_with("  1 | select '选', 1 1;\n    |                ^"), "{}", of("select '选', 1 1;"));
+        assert!(
+            of("select '选', 1 1;").ends_with("  1 | select '选', 1 1;\n    |                ^"),
+            "{}",
+            of("select '选', 1 1;")
+        );
         assert!(of("\tselect 1 1;").ends_with("  1 |  select 1 1;\n    |           ^"), "{}", of("\tselect 1 1;"));
     }
 

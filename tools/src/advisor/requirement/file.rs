@@ -82,10 +82,8 @@ fn answer(text: &str, field: &str, item: &Item) -> Result<Json, (String, String)
     let Some(question) = QUESTIONS.iter().find(|question| question.field == field) else {
         let fields: Vec<&str> = QUESTIONS.iter().map(|question| question.field).collect();
         let near = nearest(field, fields.iter().copied());
-        let hint = near.map_or_else(
-            || format!("the fields are {}", fields.join(", ")),
-            |near| format!("did you mean `{near}`?"),
-        );
+        let hint = near
+            .map_or_else(|| format!("the fields are {}", fields.join(", ")), |near| format!("did you mean `{near}`?"));
         return Err((format!("there is no field `{field}`"), hint));
     };
     let written = item.as_value().and_then(Value::span).and_then(|span| text.get(span));
@@ -102,7 +100,9 @@ fn answer(text: &str, field: &str, item: &Item) -> Result<Json, (String, String)
         Answer::Number { least, most, .. } => {
             number().filter(|number| (least..=most).contains(number)).map(Json::from).ok_or_else(wrong)
         }
-        Answer::One { options } => chosen(value, options).map(Json::from).ok_or_else(|| with_near(value, options, wrong())),
+        Answer::One { options } => {
+            chosen(value, options).map(Json::from).ok_or_else(|| with_near(value, options, wrong()))
+        }
         Answer::Many { options } => {
             let list = value.as_array().ok_or_else(wrong)?;
             let all = list.iter().map(|one| chosen(one, options).ok_or_else(|| with_near(one, options, wrong())));
@@ -201,8 +201,10 @@ mod tests {
 
     #[test]
     fn answers_are_read() {
-        let read = read("invariants = [\"sum_floor\"] # both accounts\nclients = 64\nread_share = 1\nmay_retry = false\n\
-             distribution = \"read_replicas\"\n")
+        let read = read(
+            "invariants = [\"sum_floor\"] # both accounts\nclients = 64\nread_share = 1\nmay_retry = false\n\
+             distribution = \"read_replicas\"\n",
+        )
         .expect("a requirement");
         assert!(read.invariants.contains(&Invariant::SumFloor) && read.clients == 64 && !read.may_retry);
         assert_eq!((read.read_share.to_bits(), read.distribution), (1.0_f64.to_bits(), Distribution::ReadReplicas));

@@ -121,8 +121,7 @@ const KEPT_WORDS: &[&str] = &[
 pub(super) fn plan(schema: &Schema, program: &Program, level: Isolation, language: Language) -> Plan {
     let parameters: Vec<Parameter> = program.parameters.iter().map(parameter).collect();
     let is_function = program.origin != Origin::Statements;
-    let steps =
-        if is_function { vec![call(program)] } else { steps(schema, program, language) };
+    let steps = if is_function { vec![call(program)] } else { steps(schema, program, language) };
     let name = snake(&program.name);
     let about = if is_function {
         format!("Calls the function {}, at {level}.", program.name)
@@ -165,7 +164,8 @@ fn steps(schema: &Schema, program: &Program, language: Language) -> Vec<Step> {
             .collect();
         let is_whole = keeps.len() == statement.results.len();
         let is_read = keeps.iter().all(|(kept, _)| reads(language, &kept.kind));
-        let sql = if is_whole && is_read { statement.prepared.clone() } else { only(&statement.prepared, &keeps, language) };
+        let sql =
+            if is_whole && is_read { statement.prepared.clone() } else { only(&statement.prepared, &keeps, language) };
         Step {
             arguments: statement.arguments.iter().map(|name| free(name)).collect(),
             expect: if keeps.is_empty() { Expect::Anything } else { Expect::RowElseRefused },
@@ -180,10 +180,7 @@ fn steps(schema: &Schema, program: &Program, language: Language) -> Vec<Step> {
 /// Whether a language's library hands out a value of this type as the template takes it. Those of Rust and Go take only
 /// text for text.
 fn reads(language: Language, kind: &Kind) -> bool {
-    !matches!(
-        (language, kind),
-        (Language::RustTokioPostgres | Language::RustSqlx | Language::Go, Kind::Cast(_))
-    )
+    !matches!((language, kind), (Language::RustTokioPostgres | Language::RustSqlx | Language::Go, Kind::Cast(_)))
 }
 
 /// The statement with the columns that are used and no others, as types that the language takes.
@@ -208,9 +205,7 @@ fn types(schema: &Schema, program: &Program) -> BTreeMap<String, String> {
     for (number, statement) in program.statements.iter().enumerate() {
         for result in &statement.results {
             let mut later = program.statements.iter().skip(number + 1).flat_map(|later| &later.accesses);
-            let is_it = |term: &Term| {
-                matches!(term, Term::Result { statement, column } if *statement == number && *column == result.column)
-            };
+            let is_it = |term: &Term| matches!(term, Term::Result { statement, column } if *statement == number && *column == result.column);
             let compared = later.find_map(|access| column_type(schema, access, column_of(access, is_it)?));
             let read = || {
                 let mut accesses = statement.accesses.iter().filter(|access| access.reads.contains(&result.column));
@@ -237,7 +232,8 @@ fn column_of(access: &Access, is_it: impl Fn(&Term) -> bool) -> Option<&str> {
 
 fn column_type(schema: &Schema, access: &Access, column: &str) -> Option<String> {
     let name = &schema.relations.get(&access.relation)?.column(column)?.type_name;
-    let of_serial = [("bigserial", "bigint"), ("serial8", "bigint"), ("serial", "integer"), ("smallserial", "smallint")];
+    let of_serial =
+        [("bigserial", "bigint"), ("serial8", "bigint"), ("serial", "integer"), ("smallserial", "smallint")];
     let plain = of_serial.iter().find(|(serial, _)| serial == name).map_or(name.as_str(), |(_, plain)| plain);
     (!plain.is_empty()).then(|| plain.to_owned())
 }
@@ -290,7 +286,10 @@ mod tests {
         let read = input.read().expect("it is SQL");
         let of = |language| plan(&read.schema, &read.workload.programs[0], Isolation::RepeatableRead, language);
         let python = of(Language::Python);
-        assert_eq!(python.steps[0].sql, "with found as (select id as found, note from a where name = $1) select found from found");
+        assert_eq!(
+            python.steps[0].sql,
+            "with found as (select id as found, note from a where name = $1) select found from found"
+        );
         assert_eq!(python.steps[0].keeps[0].kind, Kind::Long);
         assert_eq!(python.steps[1].sql, "select money from b where id = $1");
         let go = of(Language::Go);
@@ -310,12 +309,14 @@ mod tests {
             session.batch_execute(&read.definitions).await.expect("the example's tables");
             for (number, program) in read.workload.programs.iter().enumerate() {
                 let made = code_of(&read.schema, program, report.optimal.level(&program.name), Language::Sql);
-                session.batch_execute(&made).await.unwrap_or_else(|error| panic!("{}: {error:?}\n{made}", program.name));
+                session
+                    .batch_execute(&made)
+                    .await
+                    .unwrap_or_else(|error| panic!("{}: {error:?}\n{made}", program.name));
                 let plan = plan(&read.schema, program, Isolation::ReadCommitted, Language::Sql);
                 let key = format!("'0198f6f2-0000-7000-8000-{number:012}'");
-                let values: Vec<String> = std::iter::once(key)
-                    .chain(plan.parameters.iter().map(|one| one.example.clone()))
-                    .collect();
+                let values: Vec<String> =
+                    std::iter::once(key).chain(plan.parameters.iter().map(|one| one.example.clone())).collect();
                 let call = format!("savepoint one; select {}({}); release one", plan.name, values.join(", "));
                 // The tables are empty: what must have been found was not, and so the function refuses.
                 if let Err(error) = session.batch_execute(&call).await {

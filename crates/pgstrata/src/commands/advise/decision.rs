@@ -44,9 +44,8 @@ pub fn decide(requirement: &Requirement, report: &Report) -> Decision {
 
 fn read(path: &Path) -> Result<Requirement, LabError> {
     let name = path.display();
-    let text = fs::read_to_string(path).map_err(|error| {
-        LabError::usage(format!("could not read the requirement {name}: {error}"), TEMPLATE)
-    })?;
+    let text = fs::read_to_string(path)
+        .map_err(|error| LabError::usage(format!("could not read the requirement {name}: {error}"), TEMPLATE))?;
     if path.extension().is_some_and(|extension| extension == "json") {
         return Requirement::from_json(&text)
             .map_err(|error| LabError::usage(format!("{name}: {error}"), error.hint()));

@@ -178,7 +178,9 @@ fn source(path: &Path) -> Result<SourceText, LabError> {
     }
     match String::from_utf8(bytes) {
         // Some editors begin a file with a byte order mark, which PostgreSQL's grammar does not know.
-        Ok(text) => Ok(SourceText::new(name, text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))),
+        Ok(text) => {
+            Ok(SourceText::new(name, text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned)))
+        }
         Err(error) => {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let text = String::from_utf8_lossy(valid);

@@ -19,9 +19,10 @@ pub fn refuse_what_cannot_be_written(args: &AdviseArgs) -> Result<(), LabError> 
         }
     }
     match args.out.as_deref().filter(|out| out.is_file()) {
-        Some(out) => {
-            Err(LabError::usage(format!("--out {} is a file", out.display()), "name a directory; it is made if need be"))
-        }
+        Some(out) => Err(LabError::usage(
+            format!("--out {} is a file", out.display()),
+            "name a directory; it is made if need be",
+        )),
         None => Ok(()),
     }
 }

@@ -154,9 +154,22 @@ mod tests {
     fn a_record_has_all_parts_in_both_languages() {
         let english = record("", Language::English);
         for part in [
-            "# Isolation levels of the transactions", "## Status", "## Context", "`clients`: 64", "## Decision",
-            "## Evidence", "## Options, and why not", "## Consequences", "40001", "## Proof", "PostgreSQL 15.18", "## Code",
-            "create or replace function write\\_check", "## How it was computed", "0.1.0", "00ff",
+            "# Isolation levels of the transactions",
+            "## Status",
+            "## Context",
+            "`clients`: 64",
+            "## Decision",
+            "## Evidence",
+            "## Options, and why not",
+            "## Consequences",
+            "40001",
+            "## Proof",
+            "PostgreSQL 15.18",
+            "## Code",
+            "create or replace function write\\_check",
+            "## How it was computed",
+            "0.1.0",
+            "00ff",
         ] {
             let part = part.replace("write\\_check", "write_check");
             assert!(english.contains(&part), "no {part:?} in\n{english}");

@@ -28,12 +28,8 @@ pub(super) fn proof(document: &mut Document, adr: &Adr<'_>) {
 
 fn lines(proof: &Proof, language: Language) -> Vec<String> {
     let reproduced = proof.witnesses.iter().filter(|witness| witness.verdict == WitnessVerdict::Reproduced).count();
-    let fixes: Vec<bool> = proof
-        .witnesses
-        .iter()
-        .flat_map(|witness| &witness.fixes)
-        .map(|(_, fixed)| fixed.outcome.is_serial())
-        .collect();
+    let fixes: Vec<bool> =
+        proof.witnesses.iter().flat_map(|witness| &witness.fixes).map(|(_, fixed)| fixed.outcome.is_serial()).collect();
     let gone = fixes.iter().filter(|gone| **gone).count();
     let mut lines = vec![match language {
         Language::English => format!(
