@@ -97,7 +97,7 @@ impl Domains {
         &self,
         program: &Program,
         place: usize,
-        number: usize,
+        (number, is_together): (usize, bool),
         schema: &Schema,
         chance: &mut ChaCha8Rng,
     ) -> String {
@@ -111,7 +111,7 @@ impl Domains {
             let column = schema.relations.get(&at.0).and_then(|relation| relation.column(&at.1));
             return value(column.map(|column| column.type_name.as_str()).unwrap_or_default(), 3);
         }
-        let drawn = chance.random_range(0..values.len());
+        let drawn = if is_together { 0 } else { chance.random_range(0..values.len()) };
         values.iter().nth(drawn).cloned().unwrap_or_default()
     }
 
@@ -162,10 +162,16 @@ impl Domains {
         allocation: &Allocation,
         chance: &mut ChaCha8Rng,
     ) -> Vec<Cast<'a>> {
+        // Half of the casts are of different programs, half meet in the same rows.
+        let (is_mixed, is_together) = (chance.random_ratio(1, 2), chance.random_ratio(1, 2));
+        let mut left: Vec<&'a Program> = Vec::new();
         let cast = |number: usize| {
-            let program = programs[chance.random_range(0..programs.len())];
+            if left.is_empty() || !is_mixed {
+                left = programs.to_vec();
+            }
+            let program = left.swap_remove(chance.random_range(0..left.len()));
             let arguments = program.parameters.iter().enumerate().map(|(place, parameter)| {
-                (parameter.name.clone(), self.argument(program, place, number, schema, chance))
+                (parameter.name.clone(), self.argument(program, place, (number, is_together), schema, chance))
             });
             let arguments = arguments.collect();
             let mut path = Vec::new();

@@ -15,6 +15,7 @@ use super::evidence::Meaning;
 use super::machine::{Actor, Stage};
 use super::model::{Action, EXISTS, Model, Path, RowSet, Value};
 use super::reach::Reach;
+use super::telling::Telling;
 use super::{search, verdict};
 use crate::advisor::report::{Verdict, Work};
 use crate::advisor::synthetic::{GROUPS, Shape, template_set};
@@ -145,7 +146,9 @@ fn compare(seeds: std::ops::Range<u64>, shape: &Shape, choices: usize) -> Tally 
         let mut work = Work::default();
         let dangers = Dangers::of(&model, &mut work);
         let reach = Reach::of(&model, &(0..model.programs.len()).collect());
-        let meaning = Meaning { workload: &drawn.workload, schema: &drawn.schema, model: &model };
+        let telling = Telling::of(&drawn.workload);
+        let meaning =
+            Meaning { workload: &drawn.workload, schema: &drawn.schema, model: &model, telling: &telling };
         let mut lot = ChaCha8Rng::seed_from_u64(seed);
         for round in 0..3 {
             let levels = if round == 0 {

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod decision;
+mod fuzz;
 pub mod input;
 mod log;
 mod proof;
@@ -19,10 +20,14 @@ use serde_json::json;
 
 use crate::Ended;
 use crate::cli::advise::{AdviseArgs, ExampleName, FailOnArg};
+use crate::cli::advise_fuzz::AdviseCommand;
 use crate::terminal::Terminal;
 use input::Question;
 
 pub async fn advise(args: &AdviseArgs, terminal: Terminal) -> anyhow::Result<Ended> {
+    if let Some(AdviseCommand::Fuzz(args)) = &args.command {
+        return fuzz::perform(args, terminal).await;
+    }
     if let Some(path) = &args.report {
         refuse_missing_directory(path)?;
     }
