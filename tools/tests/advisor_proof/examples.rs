@@ -18,9 +18,10 @@ fn read(example: &Example) -> Read {
 
 async fn proof(read: &Read, report: &Report, options: &ProofOptions) -> Proof {
     let server = testing::server().await.expect("install PostgreSQL to run these tests");
-    let proof =
-        prove(&server.endpoint(), &read.definitions, &read.schema, &read.workload, report, options, &mut |_| {});
-    proof.await.expect("a proof")
+    let on = &mut |_| {};
+    prove(&server.endpoint(), &read.definitions, &read.schema, &read.workload, report, options, on)
+        .await
+        .expect("a proof")
 }
 
 async fn proves(name: &str) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pgstrata_scenario::session::Seat;
 use pgstrata_scenario::spec::{Interleavings, Spec, interleaving_count};
 use pgstrata_sqltext::schema::{Relation, RelationKind};
-use pgstrata_sqltext::{Node, Program, RelationName, Rows, Schema, Term, Workload};
+use pgstrata_sqltext::{Node, Program, RelationName, Rows, Schema, Scope, Term, Workload};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
@@ -175,9 +175,16 @@ impl Domains {
             });
             let arguments = arguments.collect();
             let mut path = Vec::new();
-            walk(&program.body, chance, &mut path);
+            if program.scope == Scope::OneTransaction {
+                walk(&program.body, chance, &mut path);
+            } else if !program.statements.is_empty() {
+                // Each statement is a transaction.
+                path.push(chance.random_range(0..program.statements.len()));
+            }
             let level = allocation.level(&program.name);
-            Cast { program, name: format!("T{}", number + 1), level, arguments, path }
+            let mut cast = Cast { program, name: format!("T{}", number + 1), level, arguments, path };
+            cast.fill(number, 0);
+            cast
         };
         (0..count).map(cast).collect()
     }

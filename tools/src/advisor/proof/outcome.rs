@@ -306,8 +306,7 @@ impl Proof {
     #[must_use]
     pub fn agrees(&self) -> bool {
         let witness = |proof: &WitnessProof| {
-            proof.verdict.is_reproduced()
-                && proof.fixes.iter().all(|(_, fixed)| fixed.outcome.is_serial())
+            proof.verdict.is_reproduced() && proof.fixes.iter().all(|(_, fixed)| fixed.outcome.is_serial())
         };
         self.witnesses.iter().all(witness) && self.random.iter().all(|random| random.anomalies.is_empty())
     }

@@ -77,8 +77,7 @@ impl<'a> Trial<'a> {
         if drawing.programs.is_empty() {
             return Ok(proof);
         }
-        for (by, until) in
-            [(ShownBy::Outcome, self.schedules.div_ceil(2)), (ShownBy::DependencyCycle, self.schedules)]
+        for (by, until) in [(ShownBy::Outcome, self.schedules.div_ceil(2)), (ShownBy::DependencyCycle, self.schedules)]
         {
             arena.show(by).await?;
             // Rows that the tables refuse, and casts that have no steps, count as tried.

@@ -8,9 +8,9 @@ use pgstrata_scenario::session::Seat;
 use pgstrata_scenario::spec::Spec;
 use pgstrata_sqltext::{Schema, Workload};
 
+use super::Claim;
 use super::arena::Arena;
 use super::error::ProofError;
-use super::Claim;
 use super::outcome::{Fix, Outcome, Play, ProofEvent, Replayed, ShownBy, WitnessProof, WitnessVerdict};
 use super::script::{Agreed, Begin, Cast, Changes, Script, WAYS, spec};
 use super::seeds::{self, Wanted};

@@ -147,8 +147,7 @@ fn compare(seeds: std::ops::Range<u64>, shape: &Shape, choices: usize) -> Tally 
         let dangers = Dangers::of(&model, &mut work);
         let reach = Reach::of(&model, &(0..model.programs.len()).collect());
         let telling = Telling::of(&drawn.workload);
-        let meaning =
-            Meaning { workload: &drawn.workload, schema: &drawn.schema, model: &model, telling: &telling };
+        let meaning = Meaning { workload: &drawn.workload, schema: &drawn.schema, model: &model, telling: &telling };
         let mut lot = ChaCha8Rng::seed_from_u64(seed);
         for round in 0..3 {
             let levels = if round == 0 {

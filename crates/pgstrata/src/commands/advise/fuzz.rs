@@ -12,7 +12,7 @@ use pgstrata_tools::advisor::proof::fuzz::{
     Broken, Conviction, FUZZ_FORMAT, FuzzProgress, FuzzRecord, FuzzSpec, Fuzzed, convict, fuzz,
 };
 use pgstrata_tools::advisor::proof::{FoundAnomaly, Outcome};
-use pgstrata_units::Text;
+use pgstrata_units::{Language, Text};
 use tokio_util::sync::CancellationToken;
 
 use crate::Ended;
@@ -63,19 +63,14 @@ pub async fn perform(args: &FuzzArgs, terminal: Terminal) -> anyhow::Result<Ende
 }
 
 /// Runs everything; an interruption ends it, and nothing is kept, as a part would be taken for the whole.
-async fn record(
-    args: &FuzzArgs,
-    server: &Endpoint,
-    bar: &Bar,
-    stop: &CancellationToken,
-) -> anyhow::Result<FuzzRecord> {
+async fn record(args: &FuzzArgs, server: &Endpoint, bar: &Bar, stop: &CancellationToken) -> anyhow::Result<FuzzRecord> {
     let started_at = machine::now_rfc3339();
     let mut spec = FuzzSpec::new(args.sets, args.seed);
     (spec.schedules, spec.workers, spec.stop) = (args.schedules, usize::from(args.workers), stop.clone());
     let sets = usize::try_from(args.sets).unwrap_or(usize::MAX);
     bar.begin(sets, SET_TIME.saturating_mul(u32::try_from(args.sets).unwrap_or(u32::MAX)));
     let session = server.connect().await?;
-    let version = session.query_one("show server_version", &[]).await.map(|row| row.get(0)).unwrap_or_default();
+    let version: String = session.query_one("show server_version", &[]).await.map(|row| row.get(0)).unwrap_or_default();
     session.close().await;
     let mut on = |progress: FuzzProgress| {
         let FuzzProgress { witnesses, reproduced, wrong, .. } = progress;
@@ -117,78 +112,75 @@ fn command(args: &FuzzArgs) -> String {
 }
 
 fn show(record: &FuzzRecord, terminal: Terminal) {
-    let style = terminal.style();
     let found = &record.found;
-    let say = |meaning, text: String| println!("{}", style.mark(meaning, &style.text(&text)));
-    let english = terminal.language == pgstrata_units::Language::English;
-    let good = |is: bool| if is { Meaning::Good } else { Meaning::Bad };
-    let Fuzzed { sets, safe, schedules, concurrent, witnesses, reproduced, shown_by_outcome, .. } = found;
-    let wrong = found.wrong.len();
-    say(
-        good(wrong == 0),
-        if english {
-            format!(
-                "{wrong} of {safe} safe verdicts on {sets} sets of programs are wrong, after {schedules} schedules on \
-                 PostgreSQL {} ({concurrent} with two or more commits)",
-                record.server
-            )
-        } else {
-            format!(
-                "{sets} 个程序集的 {safe} 个“安全”结论中有 {wrong} 个错误，共在 PostgreSQL {} 上执行 {schedules} 次调度（其中 \
-                 {concurrent} 次有两个以上事务提交）",
-                record.server
-            )
-        },
-    );
+    let is_english = terminal.language == Language::English;
+    let say = |is_good: bool, text: String| {
+        let style = terminal.style();
+        println!("{}", style.mark(if is_good { Meaning::Good } else { Meaning::Bad }, &style.text(&text)));
+    };
+    say(found.wrong.is_empty(), of_safe(record, terminal.language));
     for wrong in &found.wrong {
-        println!("{}", contradiction(&wrong.anomaly, wrong.set.seed, &wrong.of, english));
+        println!("{}", contradiction(&wrong.anomaly, wrong.set.seed, &wrong.of, terminal.language));
     }
-    let hidden = reproduced - shown_by_outcome;
-    let percent = found.reproduced_share() * 100.0;
-    say(
-        good(found.reproduced_share() >= 0.99),
-        if english {
-            format!(
-                "{reproduced} of {witnesses} unsafe verdicts happened ({percent:.1} %): {shown_by_outcome} in answers or \
-                 rows, {hidden} in the order of writers only"
-            )
-        } else {
-            format!(
-                "{witnesses} 个“不安全”结论中有 {reproduced} 个在服务器上发生（{percent:.1} %）：从应答或行可见 \
-                 {shown_by_outcome} 个，只从写入者次序可见 {hidden} 个"
-            )
-        },
-    );
+    say(found.reproduced_share() >= 0.99, of_unsafe(found, terminal.language));
     for missing in &found.not_reproduced {
         println!("    {}: {}", missing.set.seed, missing.why);
     }
     for (seed, why) in &found.unreadable {
         println!("    {seed}: {why}");
     }
-    for mistake in &record.mistakes {
-        let Conviction { mistake, sets, convicted_by, .. } = mistake;
+    for Conviction { mistake, sets, convicted_by, .. } in &record.mistakes {
         let words = mistake.words().get(terminal.language);
-        let text = match (convicted_by, english) {
+        let text = match (convicted_by, is_english) {
             (Some(set), true) => format!("a decider that {words} is contradicted by set {set}"),
             (Some(set), false) => format!("“{words}”的判定器被程序集 {set} 推翻"),
             (None, true) => format!("a decider that {words} was not found wrong in {sets} sets"),
             (None, false) => format!("“{words}”的判定器在 {sets} 个程序集中未被推翻"),
         };
-        say(good(convicted_by.is_some()), text);
+        say(convicted_by.is_some(), text);
+    }
+}
+
+fn of_safe(record: &FuzzRecord, language: Language) -> String {
+    let Fuzzed { sets, safe, schedules, concurrent, wrong, .. } = &record.found;
+    let (wrong, server) = (wrong.len(), &record.server);
+    match language {
+        Language::English => format!(
+            "{wrong} of {safe} safe verdicts on {sets} sets of programs are wrong, after {schedules} schedules on \
+             PostgreSQL {server} ({concurrent} with two or more commits)"
+        ),
+        Language::Chinese => format!(
+            "{sets} 个程序集的 {safe} 个“安全”结论中有 {wrong} 个错误，共在 PostgreSQL {server} 上执行 {schedules} 次调度（其中 \
+             {concurrent} 次有两个以上事务提交）"
+        ),
+    }
+}
+
+fn of_unsafe(found: &Fuzzed, language: Language) -> String {
+    let Fuzzed { witnesses, reproduced, shown_by_outcome, .. } = found;
+    let (hidden, percent) = (reproduced - shown_by_outcome, found.reproduced_share() * 100.0);
+    match language {
+        Language::English => format!(
+            "{reproduced} of {witnesses} unsafe verdicts happened ({percent:.1} %): {shown_by_outcome} in answers or rows, \
+             {hidden} in the order of writers only"
+        ),
+        Language::Chinese => format!(
+            "{witnesses} 个“不安全”结论中有 {reproduced} 个在服务器上发生（{percent:.1} %）：从应答或行可见 {shown_by_outcome} \
+             个，只从写入者次序可见 {hidden} 个"
+        ),
     }
 }
 
 /// A safe verdict that the server contradicts.
-fn contradiction(anomaly: &FoundAnomaly, seed: u64, of: &str, english: bool) -> String {
+fn contradiction(anomaly: &FoundAnomaly, seed: u64, of: &str, language: Language) -> String {
     let players: Vec<&str> = anomaly.sessions.iter().map(|player| player.program.as_str()).collect();
     let difference = match &anomaly.outcome {
         Outcome::Anomaly { difference, .. } => difference.as_str(),
         Outcome::Serial { .. } | Outcome::Undecided { .. } => "",
     };
     let players = players.join(", ");
-    if english {
-        format!("    set {seed}, {of}: {players}: {difference}")
-    } else {
-        format!("    程序集 {seed}，{of}：{players}：{difference}")
+    match language {
+        Language::English => format!("    set {seed}, {of}: {players}: {difference}"),
+        Language::Chinese => format!("    程序集 {seed}，{of}：{players}：{difference}"),
     }
 }

@@ -40,7 +40,9 @@ impl Broken {
     pub const fn words(self) -> Text {
         match self {
             Self::LocksAreWrites => Text { en: "takes row locks for writes", zh: "把行锁当作写入" },
-            Self::LocksAreExclusive => Text { en: "takes shared row locks for exclusive ones", zh: "把共享行锁当作排他锁" },
+            Self::LocksAreExclusive => {
+                Text { en: "takes shared row locks for exclusive ones", zh: "把共享行锁当作排他锁" }
+            }
             Self::PredicatesAreNotRead => Text { en: "looks past predicates", zh: "忽略谓词读" },
             Self::ConditionsAreNotRead => {
                 Text { en: "looks past conditions of updates by key", zh: "忽略按键更新中的其他条件" }

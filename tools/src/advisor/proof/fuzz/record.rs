@@ -95,10 +95,7 @@ impl FuzzRecord {
             found.safe_below_serializable.to_string(),
         );
         row(say("schedules of them on the server", "在服务器上执行的调度"), found.schedules.to_string());
-        row(
-            say("of which two or more transactions committed", "其中两个以上事务提交"),
-            found.concurrent.to_string(),
-        );
+        row(say("of which two or more transactions committed", "其中两个以上事务提交"), found.concurrent.to_string());
         row(
             say("schedules that cannot be judged", "无法判定的调度"),
             found.undecided.values().sum::<u64>().to_string(),
@@ -112,10 +109,7 @@ impl FuzzRecord {
             say("of which happened on the server", "其中在服务器上发生"),
             format!("{} ({:.1} %)", found.reproduced, found.reproduced_share() * 100.0),
         );
-        row(
-            say("of these, seen in answers or rows", "其中从应答或行中可见"),
-            found.shown_by_outcome.to_string(),
-        );
+        row(say("of these, seen in answers or rows", "其中从应答或行中可见"), found.shown_by_outcome.to_string());
         row(
             say("of these, seen in the order of writers only", "其中只从写入者的次序可见"),
             (found.reproduced - found.shown_by_outcome).to_string(),
@@ -147,24 +141,23 @@ impl FuzzRecord {
 
     /// Witnesses that did not happen, and mistakes, each with what came of it.
     fn list(&self, text: &mut String, language: Language) {
-        let english = language == Language::English;
         for missing in &self.found.not_reproduced {
             let (seed, why) = (missing.set.seed, &missing.why);
-            let _ = match english {
-                true => writeln!(text, "\n* Set {seed}: the witness did not happen: {why}."),
-                false => writeln!(text, "\n* 程序集 {seed}：见证未发生：{why}。"),
+            let _ = match language {
+                Language::English => writeln!(text, "\n* Set {seed}: the witness did not happen: {why}."),
+                Language::Chinese => writeln!(text, "\n* 程序集 {seed}：见证未发生：{why}。"),
             };
         }
         if self.mistakes.is_empty() {
             return;
         }
-        let (head, found) = match english {
-            true => ("| Deliberate mistake | Convicted by set | Sets | Schedules |", "never"),
-            false => ("| 故意的错误 | 由哪个程序集证明 | 程序集 | 调度 |", "未发现"),
+        let (head, never) = match language {
+            Language::English => ("| Deliberate mistake | Convicted by set | Sets | Schedules |", "never"),
+            Language::Chinese => ("| 故意的错误 | 由哪个程序集证明 | 程序集 | 调度 |", "未发现"),
         };
         let _ = writeln!(text, "\n{head}\n|---|---:|---:|---:|");
         for Conviction { mistake, sets, schedules, convicted_by } in &self.mistakes {
-            let by = convicted_by.map_or_else(|| found.to_owned(), |set| set.to_string());
+            let by = convicted_by.map_or_else(|| never.to_owned(), |set| set.to_string());
             let _ = writeln!(text, "| {} | {by} | {sets} | {schedules} |", mistake.words().get(language));
         }
     }

@@ -8,12 +8,12 @@ use pgstrata_units::Isolation;
 
 use super::{FuzzSpec, Fuzzed, NotReproduced, Wrong};
 use crate::advisor::proof::arena::Arena;
+use crate::advisor::proof::claims;
 use crate::advisor::proof::error::ProofError;
 use crate::advisor::proof::outcome::{ShownBy, WitnessVerdict};
 use crate::advisor::proof::random::Trial;
 use crate::advisor::proof::script::Changes;
 use crate::advisor::proof::witness::{Stand, changes, prove};
-use crate::advisor::proof::claims;
 use crate::advisor::synthetic::TemplateSet;
 use crate::advisor::{Allocation, Options, Report, Verdict};
 
