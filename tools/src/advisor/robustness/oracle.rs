@@ -14,6 +14,7 @@ use super::decide::{Dangers, Levels};
 use super::evidence::Meaning;
 use super::machine::{Actor, Stage};
 use super::model::{Action, EXISTS, Model, Path, RowSet, Value};
+use super::telling::Telling;
 use super::{search, verdict};
 use crate::advisor::proof::fuzz::{Broken, Decider};
 use crate::advisor::report::{Options, Verdict, Work};
@@ -144,7 +145,8 @@ fn compare(seeds: std::ops::Range<u64>, shape: &Shape, choices: usize) -> Tally 
         let model = build(&drawn.workload, &drawn.schema, Seen::AsTheyRun);
         let mut work = Work::default();
         let dangers = Dangers::of(&model, &mut work);
-        let meaning = Meaning { workload: &drawn.workload, schema: &drawn.schema, model: &model };
+        let telling = Telling::of(&drawn.workload);
+        let meaning = Meaning { workload: &drawn.workload, schema: &drawn.schema, model: &model, telling: &telling };
         let mut lot = ChaCha8Rng::seed_from_u64(seed);
         for round in 0..3 {
             let levels = if round == 0 {
