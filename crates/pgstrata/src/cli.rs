@@ -369,9 +369,9 @@ pub enum BenchCommand {
 /// `pgstrata __reference`.
 #[derive(Debug, Args)]
 pub struct ReferenceArgs {
-    /// `cli`, `openapi`, `table`, or the name of a chart.
+    /// `cli`, `openapi`, `table`, `advise`, or the name of a chart.
     pub what: String,
-    /// For a table or a chart: of which study.
+    /// For a table or a chart: of which study; for advice: of which example.
     pub name: Option<String>,
     /// Where records are kept.
     #[arg(long, default_value = "record")]

@@ -95,6 +95,8 @@ create table order_line (
   primary key (ol_w_id, ol_d_id, ol_o_id, ol_number)
 );
 
+-- Programs
+
 -- Enters an order of two items.
 -- pgstrata: program NewOrder
 -- pgstrata: frequency 0.45
