@@ -39,6 +39,10 @@ pub(super) fn dependencies(one: &Op, two: &Op) -> Kinds {
     // An insert finds no row, and locks, updates and deletes find one.
     let is_hit = |op: &Op| matches!(op.action, Action::Lock(_) | Action::Update(_) | Action::Delete);
     let (inserts, ends) = (two.action == Action::Insert, one.action == Action::Delete);
+    // Who must find no row was not there before it went, nor after it came.
+    if (one.forbids && two.action == Action::Delete) || (two.forbids && one.action == Action::Insert) {
+        return Kinds::default();
+    }
     Kinds {
         ww: one.writes & two.writes != 0 && if inserts { ends } else { !ends },
         wr: one.writes & two.reads != 0 && !(ends && is_hit(two)),

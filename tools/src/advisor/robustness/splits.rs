@@ -92,6 +92,13 @@ pub(super) fn cells(model: &Model, included: &BTreeSet<usize>, work: &mut Work) 
     search.cells
 }
 
+/// Whether T2, transaction 1, leaves a version of the row that an operation of T1 has read.
+fn overwritten_by_second(rows: &Unifier<'_>, read: At) -> bool {
+    let var = rows.paths[read.0].ops[read.1].var;
+    let writes = rows.paths[1].ops.iter().filter(|op| op.is_version());
+    writes.into_iter().any(|op| rows.same_row((read.0, var), (1, op.var)))
+}
+
 /// Who touches a relation.
 struct Touching {
     by_relation: Vec<Vec<(usize, usize)>>,
@@ -286,13 +293,17 @@ impl<'m> Search<'_, 'm> {
         for (one, two) in judge.pairs(0, last) {
             let (mine, theirs) = (&path.ops[one.1], &rows.paths[last].ops[two.1]);
             let forward = (mine.reads | mine.writes) & theirs.writes != 0 && judge.surely_depend(one, two);
+            // Who has read a version is looked up by the version that is overwritten (`predicate.c`,
+            // `CheckForSerializableConflictIn`), and T2, which is not serializable where this counts, may have put its own
+            // in between: then T1 and Tm do not notice each other, neither here nor in a shorter cycle.
+            let hidden = if overwritten_by_second(rows, one) { T1_TM_SERIALIZABLE } else { 0 };
             if forward {
                 let is_before = mine.last < split.first || one.1 == b1;
-                levels &= if is_before { 0 } else { T1_READ_COMMITTED };
+                levels &= hidden | if is_before { 0 } else { T1_READ_COMMITTED };
             }
             // T1 →rw Tm →rw T1 among serializable transactions is refused, whoever commits first.
             if judge.notices(one, two) {
-                levels &= !T1_TM_SERIALIZABLE;
+                levels &= hidden | !T1_TM_SERIALIZABLE;
             }
         }
         levels
