@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_units::Isolation;
 
-use super::model::Model;
+use super::model::{Action, EXISTS, Model, Op};
 use super::splits::{
     self, Candidate, Cell, CellKey, T1_READ_COMMITTED, T1_REPEATABLE_READ, T1_SERIALIZABLE, T1_T2_SERIALIZABLE,
     T1_TM_SERIALIZABLE,
@@ -24,12 +24,17 @@ pub(super) type Levels = Vec<Isolation>;
 /// Everything dangerous about some programs.
 pub(super) struct Dangers {
     pub cells: BTreeMap<CellKey, Cell>,
+    /// By program: the programs whose reads it can hide from the server, see [`hides`].
+    hides: Vec<BTreeSet<usize>>,
 }
 
 impl Dangers {
     /// Of all programs of the model.
     pub fn of(model: &Model, work: &mut Work) -> Self {
-        Self { cells: splits::cells(model, &(0..model.programs.len()).collect(), work) }
+        let all = 0..model.programs.len();
+        let hides = all.clone().map(|hider| all.clone().filter(|reader| hides(model, hider, *reader)).collect());
+        let hides = hides.collect();
+        Self { cells: splits::cells(model, &all.collect(), work), hides }
     }
 
     /// Whether nothing dangerous is possible under these levels.
@@ -40,9 +45,19 @@ impl Dangers {
     /// The cells that are dangerous under these levels, each with what T1 is in it.
     pub fn live<'a>(&'a self, levels: &'a [Isolation]) -> impl Iterator<Item = (&'a CellKey, &'a Cell, u8)> {
         self.cells.iter().filter_map(move |(key, cell)| {
-            let wanted = role(key, levels)?;
-            (cell.levels & wanted != 0).then_some((key, cell, wanted))
+            let is_live = |wanted: &u8| cell.levels & wanted != 0;
+            let wanted = role(key, levels).filter(is_live);
+            // What the server does not notice is as at repeatable read.
+            let unnoticed = || self.is_unnoticed(key, levels).then_some(T1_REPEATABLE_READ).filter(is_live);
+            wanted.or_else(unnoticed).map(|wanted| (key, cell, wanted))
         })
+    }
+
+    /// Whether somebody who is not serializable can hide from the server what T1 or Tm has read.
+    fn is_unnoticed(&self, (first, _, last): &CellKey, levels: &[Isolation]) -> bool {
+        let is_hider = |hider: &usize| levels[*hider] != Isolation::Serializable;
+        let reaches = |hider: usize| self.hides[hider].contains(first) || self.hides[hider].contains(last);
+        levels[*first] == Isolation::Serializable && (0..self.hides.len()).filter(is_hider).any(reaches)
     }
 
     /// The candidates that are possible under these levels: short ones first, then those of few statements.
@@ -77,6 +92,20 @@ impl Dangers {
         }
         levels
     }
+}
+
+/// Whether a program can put a version over what another one has read without being in a cycle with it: it updates other
+/// columns of the rows. Who has read a version is looked up by the version that is overwritten
+/// (`src/backend/storage/lmgr/predicate.c`, `CheckForSerializableConflictIn`), so a serializable transaction that then
+/// overwrites the new version is not seen to have been read by the other. If the columns meet, the one in between is in a
+/// cycle of its own: see `splits`.
+fn hides(model: &Model, hider: usize, reader: usize) -> bool {
+    let ops =
+        |program: usize| model.paths.iter().filter(move |path| path.program == program).flat_map(|path| &path.ops);
+    let updates: Vec<&Op> = ops(hider).filter(|op| matches!(op.action, Action::Update(_))).collect();
+    ops(reader).filter(|read| read.reads & !EXISTS != 0).any(|read| {
+        updates.iter().any(|update| update.relation == read.relation && update.writes & read.reads & !EXISTS == 0)
+    })
 }
 
 /// What the levels make of a cell.
@@ -149,7 +178,7 @@ fn danger_in(model: &Model, set: &BTreeSet<usize>, level: Isolation, work: &mut 
         return None;
     }
     let levels = vec![level; model.programs.len()];
-    let dangers = Dangers { cells: splits::cells(model, set, work) };
+    let dangers = Dangers { cells: splits::cells(model, set, work), hides: Vec::new() };
     let (candidate, _) = dangers.candidates(model, &levels).into_iter().next()?;
     if candidate.is_long {
         return Some(set.clone());
