@@ -15,10 +15,14 @@ use super::outcome::{Fix, Outcome, Play, ProofEvent, Replayed, ShownBy, WitnessP
 use super::script::{Agreed, Begin, Cast, Changes, Script, WAYS, spec};
 use super::seeds::{self, Wanted};
 use crate::advisor::robustness::Alternatives;
-use crate::advisor::{Allocation, PromotedAllocation, Report, StepKind, Witness};
+use crate::advisor::{Allocation, PromotedAllocation, Report, SeedRow, StepKind, Witness};
 
 /// How many kinds of rows and values are tried before a witness is called not reproduced.
-pub const ATTEMPTS_MAX: u32 = 12;
+pub const ATTEMPTS_MAX: u32 = 18;
+
+/// From this attempt on only rows are there that the cycle goes through: a row that a program merely looks for may stand in
+/// the way of one that is computed.
+const FEW_ROWS_FROM: u32 = 12;
 
 /// How many other witnesses are played in the place of one that does not show.
 pub const OTHERS_MAX: usize = 6;
@@ -223,7 +227,9 @@ impl Replay<'_> {
         play: Play,
         on: Listener<'_>,
     ) -> Result<Result<Replayed, String>, ProofError> {
-        let rows = self.witness.rows.iter().filter(|row| row.present);
+        let is_in_cycle = |row: &&SeedRow| self.witness.cycle.iter().any(|link| link.relation == row.relation);
+        let is_wanted = |row: &&SeedRow| row.present && (self.variant < FEW_ROWS_FROM || is_in_cycle(row));
+        let rows = self.witness.rows.iter().filter(is_wanted);
         let wanted: Vec<Wanted> =
             rows.map(|row| Wanted { relation: row.relation.clone(), values: row.values.clone() }).collect();
         let agreed = Agreed::of(self.witness, &stand.workload.programs, stand.schema, self.variant % WAYS);

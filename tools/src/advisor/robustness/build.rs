@@ -152,7 +152,9 @@ impl Builder<'_> {
                 let table =
                     if matches!(action, Action::Lock(_)) { TableLock::RowShare } else { TableLock::RowExclusive };
                 let conditions = self.conditions(relation, access);
-                let finds = matches!(access.cause, Cause::ForeignKey(_));
+                let is_check = matches!(access.cause, Cause::ForeignKey(_));
+                let finds = is_check && matches!(access.rows, Rows::One { .. });
+                let base = Op { forbids: is_check && !finds, ..base };
                 // Who looks by more than the key may not find a row that exists.
                 let certain = certain && !access.may_miss && (conditions == EXISTS || finds);
                 if !on_conflict {
@@ -305,6 +307,7 @@ impl Draft {
             values: Vec::new(),
             certain: true,
             finds: false,
+            forbids: false,
             on_conflict: false,
             table: TableLock::AccessShare,
         }

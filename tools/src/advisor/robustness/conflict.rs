@@ -43,6 +43,10 @@ pub(super) fn dependencies(one: &Op, two: &Op) -> Kinds {
     // An update of a key takes its row from one name to another.
     let moves = |op: &Op| matches!(op.action, Action::Update(_)) && op.writes & EXISTS != 0;
     let after = if inserts { ends || moves(one) } else { !ends || moves(two) };
+    // Who must find no row was not there before it went, nor after it came.
+    if (one.forbids && two.action == Action::Delete) || (two.forbids && one.action == Action::Insert) {
+        return Kinds::default();
+    }
     Kinds {
         ww: one.writes & two.writes != 0 && after,
         wr: one.writes & two.reads != 0 && !(ends && is_hit(two)),

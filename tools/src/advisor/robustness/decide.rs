@@ -6,7 +6,7 @@ use pgstrata_units::Isolation;
 
 use super::conflict::Presence;
 use super::ground::Ground;
-use super::model::Model;
+use super::model::{Action, Columns, EXISTS, Model, Op};
 use super::reach::Reach;
 use super::splits::{
     Asked, Candidate, Cell, CellKey, Crossings, Search, T1_READ_COMMITTED, T1_REPEATABLE_READ, T1_SERIALIZABLE,
@@ -33,6 +33,8 @@ pub(super) struct Dangers {
     /// The candidates: short ones first, then those of few statements.
     pub candidates: Vec<(CellKey, Candidate)>,
     pub found_with: Found,
+    /// By program: those whose reads it can hide from the server, see [`hides`].
+    hides: Vec<BTreeSet<usize>>,
 }
 
 /// What the search went by.
@@ -102,20 +104,29 @@ impl Dangers {
             candidate.paths.iter().map(|path| model.paths[*path].statements.len()).sum::<usize>()
         };
         candidates.sort_by_key(|(_, candidate)| (candidate.is_long, candidate.paths.len(), length(candidate)));
-        Self { levels, candidates, found_with }
+        Self { levels, candidates, found_with, hides: hides(model) }
     }
 
     /// Whether nothing dangerous is possible under these levels.
     pub fn is_safe(&self, levels: &[Isolation]) -> bool {
-        !self.levels.iter().any(|(key, dangerous)| role(key, levels).is_some_and(|wanted| dangerous & wanted != 0))
+        let hidden = self.hidden(levels);
+        !self.levels.iter().any(|(key, dangerous)| part(key, *dangerous, levels, &hidden).is_some())
+    }
+
+    /// By program: whether somebody who is not serializable can hide from the server what it has read.
+    fn hidden(&self, levels: &[Isolation]) -> Vec<bool> {
+        let mut hidden = vec![false; levels.len()];
+        let hiders = self.hides.iter().zip(levels).filter(|(_, level)| **level != Isolation::Serializable);
+        hiders.flat_map(|(readers, _)| readers).for_each(|reader| hidden[*reader] = true);
+        hidden
     }
 
     /// The candidates that are possible under these levels, each with what T1 is in it: short ones first, then those of
     /// few statements.
     pub fn candidates(&self, _model: &Model, levels: &[Isolation]) -> Vec<(Candidate, u8)> {
+        let hidden = self.hidden(levels);
         let live = self.candidates.iter().filter_map(|(key, candidate)| {
-            let wanted = role(key, levels)?;
-            (candidate.levels & wanted != 0).then(|| (candidate.clone(), wanted))
+            part(key, candidate.levels, levels, &hidden).map(|wanted| (candidate.clone(), wanted))
         });
         live.take(MOST_CANDIDATES).collect()
     }
@@ -164,6 +175,36 @@ impl Rerouted {
     fn concerns(&self, first: usize, second: usize, last: usize) -> bool {
         self.ends.contains(&last) || self.begins.contains(&(first, second))
     }
+}
+
+/// By program: those over whose reads it can put a version without being in a cycle with them: it updates other columns of
+/// the rows. Who has read a version is looked up by the version that is overwritten
+/// (`src/backend/storage/lmgr/predicate.c`, `CheckForSerializableConflictIn`), so a serializable transaction that then
+/// overwrites the new version is not seen to have been read by the other. If the columns meet, the one in between is in a
+/// cycle of its own: see `splits`.
+fn hides(model: &Model) -> Vec<BTreeSet<usize>> {
+    let of = |program: usize, columns: &dyn Fn(&Op) -> Columns| -> BTreeSet<(usize, Columns)> {
+        let paths = model.paths.iter().filter(|path| path.program == program);
+        paths.flat_map(|path| &path.ops).map(|op| (op.relation, columns(op) & !EXISTS)).filter(|of| of.1 != 0).collect()
+    };
+    let updated = |op: &Op| if matches!(op.action, Action::Update(_)) { op.writes } else { 0 };
+    let programs = 0..model.programs.len();
+    let reads: Vec<_> = programs.clone().map(|program| of(program, &|op| op.reads)).collect();
+    let updates = programs.map(|program| of(program, &updated));
+    let is_apart = |updates: &BTreeSet<(usize, Columns)>, reads: &BTreeSet<(usize, Columns)>| {
+        reads.iter().any(|(relation, read)| updates.iter().any(|(other, update)| other == relation && update & read == 0))
+    };
+    updates.map(|updates| (0..reads.len()).filter(|reader| is_apart(&updates, &reads[*reader])).collect()).collect()
+}
+
+/// What T1 is in a cell that is dangerous at some levels; nothing if it is not dangerous under these. `hidden` are the
+/// programs whose reads the server may not notice: then it is as at repeatable read.
+fn part(key: &CellKey, dangerous: u8, levels: &[Isolation], hidden: &[bool]) -> Option<u8> {
+    let (first, _, last) = *key;
+    let is_live = |wanted: &u8| dangerous & wanted != 0;
+    let is_unnoticed = levels[first] == Isolation::Serializable && (hidden[first] || hidden[last]);
+    let unnoticed = || is_unnoticed.then_some(T1_REPEATABLE_READ).filter(is_live);
+    role(key, levels).filter(is_live).or_else(unnoticed)
 }
 
 /// What the levels make of a cell.

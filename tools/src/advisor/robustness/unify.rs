@@ -3,7 +3,7 @@
 //! All that is not forced to be equal is different, so conflicts that stand in the way appear only where no choice of
 //! arguments avoids them.
 
-use super::model::{Model, Op, Path, RowSet, Value};
+use super::model::{Action, Model, Op, Path, RowSet, Value};
 
 /// A value of one of the transactions.
 type Node = usize;
@@ -133,7 +133,9 @@ impl<'m> Unifier<'m> {
             (RowSet::Some { equal }, RowSet::One { .. }) => self.select((one.0, equal, one.1), two),
             (RowSet::One { .. }, RowSet::Some { equal }) => self.select((two.0, equal, two.1), one),
             (RowSet::Some { equal }, RowSet::Some { equal: theirs }) => {
-                let changed = one.1.writes | two.1.writes;
+                // A row that goes is the row that it was.
+                let changes = |op: &Op| if op.action == Action::Delete { 0 } else { op.writes };
+                let changed = changes(one.1) | changes(two.1);
                 equal.iter().all(|(column, mine)| {
                     let same = theirs.iter().find(|(other, _)| other == column && changed & (1 << column) == 0);
                     same.is_none_or(|(_, their)| {
