@@ -73,7 +73,7 @@ test('a shared link opens the same question with the same hash', async () => {
   const { page } = await open('advisor?example=transfer');
   await page.locator('[data-verdict]').waitFor(PATIENCE);
   const hash = await hashShown(page);
-  await page.getByRole('button', { name: 'Share' }).click();
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
   await page.waitForURL(/[?]q=1[.]/, PATIENCE);
   expect(await page.locator('.share [role=status]').innerText()).toMatch(/link/);
   const link = new URL(page.url()).hash;
@@ -170,7 +170,7 @@ test('code is there in all seven languages, for a solution and for a program, an
       await panel.locator(`[data-code="${language}"] pre`).waitFor(PATIENCE);
       const text = (await panel.locator('pre').textContent())!;
       seen.add(text);
-      await panel.getByRole('button', { name: 'Copy' }).click();
+      await panel.getByRole('button', { name: 'Copy', exact: true }).click();
       await expect.poll(() => page.evaluate(() => navigator.clipboard.readText()), PATIENCE).toBe(text);
     }
     expect(seen.size).toBe(7);

@@ -112,7 +112,7 @@ function LinkDetail({ links, programs }: { links: ProgramLink[]; programs: Advis
   return (
     <section className="link-detail" aria-live="polite">
       {links.map((link) => (
-        <details key={link.key} open={links.length === 1 || link.kind === 'rw'}>
+        <details key={link.key} open={links.length === 1 || link.kind !== 'wr'}>
           <summary>
             {link.from} → {link.to} · {link.kind} {link.steps.length > 0 && <span className="badge on">{t('advisor.cycleStep', { step: link.steps.join(', ') })}</span>}
           </summary>

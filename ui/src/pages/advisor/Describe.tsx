@@ -24,7 +24,7 @@ export function Describe({ question, onChange, field }: DescribeProps) {
     if (isThere && field) sheet.current?.querySelector<HTMLElement>(`[data-field="${CSS.escape(field.name)}"] :is(input, select)`)?.focus();
   }, [isThere, field]);
   const given = (question.requirement ?? {}) as Given;
-  const give = (field: string, value: unknown) => onChange({ ...question, requirement: { ...given, [field]: value } as Requirement });
+  const give = (name: string, value: unknown) => onChange({ ...question, requirement: { ...given, [name]: value } as Requirement });
   return (
     <Answered answer={form}>
       {({ questions }) => {
