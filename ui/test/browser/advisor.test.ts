@@ -70,7 +70,7 @@ test('a mistake is shown at its line and column, and nothing is run', async () =
 });
 
 test('a shared link opens the same question with the same hash', async () => {
-  const { page } = await open('advisor?example=transfer');
+  const { page } = await open('advisor?example=bank-transfer');
   await page.locator('[data-verdict]').waitFor(PATIENCE);
   const hash = await hashShown(page);
   await page.getByRole('button', { name: 'Share', exact: true }).click();
@@ -90,7 +90,7 @@ test.each(['q=1.AAAA', 'q=1.%3Cscript%3Ealert(1)%3C%2Fscript%3E', `q=1.${'A'.rep
 });
 
 test('decisions are there again after a restart, and after the program was killed', async () => {
-  const { page } = await open('advisor?example=doctors');
+  const { page } = await open('advisor?example=doctors-on-call');
   await page.locator('[data-verdict]').waitFor(PATIENCE);
   const hash = await hashShown(page);
   await page.getByRole('button', { name: 'Keep this decision' }).click(PATIENCE);
@@ -179,7 +179,7 @@ test('code is there in all seven languages, for a solution and for a program, an
 });
 
 test('levels that are called safe are tried with random schedules, and no order of their commits is missed', async () => {
-  const { page, faults } = await open('advisor?example=doctors');
+  const { page, faults } = await open('advisor?example=doctors-on-call');
   await page.locator('[data-all=optimal]').click(PATIENCE);
   await page.locator('[data-verdict=safe]').waitFor(PATIENCE);
   const proof = page.locator('[data-panel=advisor-proof]');

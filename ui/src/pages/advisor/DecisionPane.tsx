@@ -208,7 +208,6 @@ function Levels({ question, onChange, analysis }: { question: Question; onChange
               <th scope="col">{t('advisor.program')}</th>
               <th scope="col">{t('advisor.judged')}</th>
               <th scope="col">{t('advisor.needs')}</th>
-              <th scope="col">{t('advisor.remarks')}</th>
             </tr>
           </thead>
           <tbody>
@@ -216,7 +215,9 @@ function Levels({ question, onChange, analysis }: { question: Question; onChange
               const asked = (analysis.asked_levels as Record<string, Level>)[program.name] ?? 'read_committed';
               return (
                 <tr key={program.name}>
-                  <th scope="row">{program.name}</th>
+                  <th scope="row">
+                    {program.name} <Remarks program={program} />
+                  </th>
                   <td>
                     <select value={asked} aria-label={t('advisor.levelOf', { name: program.name })} onChange={(event) => set({ ...(question.levels as Record<string, Level>), [program.name]: event.target.value as Level })}>
                       {LEVELS.map((level) => (
@@ -230,11 +231,7 @@ function Levels({ question, onChange, analysis }: { question: Question; onChange
                     <span className={`level ${program.recommended}`} data-recommended={program.recommended}>
                       {LEVEL_SHORT[program.recommended]}
                     </span>{' '}
-                    {code('level', program.recommended)}
-                  </td>
-                  <td>
-                    {program.is_involved && <span className="badge on">{t('advisor.inCycle')}</span>} {!program.is_one_transaction && <span className="badge">{t('advisor.separate')}</span>}{' '}
-                    {program.has_unanalysed && <span className="badge">{t('advisor.unanalysed')}</span>} {program.accepted && <span className="badge">{t('advisor.accepted')}</span>}
+                    <span className="words">{code('level', program.recommended)}</span>
                   </td>
                 </tr>
               );
@@ -243,6 +240,17 @@ function Levels({ question, onChange, analysis }: { question: Question; onChange
         </table>
       </div>
       <Uniform analysis={analysis} />
+    </>
+  );
+}
+
+/** What else is to be known of a program. */
+function Remarks({ program }: { program: AdvisorProgram }) {
+  const { t } = useTexts();
+  return (
+    <>
+      {program.is_involved && <span className="badge on">{t('advisor.inCycle')}</span>} {!program.is_one_transaction && <span className="badge">{t('advisor.separate')}</span>}{' '}
+      {program.has_unanalysed && <span className="badge">{t('advisor.unanalysed')}</span>} {program.accepted && <span className="badge">{t('advisor.accepted')}</span>}
     </>
   );
 }

@@ -50,9 +50,9 @@ function Rule({ step, decision, onField }: { step: Step } & PathProps) {
           <ul className="observed">
             {step.observed.map((observed, index) => (
               <li key={index} className={observed.holds ? 'holds' : ''}>
-                <span aria-hidden="true">{observed.holds ? '✓' : '✕'}</span>{' '}
+                <span aria-hidden="true">{observed.holds ? '✓' : '✕'}</span>
                 {observed.field === undefined ? (
-                  words(observed.what)
+                  <span>{words(observed.what)}</span>
                 ) : (
                   <button type="button" className="link" onClick={() => onField(observed.field!)}>
                     {words(observed.what)}

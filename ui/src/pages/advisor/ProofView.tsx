@@ -46,6 +46,8 @@ export function ProofView({ question, analysis }: { question: Question; analysis
   const { state, run, cancel } = useProof(question);
   const witness = witnessOf(analysis);
   const canRun = !state.isRunning && server?.is_writable !== false;
+  // A witness is tried with other rows and values until it shows; the last attempt is what was shown.
+  const lastAttempt = state.plays.findLastIndex((play) => !play.fix);
   const isIdle = state.plays.length === 0 && state.trials.length === 0;
   return (
     <>
@@ -74,9 +76,8 @@ export function ProofView({ question, analysis }: { question: Question; analysis
       {server?.is_writable === false && <p className="muted">{t('advisor.readOnly')}</p>}
       {state.problem && <ProblemNote problem={state.problem} />}
       {isIdle && witness && <Expected data={expectedData(witness)} />}
-      {state.plays.map((play, index) => (
-        <PlayView key={index} play={play} witness={witness} texts={texts} isOpen={index === 0 || index === state.plays.length - 1} />
-      ))}
+      {lastAttempt > 0 && <p className="muted">{t('advisor.attempts', { count: lastAttempt })}</p>}
+      {state.plays.map((play, index) => index >= lastAttempt && <PlayView key={index} play={play} witness={witness} texts={texts} isOpen={index === lastAttempt || index === state.plays.length - 1} />)}
       {state.trials.length > 0 && <Trials trials={state.trials} />}
       <p role="status" data-proof={state.isRunning ? 'running' : state.agrees === undefined ? '' : String(state.agrees)} className={state.agrees === undefined || state.isRunning ? '' : `verdict ${state.agrees ? 'safe' : 'unsafe'}`}>
         {state.isRunning ? t('advisor.running') : state.agrees === undefined ? '' : code('agrees', String(state.agrees))}
@@ -120,12 +121,14 @@ function placeIn(steps: readonly PlayedStep[], player: number, statement: number
   return steps.findIndex((step) => step.player === player && step.act === 'statement' && ++seen === statement);
 }
 
+const isOf = (play: Played, witness: Witness) => play.players.length === witness.transactions.length && play.players.every((player, index) => player.program === witness.transactions[index]!.program);
+
 export function playedData(play: Played, witness: Witness | undefined, texts: Texts): ScheduleData {
   return {
     lanes: play.players,
     steps: play.steps.map((step) => ({ lane: step.player, act: step.act, text: step.sql, note: noteOf(step, play, texts), state: step.state, hasWaited: step.waitedFor.length > 0, ...(step.waitedFor.length > 0 && step.until !== undefined ? { until: step.until } : {}) })),
-    // With a fix there is no cycle.
-    links: witness && !play.fix ? linksBetween(witness, (player, statement) => placeIn(play.steps, player, statement)) : [],
+    // With a fix there is no cycle, and what is played may be another witness.
+    links: witness && !play.fix && isOf(play, witness) ? linksBetween(witness, (player, statement) => placeIn(play.steps, player, statement)) : [],
   };
 }
 
