@@ -1,6 +1,7 @@
 //! The command line: what can be said, with examples. Nothing is done here.
 
 pub mod advise;
+pub mod advise_fuzz;
 pub mod check;
 pub mod ext;
 pub mod flash_sale;

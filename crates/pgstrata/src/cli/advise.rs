@@ -63,7 +63,11 @@ pub struct ProgramArgs {
 /// `pgstrata advise`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct AdviseArgs {
+    /// Something else than advice.
+    #[command(subcommand)]
+    pub command: Option<super::advise_fuzz::AdviseCommand>,
     /// A built-in example.
     #[arg(long, value_enum, value_name = "NAME", conflicts_with_all = ["sql", "log", "schema", "database_url"])]
     pub example: Option<ExampleName>,

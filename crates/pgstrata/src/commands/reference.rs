@@ -14,6 +14,7 @@ use pgstrata_tools::advisor::estimate::measured::{self, MeasuredArm};
 use pgstrata_tools::advisor::examples::example;
 use pgstrata_tools::advisor::grid;
 use pgstrata_tools::advisor::present::{self, Scene};
+use pgstrata_tools::advisor::proof::fuzz;
 use pgstrata_tools::advisor::ranking::{RankingModel, by_rules, card_markdown};
 use pgstrata_tools::advisor::{Options, analyse};
 use pgstrata_units::Language;
@@ -52,6 +53,7 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
         ("ranking-model", None, _) => println!("{}", ranking_model(&args.dir)?),
         ("advise", Some(name), _) => print!("{}", advised(name, language)?),
         ("model-card", Some(name), _) if name == "advisor" => println!("{}", model_card(language)?),
+        ("advisor-fuzz", Some(name), _) if name == "advisor" => print!("{}", advisor_fuzz(&args.dir, language)?),
         ("table", Some(study), _) => match latest(&args.dir, study)? {
             Some(record) => print!("{}", report::markdown_in(&record, language)),
             None => println!("{}", no_record(study, language, "`")),
@@ -61,8 +63,8 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
             print!("{}", drawn.unwrap_or_else(|| empty_chart(study, language)));
         }
         _ => bail!(
-            "the parts are `cli`, `openapi`, `measured`, `ranking-model`, `model-card advisor`, `advise EXAMPLE`, \
-             `table STUDY`, and `throughput STUDY` like every chart's name"
+            "the parts are `cli`, `openapi`, `measured`, `ranking-model`, `model-card advisor`, `advisor-fuzz advisor`, \
+             `advise EXAMPLE`, `table STUDY`, and `throughput STUDY` like every chart's name"
         ),
     }
     Ok(Ended::Held)
@@ -124,6 +126,18 @@ fn model_card(language: Language) -> anyhow::Result<String> {
                 "还没有测量网格，也没有模型：由规则排序。`pgstrata bench grid --record` 会测量一份。".to_owned()
             }
         },
+    })
+}
+
+/// What the latest run of `pgstrata advise fuzz` found.
+fn advisor_fuzz(dir: &Path, language: Language) -> anyhow::Result<String> {
+    Ok(match fuzz::latest(dir)? {
+        Some(record) => record.markdown(language),
+        None => match language {
+            Language::English => "There is no record yet; `pgstrata advise fuzz --sets 500 --record` makes one.\n",
+            Language::Chinese => "还没有记录；`pgstrata advise fuzz --sets 500 --record` 会生成一份。\n",
+        }
+        .to_owned(),
     })
 }
 

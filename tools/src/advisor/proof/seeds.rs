@@ -80,13 +80,10 @@ pub(super) async fn plan(
     Ok(refused.map_or(Ok(text), Err))
 }
 
-/// What empties all tables. Deleting is quicker, truncating fires no triggers and starts sequences anew.
+/// What empties all tables. Deleting is quicker, truncating fires no triggers of the user's.
 fn empty(arena: &Arena, schema: &Schema) -> String {
     let names: Vec<&str> = arena.table_names().collect();
-    let is_simple = schema
-        .relations
-        .values()
-        .all(|relation| relation.triggers.is_empty() && relation.columns.iter().all(|column| !column.from_sequence));
+    let is_simple = schema.relations.values().all(|relation| relation.triggers.is_empty());
     if names.is_empty() {
         return "select 1".to_owned();
     }
@@ -97,7 +94,7 @@ fn empty(arena: &Arena, schema: &Schema) -> String {
         return deletes.join("; ");
     }
     let quoted: Vec<String> = names.iter().map(|name| quote_identifier(name)).collect();
-    format!("truncate {} restart identity cascade", quoted.join(", "))
+    format!("truncate {} cascade", quoted.join(", "))
 }
 
 /// Tables in an order in which none is emptied before those that refer to it, as far as there is one.

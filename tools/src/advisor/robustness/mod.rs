@@ -2,6 +2,7 @@
 //!
 //! Pure functions from a workload to a report.
 
+mod alternatives;
 mod build;
 mod conflict;
 mod decide;
@@ -25,6 +26,7 @@ mod scope;
 mod search;
 mod splits;
 mod stage;
+mod telling;
 #[cfg(test)]
 mod templates;
 #[cfg(test)]
@@ -36,6 +38,8 @@ mod verdict;
 use pgstrata_sqltext::{Schema, Workload};
 
 use super::report::{Options, Report};
+
+pub use alternatives::Alternatives;
 
 /// The column that stands for a row's coming and going in dependencies: inserts and deletes write it, whoever looks for
 /// a row reads it.

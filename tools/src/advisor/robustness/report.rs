@@ -9,6 +9,7 @@ use super::build::{Seen, build};
 use super::decide::{Dangers, Levels};
 use super::evidence::Meaning;
 use super::maximal::maximal_safe;
+use super::telling::Telling;
 use super::verdict::verdict;
 use crate::advisor::report::{Allocation, Options, ProgramReport, Report, Verdict, Work};
 
@@ -17,7 +18,8 @@ pub(super) fn report(workload: &Workload, schema: &Schema, options: &Options) ->
     let mut work = Work { paths: model.paths.len() as u64, ..Work::default() };
     let dangers = Dangers::of(&model, &mut work);
     let reach = &dangers.found_with.reach;
-    let meaning = Meaning { workload, schema, model: &model };
+    let telling = Telling::of(workload);
+    let meaning = Meaning { workload, schema, model: &model, telling: &telling };
     let mut judge = |levels: &Levels| verdict(meaning, &dangers, reach, levels, &mut work);
     let levels = |allocation: &Allocation| model.programs.iter().map(|name| allocation.level(name)).collect::<Levels>();
     let named = |levels: &Levels| Allocation(model.programs.iter().cloned().zip(levels.iter().copied()).collect());

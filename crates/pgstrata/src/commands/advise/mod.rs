@@ -3,6 +3,7 @@
 mod catalogue;
 mod code;
 mod decision;
+mod fuzz;
 pub mod input;
 mod log;
 mod output;
@@ -20,6 +21,7 @@ use serde_json::json;
 
 use crate::Ended;
 use crate::cli::advise::{AdviseArgs, ExampleName, ExportArg, FailOnArg};
+use crate::cli::advise_fuzz::AdviseCommand;
 use crate::terminal::Terminal;
 use input::Question;
 use output::write;
@@ -46,6 +48,9 @@ struct Answer<'a> {
 }
 
 pub async fn advise(args: &AdviseArgs, terminal: Terminal) -> anyhow::Result<Ended> {
+    if let Some(AdviseCommand::Fuzz(args)) = &args.command {
+        return fuzz::perform(args, terminal).await;
+    }
     if args.requirement_template {
         print!("{}", template(terminal.language));
         return Ok(Ended::Held);
