@@ -126,8 +126,7 @@ impl Advisor {
             Show::Witness | Show::Fix => (witness, 0),
             Show::Schedules { count } => (0, count.min(limits::PROOF_SCHEDULES)),
         };
-        let options =
-            ProofOptions { witnesses_max, random_schedules, stop: stop.clone(), ..ProofOptions::default() };
+        let options = ProofOptions { witnesses_max, random_schedules, stop: stop.clone(), ..ProofOptions::default() };
         let mut has_shown = false;
         let mut on = |event: ProofEvent| {
             let shows = matches!(&event, ProofEvent::Compared { outcome } if outcome.is_anomaly());

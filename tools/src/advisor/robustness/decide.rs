@@ -192,7 +192,9 @@ fn hides(model: &Model) -> Vec<BTreeSet<usize>> {
     let reads: Vec<_> = programs.clone().map(|program| of(program, &|op| op.reads)).collect();
     let updates = programs.map(|program| of(program, &updated));
     let is_apart = |updates: &BTreeSet<(usize, Columns)>, reads: &BTreeSet<(usize, Columns)>| {
-        reads.iter().any(|(relation, read)| updates.iter().any(|(other, update)| other == relation && update & read == 0))
+        reads
+            .iter()
+            .any(|(relation, read)| updates.iter().any(|(other, update)| other == relation && update & read == 0))
     };
     updates.map(|updates| (0..reads.len()).filter(|reader| is_apart(&updates, &reads[*reader])).collect()).collect()
 }

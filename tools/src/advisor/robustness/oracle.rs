@@ -213,7 +213,12 @@ fn with_locks_as_writes(model: &Model) -> Model {
 
 /// Sets of which somebody with a mistake says that they are safe at their best levels, or at repeatable read, and is wrong;
 /// and how many of them brute force convicts.
-fn convictions(mistake: fn(&Model) -> Model, seeds: std::ops::Range<u64>, shape: &Shape, choices: usize) -> (usize, usize) {
+fn convictions(
+    mistake: fn(&Model) -> Model,
+    seeds: std::ops::Range<u64>,
+    shape: &Shape,
+    choices: usize,
+) -> (usize, usize) {
     let (mut wrong, mut convicted) = (0, 0);
     for seed in seeds {
         let drawn = draw(seed, shape);
