@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod examples;
 mod fuzz;
 mod safety;
 mod smallbank;

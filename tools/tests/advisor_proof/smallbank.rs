@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pgstrata_pg::testing;
 use pgstrata_sqltext::{Program, RelationName};
-use pgstrata_tools::advisor::proof::{ProofEvent, ProofOptions, Replayed, WitnessVerdict, prove};
+use pgstrata_tools::advisor::proof::{ProofEvent, ProofOptions, Replayed, ShownBy, WitnessVerdict, prove};
 use pgstrata_tools::advisor::{Allocation, PromotedAllocation, SeedRow, Witness};
 use pgstrata_units::Isolation::{self, ReadCommitted, RepeatableRead, Serializable};
 
@@ -72,7 +72,7 @@ async fn play(before: &Allocation, others: Allocation, changes: Vec<PromotedAllo
         .await
         .expect("a proof");
     let [witness] = proof.witnesses.as_slice() else { panic!("one witness: {proof:?}") };
-    assert_eq!(witness.verdict, WitnessVerdict::Reproduced, "{witness:?}");
+    assert_eq!(witness.verdict, WitnessVerdict::Reproduced { by: ShownBy::Outcome }, "{witness:?}");
     let began = events.iter().filter(|event| matches!(event, ProofEvent::Began { .. })).count();
     let compared = events.iter().filter(|event| matches!(event, ProofEvent::Compared { .. })).count();
     assert_eq!((began, compared), (1 + witness.fixes.len(), 1 + witness.fixes.len()));

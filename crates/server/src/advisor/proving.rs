@@ -284,7 +284,7 @@ fn compared(outcome: Outcome) -> PlayOutcome {
 
 fn notes(proof: &Proof) -> Vec<String> {
     let why = |verdict: &WitnessVerdict| match verdict {
-        WitnessVerdict::Reproduced => None,
+        WitnessVerdict::Reproduced { .. } => None,
         WitnessVerdict::NotReproduced { why } => Some(why.clone()),
     };
     proof.witnesses.iter().filter_map(|witness| why(&witness.verdict)).collect()

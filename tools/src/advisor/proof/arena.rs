@@ -9,7 +9,7 @@ use pgstrata_scenario::session::{Seat, Sessions};
 use pgstrata_scenario::spec::Spec;
 
 use super::error::ProofError;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, ShownBy};
 use super::scratch::{Scratch, sql};
 
 /// How long a step may take, waiting included.
@@ -30,6 +30,9 @@ pub(super) struct Arena {
     pub planner: Session,
     tables: Tables,
     sessions: Option<Sessions>,
+    /// What the tables were made of.
+    ddl: String,
+    by: ShownBy,
 }
 
 /// A play of the arena, with what the judge says of it.
@@ -45,12 +48,29 @@ impl Arena {
         let planner = scratch.endpoint().connect().await?;
         let version = planner.query_one("show server_version", &[]).await.map_err(sql)?.get(0);
         let tables = Tables::of_schema(&planner, scratch.name()).await?;
-        Ok(Self { scratch, server: version, planner, tables, sessions: None })
+        Ok(Self { scratch, server: version, planner, tables, sessions: None, ddl: String::new(), by: ShownBy::Outcome })
     }
 
     /// Makes the tables of a DDL, and no others.
     pub(super) async fn load(&mut self, ddl: &str) -> Result<(), ProofError> {
-        self.scratch.load(ddl).await?;
+        ddl.clone_into(&mut self.ddl);
+        self.make(ShownBy::Outcome).await
+    }
+
+    /// Makes the tables anew if this is not what they show.
+    pub(super) async fn show(&mut self, by: ShownBy) -> Result<(), ProofError> {
+        if self.by == by {
+            return Ok(());
+        }
+        self.make(by).await
+    }
+
+    async fn make(&mut self, by: ShownBy) -> Result<(), ProofError> {
+        self.scratch.load(&self.ddl).await?;
+        if by == ShownBy::DependencyCycle {
+            self.scratch.note_writers().await?;
+        }
+        self.by = by;
         self.tables = Tables::of_schema(&self.planner, self.scratch.name()).await?;
         Ok(())
     }

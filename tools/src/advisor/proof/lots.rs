@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pgstrata_scenario::session::Seat;
 use pgstrata_scenario::spec::{Interleavings, Spec, interleaving_count};
 use pgstrata_sqltext::schema::{Relation, RelationKind};
-use pgstrata_sqltext::{Node, Program, RelationName, Rows, Schema, Term, Workload};
+use pgstrata_sqltext::{Node, Program, RelationName, Rows, Schema, Scope, Term, Workload};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
@@ -97,7 +97,7 @@ impl Domains {
         &self,
         program: &Program,
         place: usize,
-        number: usize,
+        (number, is_together): (usize, bool),
         schema: &Schema,
         chance: &mut ChaCha8Rng,
     ) -> String {
@@ -111,7 +111,7 @@ impl Domains {
             let column = schema.relations.get(&at.0).and_then(|relation| relation.column(&at.1));
             return value(column.map(|column| column.type_name.as_str()).unwrap_or_default(), 3);
         }
-        let drawn = chance.random_range(0..values.len());
+        let drawn = if is_together { 0 } else { chance.random_range(0..values.len()) };
         values.iter().nth(drawn).cloned().unwrap_or_default()
     }
 
@@ -162,16 +162,29 @@ impl Domains {
         allocation: &Allocation,
         chance: &mut ChaCha8Rng,
     ) -> Vec<Cast<'a>> {
+        // Half of the casts are of different programs, half meet in the same rows.
+        let (is_mixed, is_together) = (chance.random_ratio(1, 2), chance.random_ratio(1, 2));
+        let mut left: Vec<&'a Program> = Vec::new();
         let cast = |number: usize| {
-            let program = programs[chance.random_range(0..programs.len())];
+            if left.is_empty() || !is_mixed {
+                left = programs.to_vec();
+            }
+            let program = left.swap_remove(chance.random_range(0..left.len()));
             let arguments = program.parameters.iter().enumerate().map(|(place, parameter)| {
-                (parameter.name.clone(), self.argument(program, place, number, schema, chance))
+                (parameter.name.clone(), self.argument(program, place, (number, is_together), schema, chance))
             });
             let arguments = arguments.collect();
             let mut path = Vec::new();
-            walk(&program.body, chance, &mut path);
+            if program.scope == Scope::OneTransaction {
+                walk(&program.body, chance, &mut path);
+            } else if !program.statements.is_empty() {
+                // Each statement is a transaction.
+                path.push(chance.random_range(0..program.statements.len()));
+            }
             let level = allocation.level(&program.name);
-            Cast { program, name: format!("T{}", number + 1), level, arguments, path }
+            let mut cast = Cast { program, name: format!("T{}", number + 1), level, arguments, path };
+            cast.fill(number, 0);
+            cast
         };
         (0..count).map(cast).collect()
     }

@@ -6,8 +6,12 @@
 //! by the server: an outcome is an anomaly when no serial order of the transactions that committed gives the same answers and
 //! the same tables (`pgstrata_scenario::serial`). So a proof does not lean on the model that made the verdict.
 //!
-//! Limits. Anomalies that no answer and no table shows are not seen. Programs that use the clock, chance or sequences may
-//! come out as undecided. A random trial that finds nothing shows little about what it did not try.
+//! A witness that shows in no value is followed by others against the same levels, and by other rows and arguments. If none
+//! of them shows, the rows note who wrote them, and the notes are compared, too: [`ShownBy`] says which it was.
+//!
+//! Limits. Clocks stand still, and sequences give each session numbers of its own, as no order of transactions decides them.
+//! Programs that use chance may come out as undecided. A random trial that finds nothing shows little about what it did not
+//! try.
 
 mod arena;
 mod bind;
@@ -20,6 +24,7 @@ mod scan;
 mod scratch;
 mod script;
 mod seeds;
+mod still;
 mod values;
 mod witness;
 
@@ -31,9 +36,10 @@ use crate::advisor::{Allocation, Report, Witness};
 
 pub use error::ProofError;
 pub use outcome::{
-    Fix, FoundAnomaly, Outcome, Play, Player, Proof, ProofEvent, RandomProof, Replayed, WitnessProof, WitnessVerdict,
+    Fix, FoundAnomaly, Outcome, Play, Player, Proof, ProofEvent, RandomProof, Replayed, ShownBy, WitnessProof,
+    WitnessVerdict,
 };
-pub use witness::ATTEMPTS_MAX;
+pub use witness::{ATTEMPTS_MAX, OTHERS_MAX};
 
 use arena::Arena;
 use script::Changes;
@@ -66,7 +72,7 @@ impl Default for ProofOptions {
         Self {
             allow_remote: false,
             seeds: String::new(),
-            witnesses_max: 8,
+            witnesses_max: 64,
             random_schedules: 200,
             seed: 1,
             stop: CancellationToken::new(),
@@ -95,9 +101,9 @@ pub async fn prove(
         arena.load(ddl).await?;
         on(ProofEvent::Prepared { schema: arena.scratch.name().to_owned(), server: arena.server.clone() });
         let mut proof = Proof { server: arena.server.clone(), ..Proof::default() };
-        for (number, found) in witnesses(report).into_iter().take(options.witnesses_max).enumerate() {
-            let mut stand = witness::Stand { arena: &mut arena, schema, workload, seeds: &options.seeds };
-            proof.witnesses.push(witness::prove(&mut stand, number, found, report, on).await?);
+        let mut stand = witness::Stand::new(&mut arena, schema, workload, &options.seeds);
+        for (number, claim) in claims(report).into_iter().take(options.witnesses_max).enumerate() {
+            proof.witnesses.push(witness::prove(&mut stand, number, &claim, report, on).await?);
         }
         for (of, allocation, changes) in safe(report) {
             let planned = options.random_schedules;
@@ -139,19 +145,38 @@ fn safe(report: &Report) -> Vec<(String, &Allocation, Changes)> {
     safe
 }
 
-/// The different witnesses of a report: of what was asked about first, then of each level, then of each step below what is
-/// recommended.
+/// A verdict "unsafe" of a report.
+#[derive(Clone, Debug)]
+pub struct Claim<'a> {
+    /// Its witness.
+    pub witness: &'a Witness,
+    /// The levels that it is about, of all programs.
+    pub levels: Allocation,
+}
+
+/// What a report calls unsafe: what was asked about first, then each level for all, then each step below what is
+/// recommended. Of verdicts with the same witness the first.
 #[must_use]
-pub fn witnesses(report: &Report) -> Vec<&Witness> {
-    let lower = report.why_not_lower.values().flat_map(std::collections::BTreeMap::values);
-    let verdicts = std::iter::once(&report.asked).chain(report.uniform.values()).chain(lower);
-    let mut found: Vec<&Witness> = Vec::new();
-    for witness in verdicts.filter_map(|verdict| verdict.witness()) {
+pub fn claims(report: &Report) -> Vec<Claim<'_>> {
+    let asked = std::iter::once((&report.asked, report.asked_levels.clone()));
+    let names = || report.optimal.0.keys().map(String::as_str);
+    let uniform = report.uniform.iter().map(|(level, verdict)| (verdict, Allocation::uniform(names(), *level)));
+    let lower = report.why_not_lower.iter().flat_map(|(program, verdicts)| {
+        verdicts.iter().map(|(level, verdict)| {
+            let mut levels = report.optimal.clone();
+            levels.0.insert(program.clone(), *level);
+            (verdict, levels)
+        })
+    });
+    let mut found: Vec<Claim<'_>> = Vec::new();
+    for (verdict, levels) in asked.chain(uniform).chain(lower) {
+        let Some(witness) = verdict.witness() else { continue };
         let is_known = found.iter().any(|known| {
+            let known = known.witness;
             (&known.instances, &known.schedule, &known.rows) == (&witness.instances, &witness.schedule, &witness.rows)
         });
         if !is_known {
-            found.push(witness);
+            found.push(Claim { witness, levels });
         }
     }
     found

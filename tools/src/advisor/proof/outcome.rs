@@ -94,10 +94,12 @@ pub enum ProofEvent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "play", rename_all = "snake_case")]
 pub enum Play {
-    /// A witness, to show what goes wrong.
+    /// A witness, to show what goes wrong. An attempt that does not show it is followed by another one.
     Witness {
         /// Its place in [`Proof::witnesses`].
         witness: usize,
+        /// What is looked at.
+        by: ShownBy,
     },
     /// The same schedule with something changed, to show that it is gone.
     Fixed {
@@ -193,11 +195,13 @@ pub struct Proof {
 /// What was shown about a verdict "unsafe".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WitnessProof {
-    /// The witness.
+    /// The witness: the report's, or another one against the same levels that shows what the report's does not.
     pub witness: Witness,
-    /// The last attempt at it, if it could be played at all.
+    /// Whether it is another one.
+    pub is_another: bool,
+    /// What showed it, else the last attempt at the report's, if it could be played at all.
     pub before: Option<Replayed>,
-    /// How many attempts with other rows and values were made.
+    /// How many attempts were made, with other rows and values and other witnesses.
     pub attempts: usize,
     /// The same schedule with each fix.
     pub fixes: Vec<(Fix, Replayed)>,
@@ -210,12 +214,28 @@ pub struct WitnessProof {
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum WitnessVerdict {
     /// The server did what no serial order does.
-    Reproduced,
+    Reproduced {
+        /// In what it shows.
+        by: ShownBy,
+    },
     /// It did not, or could not be asked.
     NotReproduced {
         /// Why.
         why: String,
     },
+}
+
+/// In what a schedule is compared with serial orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShownBy {
+    /// In what statements are answered and what tables hold: a user can see it.
+    Outcome,
+    /// Beside it, in which transactions have written each column of each row, in order. If the dependencies of a run have no
+    /// cycle, its transactions one after the other in their order give the same answers and the same writers; so what no
+    /// serial order gives has a cycle, also where values do not show it: two increments that change places leave the same sum.
+    /// With other arguments or other programs it may do harm, with these it does none.
+    DependencyCycle,
 }
 
 /// What was shown about a verdict "safe".
@@ -252,6 +272,8 @@ pub struct FoundAnomaly {
     pub statements: Vec<Vec<String>>,
     /// The rows before, as SQL.
     pub seeds: String,
+    /// What it was judged by.
+    pub by: ShownBy,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -270,14 +292,21 @@ impl Outcome {
     }
 }
 
+impl WitnessVerdict {
+    /// Whether it is real.
+    #[must_use]
+    pub const fn is_reproduced(&self) -> bool {
+        matches!(self, Self::Reproduced { .. })
+    }
+}
+
 impl Proof {
     /// Whether all that was played agrees with the verdicts: witnesses are real and gone with each fix, and what is called
     /// safe was found to be so.
     #[must_use]
     pub fn agrees(&self) -> bool {
         let witness = |proof: &WitnessProof| {
-            proof.verdict == WitnessVerdict::Reproduced
-                && proof.fixes.iter().all(|(_, fixed)| fixed.outcome.is_serial())
+            proof.verdict.is_reproduced() && proof.fixes.iter().all(|(_, fixed)| fixed.outcome.is_serial())
         };
         self.witnesses.iter().all(witness) && self.random.iter().all(|random| random.anomalies.is_empty())
     }

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use super::arena::{Arena, Judged};
 use super::error::ProofError;
 use super::lots::{Domains, orders};
-use super::outcome::{FoundAnomaly, Outcome, Player, RandomProof};
+use super::outcome::{FoundAnomaly, Outcome, Player, RandomProof, ShownBy};
 use super::script::{Agreed, Begin, Changes, spec};
 use super::{FOUND_MAX, seeds};
 use crate::advisor::Allocation;
@@ -43,14 +43,21 @@ pub(super) struct Trial<'a> {
     pub stop_at_first: bool,
 }
 
-impl Trial<'_> {
-    /// Plays until there were enough. `on` is told schedules and anomalies so far.
+/// What is needed while a trial runs.
+struct Drawing<'a> {
+    programs: Vec<&'a Program>,
+    domains: Domains,
+    chance: ChaCha8Rng,
+}
+
+impl<'a> Trial<'a> {
+    /// Plays until there were enough: the first half of the schedules is judged by answers and rows alone, as a user sees
+    /// them, the second half by the writers of columns, too. `on` is told schedules and anomalies so far.
     pub(super) async fn run(
         &self,
         arena: &mut Arena,
         on: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<RandomProof, ProofError> {
-        let mut chance = ChaCha8Rng::seed_from_u64(self.seed);
         let mut proof = RandomProof {
             of: self.of.clone(),
             allocation: self.allocation.clone(),
@@ -62,58 +69,81 @@ impl Trial<'_> {
             because: BTreeMap::new(),
             anomalies: Vec::new(),
         };
-        let programs: Vec<&Program> =
-            self.workload.programs.iter().filter(|program| program.unanalysed().next().is_none()).collect();
-        if programs.is_empty() {
+        let mut drawing = Drawing {
+            programs: self.workload.programs.iter().filter(|program| program.unanalysed().next().is_none()).collect(),
+            domains: Domains::of(self.schema, self.workload),
+            chance: ChaCha8Rng::seed_from_u64(self.seed),
+        };
+        if drawing.programs.is_empty() {
             return Ok(proof);
         }
-        let domains = Domains::of(self.schema, self.workload);
-        // Rows that the tables refuse, and casts that have no steps, count as tried.
-        let mut rounds = 0;
-        while proof.schedules < self.schedules && rounds < self.schedules {
-            rounds += 1;
-            let rows = domains.rows(self.schema, &mut chance);
-            let set_up = match seeds::plan(arena, self.schema, &rows, &Agreed::default(), self.seeds, 0).await? {
-                Ok(set_up) => set_up,
-                Err(why) => {
-                    *proof.because.entry(why).or_default() += 1;
-                    continue;
-                }
-            };
-            for _ in 0..CASTS {
-                let count = if chance.random_ratio(1, 2) { 2 } else { SESSIONS_MAX };
-                let casts = domains.casts(count, &programs, self.schema, self.allocation, &mut chance);
-                let scripts: Result<Vec<_>, _> =
-                    casts.iter().map(|cast| cast.script(&arena.scratch, self.changes, Begin::Joined)).collect();
-                let scripts = scripts?;
-                let spec = spec(&scripts, &set_up);
-                let orders = orders(&spec, ORDERS_MAX, &mut chance);
-                let mut table = arena.seat(&spec).await?;
-                for turns in orders {
-                    if proof.schedules >= self.schedules {
-                        break;
-                    }
-                    let judged = table.play(&turns, Retries::None, &mut |_| {}).await?;
-                    let players = || scripts.iter().map(|script| script.player.clone()).collect();
-                    count_in(&mut proof, &judged, &turns, &spec, players);
-                    on(proof.schedules, proof.anomalies.len() as u64);
-                    if self.stop_at_first && !proof.anomalies.is_empty() {
-                        break;
-                    }
-                }
-                arena.rise(table);
-                if self.stop_at_first && !proof.anomalies.is_empty() {
-                    return Ok(proof);
-                }
+        for (by, until) in [(ShownBy::Outcome, self.schedules.div_ceil(2)), (ShownBy::DependencyCycle, self.schedules)]
+        {
+            arena.show(by).await?;
+            // Rows that the tables refuse, and casts that have no steps, count as tried.
+            let mut rounds = 0;
+            while proof.schedules < until && rounds < self.schedules && !self.is_over(&proof) {
+                rounds += 1;
+                self.round((by, until), &mut drawing, arena, &mut proof, on).await?;
             }
         }
+        arena.show(ShownBy::Outcome).await?;
         Ok(proof)
+    }
+
+    fn is_over(&self, proof: &RandomProof) -> bool {
+        self.stop_at_first && !proof.anomalies.is_empty()
+    }
+
+    /// Some casts over the same rows.
+    async fn round(
+        &self,
+        (by, until): (ShownBy, u64),
+        drawing: &mut Drawing<'a>,
+        arena: &mut Arena,
+        proof: &mut RandomProof,
+        on: &mut (dyn FnMut(u64, u64) + Send),
+    ) -> Result<(), ProofError> {
+        let Drawing { programs, domains, chance } = drawing;
+        let rows = domains.rows(self.schema, chance);
+        let set_up = match seeds::plan(arena, self.schema, &rows, &Agreed::default(), self.seeds, 0).await? {
+            Ok(set_up) => set_up,
+            Err(why) => {
+                *proof.because.entry(why).or_default() += 1;
+                return Ok(());
+            }
+        };
+        for _ in 0..CASTS {
+            let count = if chance.random_ratio(1, 2) { 2 } else { SESSIONS_MAX };
+            let casts = domains.casts(count, programs, self.schema, self.allocation, chance);
+            let scripts: Result<Vec<_>, _> =
+                casts.iter().map(|cast| cast.script(&arena.scratch, self.changes, Begin::Joined)).collect();
+            let scripts = scripts?;
+            let spec = spec(&scripts, &set_up);
+            let orders = orders(&spec, ORDERS_MAX, chance);
+            let mut table = arena.seat(&spec).await?;
+            for turns in orders {
+                if proof.schedules >= until || self.is_over(proof) {
+                    break;
+                }
+                let judged = table.play(&turns, Retries::None, &mut |_| {}).await?;
+                let players = || scripts.iter().map(|script| script.player.clone()).collect();
+                count_in(proof, &judged, by, &turns, &spec, players);
+                on(proof.schedules, proof.anomalies.len() as u64);
+            }
+            arena.rise(table);
+            if proof.schedules >= until || self.is_over(proof) {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
 fn count_in(
     proof: &mut RandomProof,
     judged: &Judged,
+    by: ShownBy,
     turns: &[Seat],
     spec: &Spec,
     players: impl FnOnce() -> Vec<Player>,
@@ -138,6 +168,7 @@ fn count_in(
                 turns: turns.iter().map(|seat| seat.0).collect(),
                 statements: spec.sessions.iter().map(statements).collect(),
                 seeds: spec.setups.join("; "),
+                by,
                 outcome: outcome.clone(),
             });
         }

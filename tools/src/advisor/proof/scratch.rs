@@ -8,11 +8,13 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pgstrata_pg::{Endpoint, Error, Kind, Session, quote_identifier};
+use pgstrata_pg::{Endpoint, Error, Kind, Session, quote_identifier, quote_literal};
 
 use super::bind::without_public;
 use super::error::ProofError;
 use super::scan::{self, Word, words};
+use super::still::still;
+use crate::advisor::robustness::EXISTENCE;
 
 /// How long a statement waits for a lock: longer than any witness needs, shorter than a user's patience.
 const LOCK_LIMIT: &str = "20s";
@@ -87,12 +89,13 @@ impl Scratch {
         &self.endpoint
     }
 
-    /// The text with names that are not qualified; an error when it names another schema.
+    /// The text with names that are not qualified and clocks that stand still; an error when it names another schema.
     pub(super) fn own(&self, text: &str) -> Result<String, ProofError> {
-        without_public(text, |name| self.schemas.iter().any(|schema| schema == name)).map_err(|schema| {
+        let own = without_public(text, |name| self.schemas.iter().any(|schema| schema == name)).map_err(|schema| {
             let what = format!("a name in the schema {schema}");
             ProofError::Foreign { what, statement: shown(text) }
-        })
+        })?;
+        Ok(still(&own))
     }
 
     /// Empties the schema and makes the objects of a DDL in it.
@@ -111,6 +114,55 @@ impl Scratch {
                 let (message, sqlstate) = words_of(&error);
                 return Err(ProofError::Refused { message, sqlstate, statement: shown(&statement) });
             }
+        }
+        self.own_numbers(&session).await?;
+        session.close().await;
+        Ok(())
+    }
+
+    /// Numbers of the sessions' own in the place of those that sequences give: see `still`.
+    async fn own_numbers(&self, session: &Session) -> Result<(), Error> {
+        let columns = session.query(include_str!("sql/sequence_columns.sql"), &[&self.name]).await.map_err(sql)?;
+        if columns.is_empty() {
+            return Ok(());
+        }
+        session.batch_execute(include_str!("sql/own_numbers.sql")).await.map_err(sql)?;
+        for row in columns {
+            let (table, column, is_identity): (String, String, bool) = (row.get(0), row.get(1), row.get(2));
+            let alter = format!("alter table {} alter column {}", quote_identifier(&table), quote_identifier(&column));
+            let drop = if is_identity { format!("{alter} drop identity; ") } else { String::new() };
+            let text = format!("{drop}{alter} set default pgstrata_number()");
+            session.batch_execute(&text).await.map_err(sql)?;
+        }
+        Ok(())
+    }
+
+    /// Lets each row note who has written which of its columns, in order.
+    pub(super) async fn note_writers(&self) -> Result<(), Error> {
+        let session = self.endpoint.connect().await?;
+        let columns = session.query(include_str!("sql/written_columns.sql"), &[&self.name]).await.map_err(sql)?;
+        let columns: Vec<(String, String)> = columns.iter().map(|row| (row.get(0), row.get(1))).collect();
+        session.batch_execute(include_str!("sql/writers.sql")).await.map_err(sql)?;
+        let mut last = "";
+        for (number, (table, column)) in columns.iter().enumerate() {
+            let quoted = quote_identifier(table);
+            let trigger = |name: &str, event: &str, of: &str| {
+                format!(
+                    "create trigger {name} before {event} on {quoted} for each row execute function pgstrata_note({})",
+                    quote_literal(of)
+                )
+            };
+            if table != last {
+                let add = format!("alter table {quoted} add column pgstrata_writers jsonb not null default '{{}}'");
+                let inserted = trigger("pgstrata_inserted", "insert", EXISTENCE);
+                session.batch_execute(&format!("{add}; {inserted}")).await.map_err(sql)?;
+                last = table;
+            }
+            let event = format!("update of {}", quote_identifier(column));
+            session
+                .batch_execute(&trigger(&format!("pgstrata_updated_{number}"), &event, column))
+                .await
+                .map_err(sql)?;
         }
         session.close().await;
         Ok(())

@@ -167,6 +167,16 @@ impl<'a> Cast<'a> {
             let value = free_value(parameter, number, place, variant);
             self.arguments.insert(parameter.name.clone(), value);
         }
+        // Of a statement that runs without those before it, what they would have found.
+        let mut found: BTreeSet<&str> = BTreeSet::new();
+        for statement in self.path.iter().filter_map(|index| self.program.statements.get(*index)) {
+            for name in statement.arguments.iter().filter(|name| !found.contains(name.as_str())) {
+                let parameter = Parameter { name: name.clone(), type_name: None, example: None };
+                let place = self.arguments.len();
+                self.arguments.entry(name.clone()).or_insert_with(|| free_value(&parameter, number, place, variant));
+            }
+            found.extend(statement.results.iter().map(|result| result.variable.as_str()));
+        }
     }
 
     /// The script; the changes stand in the place of the program's statements.

@@ -19,7 +19,10 @@ use super::values::{is_number, value};
 const PARENTS_MAX: usize = 8;
 
 /// How many ways of filling columns that nobody asked about are tried.
-const FILLINGS: u32 = 6;
+const FILLINGS: u32 = 7;
+
+/// The number of a parent that no witness names.
+const STRANGER: u32 = 900;
 
 /// A row that is to be there, with the values that matter, in SQL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +40,7 @@ pub(super) async fn plan(
     extra: &str,
     variant: u32,
 ) -> Result<Result<String, String>, ProofError> {
-    let wanted = with_parents(schema, wanted);
+    let wanted = with_parents(schema, wanted, variant);
     let mut text = empty(arena, schema);
     let run = async |sql: &str| arena.planner.batch_execute(sql).await;
     run("begin").await.map_err(super::scratch::sql)?;
@@ -53,7 +56,7 @@ pub(super) async fn plan(
         let mut last = String::new();
         let mut taken = None;
         for filling in 0..FILLINGS {
-            let insert = insert(row, relation, number, (filling + variant) % FILLINGS, agreed);
+            let insert = insert(row, relation, number, (variant, filling), agreed);
             match run(&format!("savepoint row; {insert}; release row")).await {
                 Ok(()) => {
                     taken = Some(insert);
@@ -80,13 +83,10 @@ pub(super) async fn plan(
     Ok(refused.map_or(Ok(text), Err))
 }
 
-/// What empties all tables. Deleting is quicker, truncating fires no triggers and starts sequences anew.
+/// What empties all tables. Deleting is quicker, truncating fires no triggers of the user's.
 fn empty(arena: &Arena, schema: &Schema) -> String {
     let names: Vec<&str> = arena.table_names().collect();
-    let is_simple = schema
-        .relations
-        .values()
-        .all(|relation| relation.triggers.is_empty() && relation.columns.iter().all(|column| !column.from_sequence));
+    let is_simple = schema.relations.values().all(|relation| relation.triggers.is_empty());
     if names.is_empty() {
         return "select 1".to_owned();
     }
@@ -97,7 +97,7 @@ fn empty(arena: &Arena, schema: &Schema) -> String {
         return deletes.join("; ");
     }
     let quoted: Vec<String> = names.iter().map(|name| quote_identifier(name)).collect();
-    format!("truncate {} restart identity cascade", quoted.join(", "))
+    format!("truncate {} cascade", quoted.join(", "))
 }
 
 /// Tables in an order in which none is emptied before those that refer to it, as far as there is one.
@@ -118,15 +118,15 @@ fn children_first<'a>(schema: &Schema, names: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The rows with the rows that their foreign keys refer to before them.
-fn with_parents(schema: &Schema, wanted: &[Wanted]) -> Vec<Wanted> {
+fn with_parents(schema: &Schema, wanted: &[Wanted], variant: u32) -> Vec<Wanted> {
     let mut all = Vec::new();
     for row in wanted {
-        add(schema, row, wanted, &mut all, 0);
+        add((schema, wanted, variant), row, &mut all, 0);
     }
     all
 }
 
-fn add(schema: &Schema, row: &Wanted, wanted: &[Wanted], all: &mut Vec<Wanted>, depth: usize) {
+fn add((schema, wanted, variant): (&Schema, &[Wanted], u32), row: &Wanted, all: &mut Vec<Wanted>, depth: usize) {
     let Some(relation) = schema.relations.get(&row.relation) else { return };
     let mut row = row.clone();
     for key in &relation.foreign_keys {
@@ -135,7 +135,8 @@ fn add(schema: &Schema, row: &Wanted, wanted: &[Wanted], all: &mut Vec<Wanted>, 
         if !is_given && !is_needed {
             continue;
         }
-        // A parent that is wanted anyway, else one of its own.
+        // A parent that is wanted anyway; in every other variant one that nobody touches.
+        let stranger = if variant.is_multiple_of(2) { 1 } else { STRANGER };
         let present = wanted.iter().find(|other| {
             other.relation == key.references && key.referenced.iter().all(|column| other.values.contains_key(column))
         });
@@ -144,8 +145,11 @@ fn add(schema: &Schema, row: &Wanted, wanted: &[Wanted], all: &mut Vec<Wanted>, 
                 continue;
             }
             let type_name = relation.column(column).map(|column| column.type_name.clone()).unwrap_or_default();
-            let of_parent = present.filter(|_| !is_given).and_then(|parent| parent.values.get(referenced)).cloned();
-            row.values.insert(column.clone(), of_parent.unwrap_or_else(|| value(&type_name, 1)));
+            let of_parent = present
+                .filter(|_| !is_given && stranger != STRANGER)
+                .and_then(|parent| parent.values.get(referenced))
+                .cloned();
+            row.values.insert(column.clone(), of_parent.unwrap_or_else(|| value(&type_name, stranger)));
         }
         let values: BTreeMap<String, String> = key
             .columns
@@ -158,7 +162,7 @@ fn add(schema: &Schema, row: &Wanted, wanted: &[Wanted], all: &mut Vec<Wanted>, 
             let parent = Wanted { relation: key.references.clone(), values };
             // The wanted row itself has more values than its key.
             let known = wanted.iter().find(|other| other.relation == parent.relation && covers(other, &parent));
-            add(schema, known.unwrap_or(&parent), wanted, all, depth + 1);
+            add((schema, wanted, variant), known.unwrap_or(&parent), all, depth + 1);
         }
     }
     let identity: BTreeSet<&String> = relation.keys.first().map(|key| key.columns.iter().collect()).unwrap_or_default();
@@ -180,13 +184,17 @@ fn covers(row: &Wanted, other: &Wanted) -> bool {
     other.values.iter().all(|(column, value)| row.values.get(column) == Some(value))
 }
 
-/// The row with all its columns. Fillings differ in what columns get that nobody asked about.
-fn insert(row: &Wanted, relation: &Relation, number: usize, filling: u32, agreed: &Agreed) -> String {
+/// The row with all its columns. Variants differ in what columns get that nobody asked about: at first all rows alike, later
+/// each column of each row another; attempts in the same variant, too.
+fn insert(row: &Wanted, relation: &Relation, number: usize, (variant, attempt): (u32, u32), agreed: &Agreed) -> String {
     let number = u32::try_from(number).unwrap_or(0);
     let mut columns = Vec::new();
     let mut values = Vec::new();
     for (place, column) in relation.columns.iter().enumerate() {
         let place = u32::try_from(place).unwrap_or(0);
+        let filling =
+            if variant < FILLINGS { variant } else { variant * 3 + number * (variant % 5 + 1) + place * (variant % 4) };
+        let filling = (filling + attempt) % FILLINGS;
         let is_key = relation.keys.iter().any(|key| key.columns.contains(&column.name));
         let is_reference = relation.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
         let agreed_value = agreed.rows.get(&column.name).filter(|_| !is_key && !is_reference);
@@ -198,7 +206,9 @@ fn insert(row: &Wanted, relation: &Relation, number: usize, filling: u32, agreed
             None if filling == 1 && (column.default.is_some() || !column.not_null) => continue,
             None if is_number(&column.type_name) => {
                 let distinct = (number + 1) * 100 + place;
-                [distinct, distinct, 1, 0, 10 + number, 1_000_000 + distinct][filling as usize % 6].to_string()
+                let numbers = [distinct, distinct, 1, 0, 10 + number, 1_000_000 + distinct];
+                // The last is below what conditions ask for, and above it when something is added.
+                numbers.get(filling as usize % FILLINGS as usize).map_or_else(|| "-1".to_owned(), u32::to_string)
             }
             None => value(&column.type_name, number * 10 + place + filling),
         };

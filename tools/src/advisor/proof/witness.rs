@@ -8,15 +8,27 @@ use pgstrata_scenario::session::Seat;
 use pgstrata_scenario::spec::Spec;
 use pgstrata_sqltext::{Schema, Workload};
 
+use super::Claim;
 use super::arena::Arena;
 use super::error::ProofError;
-use super::outcome::{Fix, Outcome, Play, ProofEvent, Replayed, WitnessProof, WitnessVerdict};
+use super::outcome::{Fix, Outcome, Play, ProofEvent, Replayed, ShownBy, WitnessProof, WitnessVerdict};
 use super::script::{Agreed, Begin, Cast, Changes, Script, WAYS, spec};
 use super::seeds::{self, Wanted};
-use crate::advisor::{Allocation, PromotedAllocation, Report, StepKind, Witness};
+use crate::advisor::robustness::Alternatives;
+use crate::advisor::{Allocation, PromotedAllocation, Report, SeedRow, StepKind, Witness};
 
 /// How many kinds of rows and values are tried before a witness is called not reproduced.
-pub const ATTEMPTS_MAX: u32 = 12;
+pub const ATTEMPTS_MAX: u32 = 18;
+
+/// From this attempt on only rows are there that the cycle goes through: a row that a program merely looks for may stand in
+/// the way of one that is computed.
+const FEW_ROWS_FROM: u32 = 12;
+
+/// How many other witnesses are played in the place of one that does not show.
+pub const OTHERS_MAX: usize = 6;
+
+/// How many kinds of rows and values of each of them.
+const ATTEMPTS_OTHER: u32 = 6;
 
 /// Rows of an answer that an event shows.
 const ROWS_MAX: usize = 20;
@@ -31,49 +43,107 @@ pub(super) struct Stand<'a> {
     pub workload: &'a Workload,
     /// Rows of the user, as SQL.
     pub seeds: &'a str,
+    /// Made when a witness does not show.
+    alternatives: Option<Alternatives<'a>>,
 }
 
-/// Replays a witness, and then with each fix that the report has for it.
+impl<'a> Stand<'a> {
+    pub(super) fn new(arena: &'a mut Arena, schema: &'a Schema, workload: &'a Workload, seeds: &'a str) -> Self {
+        Self { arena, schema, workload, seeds, alternatives: None }
+    }
+
+    /// Other witnesses for a claim.
+    fn others(&mut self, claim: &Claim<'_>) -> Vec<Witness> {
+        let alternatives = self.alternatives.get_or_insert_with(|| Alternatives::of(self.workload, self.schema));
+        let mut others = alternatives.against(&claim.levels, OTHERS_MAX + 1);
+        others.retain(|other| other != claim.witness);
+        others.truncate(OTHERS_MAX);
+        others
+    }
+}
+
+/// Replays the witness of a claim until it shows, else others for it, and then plays what showed with each fix that the
+/// report has for it.
 pub(super) async fn prove(
     stand: &mut Stand<'_>,
     number: usize,
-    witness: &Witness,
+    claim: &Claim<'_>,
     report: &Report,
     on: Listener<'_>,
 ) -> Result<WitnessProof, ProofError> {
     let mut proof = WitnessProof {
-        witness: witness.clone(),
+        witness: claim.witness.clone(),
+        is_another: false,
         before: None,
         attempts: 0,
         fixes: Vec::new(),
         verdict: WitnessVerdict::NotReproduced { why: String::new() },
     };
-    if let Some(why) = obstacle(stand.workload, witness) {
+    if let Some(why) = obstacle(stand.workload, claim.witness) {
         proof.verdict = WitnessVerdict::NotReproduced { why };
         return Ok(proof);
     }
-    for variant in 0..ATTEMPTS_MAX {
-        let replay = Replay { witness, levels: None, changes: Changes::new(), retries: Retries::None, variant };
-        proof.attempts += 1;
-        let play = Play::Witness { witness: number };
-        match replay.play(stand, play, on).await? {
-            Ok(replayed) => {
-                let is_anomaly = replayed.outcome.is_anomaly();
-                proof.verdict = if is_anomaly {
-                    WitnessVerdict::Reproduced
-                } else {
-                    WitnessVerdict::NotReproduced { why: why_not(&replayed) }
-                };
-                proof.before = Some(replayed);
-                if is_anomaly {
-                    proof.fixes = fixes(stand, number, witness, report, variant, on).await?;
-                    break;
-                }
+    let mut others = None;
+    for by in [ShownBy::Outcome, ShownBy::DependencyCycle] {
+        stand.arena.show(by).await?;
+        let play = Play::Witness { witness: number, by };
+        if attempt(stand, claim.witness, play.clone(), ATTEMPTS_MAX, report, &mut proof, on).await? {
+            break;
+        }
+        let others = others.get_or_insert_with(|| stand.others(claim));
+        let mut is_shown = false;
+        for other in others.iter() {
+            if attempt(stand, other, play.clone(), ATTEMPTS_OTHER, report, &mut proof, on).await? {
+                is_shown = true;
+                break;
             }
-            Err(why) => proof.verdict = WitnessVerdict::NotReproduced { why },
+        }
+        if is_shown {
+            break;
         }
     }
+    stand.arena.show(ShownBy::Outcome).await?;
     Ok(proof)
+}
+
+/// Plays a witness with several rows and values; whether it showed. Then it is the proof's.
+async fn attempt(
+    stand: &mut Stand<'_>,
+    witness: &Witness,
+    play: Play,
+    most: u32,
+    report: &Report,
+    proof: &mut WitnessProof,
+    on: Listener<'_>,
+) -> Result<bool, ProofError> {
+    let Play::Witness { witness: number, by } = play else { return Ok(false) };
+    let is_another = *witness != proof.witness;
+    for variant in 0..most {
+        let replay = Replay { witness, levels: None, changes: Changes::new(), retries: Retries::None, variant };
+        proof.attempts += 1;
+        let replayed = replay.play(stand, play.clone(), on).await?;
+        if let Ok(shown) = &replayed
+            && shown.outcome.is_anomaly()
+        {
+            proof.before = Some(shown.clone());
+            proof.verdict = WitnessVerdict::Reproduced { by };
+            proof.fixes = fixes(stand, number, witness, report, variant, on).await?;
+            proof.witness = witness.clone();
+            proof.is_another = is_another;
+            return Ok(true);
+        }
+        // What is said of it is why it does not show in values.
+        if is_another || by != ShownBy::Outcome {
+            continue;
+        }
+        let why = match &replayed {
+            Ok(replayed) => why_not(replayed),
+            Err(why) => why.clone(),
+        };
+        proof.verdict = WitnessVerdict::NotReproduced { why };
+        proof.before = replayed.ok().or(proof.before.take());
+    }
+    Ok(false)
 }
 
 /// What keeps a witness from being played at all.
@@ -157,7 +227,9 @@ impl Replay<'_> {
         play: Play,
         on: Listener<'_>,
     ) -> Result<Result<Replayed, String>, ProofError> {
-        let rows = self.witness.rows.iter().filter(|row| row.present);
+        let is_in_cycle = |row: &&SeedRow| self.witness.cycle.iter().any(|link| link.relation == row.relation);
+        let is_wanted = |row: &&SeedRow| row.present && (self.variant < FEW_ROWS_FROM || is_in_cycle(row));
+        let rows = self.witness.rows.iter().filter(is_wanted);
         let wanted: Vec<Wanted> =
             rows.map(|row| Wanted { relation: row.relation.clone(), values: row.values.clone() }).collect();
         let agreed = Agreed::of(self.witness, &stand.workload.programs, stand.schema, self.variant % WAYS);

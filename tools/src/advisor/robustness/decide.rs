@@ -1,64 +1,134 @@
-//! Verdicts on allocations of levels, the best allocation, and the largest safe sets.
+//! Verdicts on allocations of levels, and the best allocation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_units::Isolation;
 
-use super::model::Model;
+use super::conflict::Presence;
+use super::ground::Ground;
+use super::model::{Action, Columns, EXISTS, Model, Op};
+use super::reach::Reach;
 use super::splits::{
-    self, Candidate, Cell, CellKey, T1_READ_COMMITTED, T1_REPEATABLE_READ, T1_SERIALIZABLE, T1_T2_SERIALIZABLE,
-    T1_TM_SERIALIZABLE,
+    Asked, Candidate, Cell, CellKey, Crossings, Search, T1_READ_COMMITTED, T1_REPEATABLE_READ, T1_SERIALIZABLE,
+    T1_T2_SERIALIZABLE, T1_TM_SERIALIZABLE,
 };
-use crate::advisor::report::{MaximalSafeSets, Work};
+use crate::advisor::report::Work;
 
-/// Most subsets that are judged in the search for the largest safe ones of a level.
-const MOST_SUBSETS: usize = 4_000;
-/// Most combinations that are looked at in that search.
-const MOST_COMBINATIONS: u64 = 400_000;
-/// Most sets that are listed for a level.
-const MOST_SETS: usize = 64;
+/// Most candidates that are kept for a cell and a level: if the first cannot be run, another may.
+const KEPT: u8 = 6;
+/// The same where there are so many programs that other cells have candidates enough.
+const KEPT_OF_MANY: u8 = 1;
+/// How many programs are many.
+const MANY_PROGRAMS: usize = 24;
+/// Most candidates that are told of one allocation.
+const MOST_CANDIDATES: usize = 400;
 
 /// A level for each program of the model, by number.
 pub(super) type Levels = Vec<Isolation>;
 
 /// Everything dangerous about some programs.
 pub(super) struct Dangers {
-    pub cells: BTreeMap<CellKey, Cell>,
+    /// The levels at which each three programs are dangerous.
+    pub levels: BTreeMap<CellKey, u8>,
+    /// The candidates: short ones first, then those of few statements.
+    pub candidates: Vec<(CellKey, Candidate)>,
+    pub found_with: Found,
+    /// By program: those whose reads it can hide from the server, see [`hides`].
+    hides: Vec<BTreeSet<usize>>,
+}
+
+/// What the search went by.
+pub(super) struct Found {
+    pub ground: Ground,
+    pub presence: Presence,
+    pub reach: Reach,
+    pub crossings: Crossings,
+}
+
+impl Found {
+    /// Of the programs that take part.
+    pub fn of(model: &Model, ground: &Ground, included: &dyn Fn(usize) -> bool) -> Self {
+        let presence = Presence::of(model, included);
+        let reach = Reach::between(model, ground, &presence, included);
+        let crossings = Crossings::of(model, ground, &presence, included, None);
+        Self { ground: ground.clone(), presence, reach, crossings }
+    }
+
+    /// The search with it.
+    pub const fn search<'a>(&'a self, model: &'a Model) -> Search<'a> {
+        let Self { ground, presence, reach, crossings } = self;
+        Search { model, ground, presence, reach, crossings }
+    }
 }
 
 impl Dangers {
     /// Of all programs of the model.
     pub fn of(model: &Model, work: &mut Work) -> Self {
-        Self { cells: splits::cells(model, &(0..model.programs.len()).collect(), work) }
+        let ground = Ground::of(model, work);
+        let found_with = Found::of(model, &ground, &|_| true);
+        let kept = if model.programs.len() > MANY_PROGRAMS { KEPT_OF_MANY } else { KEPT };
+        let asked = Asked { levels: &|_| u8::MAX, kept, is_long: true };
+        let cells = found_with.search(model).cells(asked, work);
+        Self::out_of(model, cells, found_with)
+    }
+
+    /// Of the same programs, some of which have changed: what they have nothing to do with is as it was. Says at which
+    /// levels, and keeps one candidate for each.
+    pub fn changed(&self, model: &Model, changed: &BTreeSet<usize>, work: &mut Work) -> Self {
+        let before = &self.found_with;
+        let is_new = |program: usize| changed.contains(&program);
+        let is_new_path = |path: usize| is_new(model.paths[path].program);
+        let ground = Ground::changed(model, Some(&before.ground), &is_new_path, work);
+        let presence = Presence::of(model, &|_| true);
+        let is_known = before.presence.is_same(&presence);
+        let known: Option<(&Crossings, &dyn Fn(usize) -> bool)> = is_known.then_some((&before.crossings, &is_new));
+        let crossings = Crossings::of(model, &ground, &presence, &|_| true, known);
+        let reach = Reach::between(model, &ground, &presence, &|_| true);
+        let rerouted = Rerouted::between(model, &before.reach, &reach);
+        let found_with = Found { ground, presence, reach, crossings };
+        let is_asked = |(first, second, last): CellKey| {
+            !is_known || [first, second, last].into_iter().any(is_new) || rerouted.concerns(first, second, last)
+        };
+        let asked = Asked { levels: &|key| if is_asked(key) { u8::MAX } else { 0 }, kept: 1, is_long: true };
+        let cells = found_with.search(model).cells(asked, work);
+        let mut all = Self::out_of(model, cells, found_with);
+        all.levels.extend(self.levels.iter().filter(|(key, _)| !is_asked(**key)).map(|(key, levels)| (*key, *levels)));
+        all
+    }
+
+    fn out_of(model: &Model, cells: BTreeMap<CellKey, Cell>, found_with: Found) -> Self {
+        let levels = cells.iter().map(|(key, cell)| (*key, cell.levels)).collect();
+        let all = cells.into_iter().flat_map(|(key, cell)| cell.candidates.into_iter().map(move |each| (key, each)));
+        let mut candidates: Vec<(CellKey, Candidate)> = all.collect();
+        let length = |candidate: &Candidate| {
+            candidate.paths.iter().map(|path| model.paths[*path].statements.len()).sum::<usize>()
+        };
+        candidates.sort_by_key(|(_, candidate)| (candidate.is_long, candidate.paths.len(), length(candidate)));
+        Self { levels, candidates, found_with, hides: hides(model) }
     }
 
     /// Whether nothing dangerous is possible under these levels.
     pub fn is_safe(&self, levels: &[Isolation]) -> bool {
-        self.live(levels).next().is_none()
+        let hidden = self.hidden(levels);
+        !self.levels.iter().any(|(key, dangerous)| part(key, *dangerous, levels, &hidden).is_some())
     }
 
-    /// The cells that are dangerous under these levels, each with what T1 is in it.
-    pub fn live<'a>(&'a self, levels: &'a [Isolation]) -> impl Iterator<Item = (&'a CellKey, &'a Cell, u8)> {
-        self.cells.iter().filter_map(move |(key, cell)| {
-            let wanted = role(key, levels)?;
-            (cell.levels & wanted != 0).then_some((key, cell, wanted))
-        })
+    /// By program: whether somebody who is not serializable can hide from the server what it has read.
+    fn hidden(&self, levels: &[Isolation]) -> Vec<bool> {
+        let mut hidden = vec![false; levels.len()];
+        let hiders = self.hides.iter().zip(levels).filter(|(_, level)| **level != Isolation::Serializable);
+        hiders.flat_map(|(readers, _)| readers).for_each(|reader| hidden[*reader] = true);
+        hidden
     }
 
-    /// The candidates that are possible under these levels: short ones first, then those of few statements.
-    pub fn candidates(&self, model: &Model, levels: &[Isolation]) -> Vec<(Candidate, u8)> {
-        let mut all: Vec<(Candidate, u8)> = self
-            .live(levels)
-            .flat_map(|(_, cell, wanted)| {
-                let fits = move |candidate: &&Candidate| candidate.levels & wanted != 0;
-                cell.candidates.iter().filter(fits).map(move |candidate| (candidate.clone(), wanted))
-            })
-            .collect();
-        let length = |candidate: &Candidate| {
-            candidate.paths.iter().map(|path| model.paths[*path].statements.len()).sum::<usize>()
-        };
-        all.sort_by_key(|(candidate, _)| (candidate.is_long, candidate.paths.len(), length(candidate)));
-        all
+    /// The candidates that are possible under these levels, each with what T1 is in it: short ones first, then those of
+    /// few statements.
+    pub fn candidates(&self, _model: &Model, levels: &[Isolation]) -> Vec<(Candidate, u8)> {
+        let hidden = self.hidden(levels);
+        let live = self.candidates.iter().filter_map(|(key, candidate)| {
+            part(key, candidate.levels, levels, &hidden).map(|wanted| (candidate.clone(), wanted))
+        });
+        live.take(MOST_CANDIDATES).collect()
     }
 
     /// The weakest levels that are safe together: all serializable, then one program after the other as low as the
@@ -79,6 +149,64 @@ impl Dangers {
     }
 }
 
+/// Where a change lets chains of transactions go elsewhere.
+struct Rerouted {
+    begins: BTreeSet<(usize, usize)>,
+    ends: BTreeSet<usize>,
+}
+
+impl Rerouted {
+    fn between(model: &Model, before: &Reach, after: &Reach) -> Self {
+        let paths = || model.paths.iter().enumerate();
+        let (mut begins, mut ends) = (BTreeSet::new(), BTreeSet::new());
+        if before == after {
+            return Self { begins, ends };
+        }
+        for (number, path) in paths() {
+            if before.differs_at_end(after, number) {
+                ends.insert(path.program);
+            }
+            let moved = paths().filter(|(other, _)| before.differs(after, number, *other));
+            begins.extend(moved.map(|(_, second)| (path.program, second.program)));
+        }
+        Self { begins, ends }
+    }
+
+    fn concerns(&self, first: usize, second: usize, last: usize) -> bool {
+        self.ends.contains(&last) || self.begins.contains(&(first, second))
+    }
+}
+
+/// By program: those over whose reads it can put a version without being in a cycle with them: it updates other columns of
+/// the rows. Who has read a version is looked up by the version that is overwritten
+/// (`src/backend/storage/lmgr/predicate.c`, `CheckForSerializableConflictIn`), so a serializable transaction that then
+/// overwrites the new version is not seen to have been read by the other. If the columns meet, the one in between is in a
+/// cycle of its own: see `splits`.
+fn hides(model: &Model) -> Vec<BTreeSet<usize>> {
+    let of = |program: usize, columns: &dyn Fn(&Op) -> Columns| -> BTreeSet<(usize, Columns)> {
+        let paths = model.paths.iter().filter(|path| path.program == program);
+        paths.flat_map(|path| &path.ops).map(|op| (op.relation, columns(op) & !EXISTS)).filter(|of| of.1 != 0).collect()
+    };
+    let updated = |op: &Op| if matches!(op.action, Action::Update(_)) { op.writes } else { 0 };
+    let programs = 0..model.programs.len();
+    let reads: Vec<_> = programs.clone().map(|program| of(program, &|op| op.reads)).collect();
+    let updates = programs.map(|program| of(program, &updated));
+    let is_apart = |updates: &BTreeSet<(usize, Columns)>, reads: &BTreeSet<(usize, Columns)>| {
+        reads.iter().any(|(relation, read)| updates.iter().any(|(other, update)| other == relation && update & read == 0))
+    };
+    updates.map(|updates| (0..reads.len()).filter(|reader| is_apart(&updates, &reads[*reader])).collect()).collect()
+}
+
+/// What T1 is in a cell that is dangerous at some levels; nothing if it is not dangerous under these. `hidden` are the
+/// programs whose reads the server may not notice: then it is as at repeatable read.
+fn part(key: &CellKey, dangerous: u8, levels: &[Isolation], hidden: &[bool]) -> Option<u8> {
+    let (first, _, last) = *key;
+    let is_live = |wanted: &u8| dangerous & wanted != 0;
+    let is_unnoticed = levels[first] == Isolation::Serializable && (hidden[first] || hidden[last]);
+    let unnoticed = || is_unnoticed.then_some(T1_REPEATABLE_READ).filter(is_live);
+    role(key, levels).filter(is_live).or_else(unnoticed)
+}
+
 /// What the levels make of a cell.
 fn role((first, second, last): &CellKey, levels: &[Isolation]) -> Option<u8> {
     let serializable = |program: &usize| levels[*program] == Isolation::Serializable;
@@ -92,67 +220,4 @@ fn role((first, second, last): &CellKey, levels: &[Isolation]) -> Option<u8> {
             (true, true) => return None,
         },
     })
-}
-
-/// The largest sets of programs that are safe when all run at one level. A danger among some programs is one in every
-/// larger set, so the sets are what remains when from each danger one program is taken away.
-pub(super) fn maximal_safe(model: &Model, level: Isolation, work: &mut Work) -> MaximalSafeSets {
-    let all: BTreeSet<usize> = (0..model.programs.len()).collect();
-    let mut open = vec![all];
-    let mut seen: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
-    let mut safe: Vec<BTreeSet<usize>> = Vec::new();
-    let mut complete = true;
-    let limit = work.combinations + MOST_COMBINATIONS;
-    let mut dangers: Vec<BTreeSet<usize>> = Vec::new();
-    while let Some(set) = open.pop() {
-        let is_covered = safe.iter().any(|known| known.is_superset(&set));
-        if is_covered || !seen.insert(set.clone()) {
-            continue;
-        }
-        if seen.len() > MOST_SUBSETS || safe.len() >= MOST_SETS || work.combinations > limit {
-            complete = false;
-            break;
-        }
-        let known = dangers.iter().find(|danger| danger.is_subset(&set)).cloned();
-        let Some(danger) = known.or_else(|| danger_in(model, &set, level, work)) else {
-            safe.retain(|known| !known.is_subset(&set));
-            safe.push(set);
-            continue;
-        };
-        if !dangers.contains(&danger) {
-            dangers.push(danger.clone());
-        }
-        for program in danger {
-            let mut smaller = set.clone();
-            smaller.remove(&program);
-            open.push(smaller);
-        }
-    }
-    let name = |program: &usize| model.programs[*program].clone();
-    let mut sets: Vec<Vec<String>> = safe
-        .iter()
-        .filter(|set| !set.is_empty())
-        .map(|set| {
-            let mut names: Vec<String> = set.iter().map(name).collect();
-            names.sort();
-            names
-        })
-        .collect();
-    sets.sort();
-    MaximalSafeSets { sets, complete }
-}
-
-/// Programs that are dangerous together, out of a set whose members all run at one level. Of a long cycle, the whole
-/// set: who is in its middle is not known.
-fn danger_in(model: &Model, set: &BTreeSet<usize>, level: Isolation, work: &mut Work) -> Option<BTreeSet<usize>> {
-    if level == Isolation::Serializable {
-        return None;
-    }
-    let levels = vec![level; model.programs.len()];
-    let dangers = Dangers { cells: splits::cells(model, set, work) };
-    let (candidate, _) = dangers.candidates(model, &levels).into_iter().next()?;
-    if candidate.is_long {
-        return Some(set.clone());
-    }
-    Some(candidate.paths.iter().map(|path| model.paths[*path].program).collect())
 }

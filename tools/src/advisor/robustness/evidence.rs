@@ -8,6 +8,7 @@ use super::machine::Made;
 use super::model::{Model, RowSet, Value};
 use super::search::Shown;
 use super::stage::Cast;
+use super::telling::Telling;
 use crate::advisor::report::Allocation;
 use crate::advisor::witness::{Dependency, DependencyEnd, Instance, SeedRow, Step, StepKind, Witness};
 
@@ -20,6 +21,7 @@ pub(super) struct Meaning<'a> {
     pub workload: &'a Workload,
     pub schema: &'a Schema,
     pub model: &'a Model,
+    pub telling: &'a Telling,
 }
 
 /// A witness out of a schedule; nothing when arguments cannot be chosen so that its rows are what they must be.

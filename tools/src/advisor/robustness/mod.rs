@@ -2,22 +2,31 @@
 //!
 //! Pure functions from a workload to a report.
 
+mod alternatives;
 mod build;
 mod conflict;
 mod decide;
 mod edges;
 mod evidence;
+#[cfg(test)]
+mod gaps;
+mod ground;
 mod machine;
+mod maximal;
 mod model;
+mod numbers;
 #[cfg(test)]
 mod oracle;
 mod promote;
 mod reach;
+#[cfg(test)]
+mod reference;
 mod report;
 mod scope;
 mod search;
 mod splits;
 mod stage;
+mod telling;
 #[cfg(test)]
 mod templates;
 #[cfg(test)]
@@ -29,6 +38,8 @@ mod verdict;
 use pgstrata_sqltext::{Schema, Workload};
 
 use super::report::{Options, Report};
+
+pub use alternatives::Alternatives;
 
 /// The column that stands for a row's coming and going in dependencies: inserts and deletes write it, whoever looks for
 /// a row reads it.

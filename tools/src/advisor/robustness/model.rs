@@ -144,6 +144,8 @@ pub(super) struct Op {
     pub certain: bool,
     /// It is sure to find its row, as an error would end the transaction: a foreign key's check.
     pub finds: bool,
+    /// It is sure to find no row, as an error would end the transaction: whether a row that goes is referred to.
+    pub forbids: bool,
     /// Part of `on conflict`: an insert that does nothing when the row is there, or the update that takes its place.
     /// Both look at the newest version, whatever the snapshot (`nodeModifyTable.c`, `ExecOnConflictUpdate`).
     pub on_conflict: bool,

@@ -245,6 +245,10 @@ fn cover(rows: &Unifier<'_>, names: &mut [RowName], by_var: &mut [Vec<Vec<usize>
     for (actor, path) in rows.paths.iter().enumerate() {
         for (var, set) in path.vars.iter().enumerate() {
             let RowSet::Some { equal } = &set.rows else { continue };
+            // What must find nothing finds nothing, but for rows that the cycle goes through.
+            if path.ops.iter().any(|op| op.var == var && op.forbids) {
+                continue;
+            }
             for (row, name) in names.iter_mut().enumerate() {
                 if name.relation != set.relation || by_var[actor][var].contains(&row) {
                     continue;

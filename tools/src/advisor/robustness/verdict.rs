@@ -10,6 +10,7 @@ use super::search;
 use super::splits::Candidate;
 use super::stage;
 use crate::advisor::report::{Verdict, Work};
+use crate::advisor::witness::Witness;
 
 /// Most candidates that are tried for one verdict.
 const MOST_CANDIDATES: usize = 48;
@@ -22,21 +23,66 @@ pub(super) fn verdict(
     levels: &Levels,
     work: &mut Work,
 ) -> Verdict {
-    let candidates = dangers.candidates(meaning.model, levels);
-    let Some((first, _)) = candidates.first() else { return Verdict::Safe };
-    let mut shown = None;
-    for (candidate, _) in candidates.iter().take(MOST_CANDIDATES) {
-        let Some(cast) = stage::cast(meaning.model, reach, candidate, levels) else { continue };
-        let Some(found) = search::search(&cast.stage, &mut work.model_steps) else { continue };
-        shown = evidence::witness(meaning, &cast, &found);
-        if shown.is_some() {
-            break;
-        }
-    }
+    let candidates = candidates(meaning, dangers, levels);
+    let Some(first) = candidates.first() else { return Verdict::Safe };
+    let tried = candidates.iter().take(MOST_CANDIDATES);
+    let shown = tried.into_iter().find_map(|candidate| show(meaning, reach, candidate, levels, work));
     match shown {
         Some(witness) => Verdict::Unsafe(Box::new(witness)),
-        None => unknown(meaning, first, candidates.iter().map(|(candidate, _)| candidate)),
+        None => unknown(meaning, first, candidates.iter()),
     }
+}
+
+/// Several witnesses against an allocation: of different programs first, as one that does not show in values is followed by
+/// more of its kind.
+pub(super) fn witnesses(
+    meaning: Meaning<'_>,
+    dangers: &Dangers,
+    reach: &Reach,
+    levels: &Levels,
+    most: usize,
+) -> Vec<Witness> {
+    let mut work = Work::default();
+    let candidates = candidates(meaning, dangers, levels);
+    let programs = |candidate: &Candidate| -> Vec<usize> {
+        candidate.paths.iter().map(|path| meaning.model.paths[*path].program).collect()
+    };
+    let mut seen = BTreeSet::new();
+    let (fresh, more): (Vec<&Candidate>, Vec<&Candidate>) =
+        candidates.iter().partition(|candidate| seen.insert(programs(candidate)));
+    let mut found = Vec::new();
+    for candidate in fresh.into_iter().chain(more).take(MOST_CANDIDATES) {
+        if found.len() >= most {
+            break;
+        }
+        if let Some(witness) = show(meaning, reach, candidate, levels, &mut work)
+            && !found.contains(&witness)
+        {
+            found.push(witness);
+        }
+    }
+    found
+}
+
+/// The candidates that are possible under these levels: those that show in values first, of them the short ones.
+fn candidates(meaning: Meaning<'_>, dangers: &Dangers, levels: &Levels) -> Vec<Candidate> {
+    let found = dangers.candidates(meaning.model, levels);
+    let mut candidates: Vec<Candidate> = found.into_iter().map(|(candidate, _)| candidate).collect();
+    candidates.sort_by_cached_key(|candidate| meaning.telling.rank(meaning.model, candidate));
+    candidates
+}
+
+/// A schedule that goes through a candidate, if one is found.
+fn show(
+    meaning: Meaning<'_>,
+    reach: &Reach,
+    candidate: &Candidate,
+    levels: &Levels,
+    work: &mut Work,
+) -> Option<Witness> {
+    let cast = stage::cast(meaning.model, reach, candidate, levels)?;
+    let found = search::search(&cast.stage, &mut work.model_steps)?;
+    evidence::witness(meaning, &cast, &found)
 }
 
 fn unknown<'a>(meaning: Meaning<'_>, first: &Candidate, all: impl Iterator<Item = &'a Candidate>) -> Verdict {

@@ -8,7 +8,8 @@ use pgstrata_lab::report::Meaning;
 use pgstrata_pg::{AttachPolicy, Attached, Cluster, ClusterSpec, Endpoint, Profile, StopMode};
 use pgstrata_tools::advisor::input::Read;
 use pgstrata_tools::advisor::proof::{
-    Fix, Outcome, Play, Player, Proof, ProofError, ProofEvent, ProofOptions, RandomProof, WitnessVerdict, prove as run,
+    Fix, Outcome, Play, Player, Proof, ProofError, ProofEvent, ProofOptions, RandomProof, ShownBy, WitnessProof,
+    WitnessVerdict, prove as run,
 };
 use pgstrata_tools::advisor::{Report, StepKind};
 use pgstrata_units::{Language, Text};
@@ -23,7 +24,15 @@ use crate::terminal::Terminal;
 const ROWS_SHOWN: usize = 3;
 
 /// Proves a report; what happens is told while it happens.
-pub async fn prove(args: &AdviseArgs, read: &Read, report: &Report, terminal: Terminal) -> anyhow::Result<Proof> {
+///
+/// `quiet` where standard output holds the answer in another form.
+pub async fn prove(
+    args: &AdviseArgs,
+    read: &Read,
+    report: &Report,
+    terminal: Terminal,
+    quiet: bool,
+) -> anyhow::Result<Proof> {
     if read.definitions.is_empty() {
         return Err(LabError::usage(
             "a proof needs the tables as SQL, and there are no definitions",
@@ -45,7 +54,7 @@ pub async fn prove(args: &AdviseArgs, read: &Read, report: &Report, terminal: Te
         ..ProofOptions::default()
     };
     let stage = Stage::open(args, &stop).await?;
-    let mut teller = Teller { terminal, quiet: args.json, sessions: Vec::new() };
+    let mut teller = Teller { terminal, quiet, sessions: Vec::new(), attempts: None };
     let on = &mut |event| teller.tell(&event);
     let proof = run(&stage.endpoint, &read.definitions, &read.schema, &read.workload, report, &options, on).await;
     stage.close().await;
@@ -53,7 +62,7 @@ pub async fn prove(args: &AdviseArgs, read: &Read, report: &Report, terminal: Te
         ProofError::Stopped => anyhow::Error::from(LabError::Interrupted),
         error => error.into(),
     })?;
-    if !args.json {
+    if !quiet {
         println!("{}", summary(&proof, terminal));
     }
     Ok(proof)
@@ -96,6 +105,16 @@ struct Teller {
     terminal: Terminal,
     quiet: bool,
     sessions: Vec<Player>,
+    attempts: Option<Attempts>,
+}
+
+/// A witness that has not shown yet: most need one attempt, and of those that need many only the one that shows is told, else
+/// the first.
+struct Attempts {
+    witness: usize,
+    first: Vec<String>,
+    current: Vec<String>,
+    is_first: bool,
 }
 
 impl Teller {
@@ -106,19 +125,59 @@ impl Teller {
         if self.quiet {
             return;
         }
+        let line = self.line(event);
         match event {
             // How far it is, and no result.
             ProofEvent::Random { of, schedules, planned, anomalies } => {
+                self.give_up();
                 let of = self.of(of);
                 let words = self.terminal.say(Text { en: "random schedules", zh: "次随机调度" });
                 let found = self.terminal.say(Text { en: "anomalies", zh: "次异常" });
                 eprintln!("  {of}: {schedules}/{planned} {words}, {anomalies} {found}");
             }
-            event => {
-                if let Some(line) = self.line(event) {
-                    println!("{line}");
+            ProofEvent::Removed => self.give_up(),
+            ProofEvent::Began { play: Play::Witness { witness, .. }, .. } => {
+                if self.attempts.as_ref().is_some_and(|attempts| attempts.witness != *witness) {
+                    self.give_up();
+                }
+                let lines: Vec<String> = line.into_iter().collect();
+                match &mut self.attempts {
+                    Some(attempts) => (attempts.current, attempts.is_first) = (lines, false),
+                    none => {
+                        let (first, current) = (Vec::new(), lines);
+                        *none = Some(Attempts { witness: *witness, first, current, is_first: true });
+                    }
                 }
             }
+            event => {
+                if let ProofEvent::Began { .. } = event {
+                    self.give_up();
+                }
+                self.take(line, matches!(event, ProofEvent::Compared { outcome } if outcome.is_anomaly()));
+            }
+        }
+    }
+
+    /// A line of an attempt waits until it is known whether it shows; any other line is printed.
+    fn take(&mut self, line: Option<String>, shows: bool) {
+        let Some(attempts) = &mut self.attempts else {
+            line.iter().for_each(|line| println!("{line}"));
+            return;
+        };
+        attempts.current.extend(line);
+        if attempts.is_first {
+            attempts.first.clone_from(&attempts.current);
+        }
+        if shows {
+            attempts.current.iter().for_each(|line| println!("{line}"));
+            self.attempts = None;
+        }
+    }
+
+    /// No attempt at a witness has shown it.
+    fn give_up(&mut self) {
+        if let Some(attempts) = self.attempts.take() {
+            attempts.first.iter().for_each(|line| println!("{line}"));
         }
     }
 
@@ -164,8 +223,14 @@ impl Teller {
     fn play(&self, play: &Play) -> String {
         let english = self.terminal.language == Language::English;
         match play {
-            Play::Witness { witness } if english => format!("Witness {}, as it is:", witness + 1),
-            Play::Witness { witness } => format!("见证 {}，原样执行：", witness + 1),
+            Play::Witness { witness, by: ShownBy::DependencyCycle } if english => {
+                format!("Witness {}, as it is, with each row noting who writes it:", witness + 1)
+            }
+            Play::Witness { witness, by: ShownBy::DependencyCycle } => {
+                format!("见证 {}，原样执行，每行记下写入者：", witness + 1)
+            }
+            Play::Witness { witness, .. } if english => format!("Witness {}, as it is:", witness + 1),
+            Play::Witness { witness, .. } => format!("见证 {}，原样执行：", witness + 1),
             Play::Fixed { witness, fix: Fix::Levels { .. } } if english => {
                 format!("Witness {}, at the recommended levels:", witness + 1)
             }
@@ -218,7 +283,7 @@ fn outcome_line(outcome: &Outcome, terminal: Terminal) -> String {
 /// What was shown, in a few lines.
 fn summary(proof: &Proof, terminal: Terminal) -> String {
     let style = terminal.style();
-    let reproduced = proof.witnesses.iter().filter(|proof| proof.verdict == WitnessVerdict::Reproduced).count();
+    let reproduced = proof.witnesses.iter().filter(|proof| proof.verdict.is_reproduced()).count();
     let fixes: Vec<bool> =
         proof.witnesses.iter().flat_map(|proof| &proof.fixes).map(|(_, fixed)| fixed.outcome.is_serial()).collect();
     let gone = fixes.iter().filter(|gone| **gone).count();
@@ -237,13 +302,29 @@ fn summary(proof: &Proof, terminal: Terminal) -> String {
     };
     let all = reproduced == proof.witnesses.len() && gone == fixes.len();
     lines.push(style.mark(if all { Meaning::Good } else { Meaning::Bad }, &style.text(&text)));
-    for (number, witness) in proof.witnesses.iter().enumerate() {
-        if let WitnessVerdict::NotReproduced { why } = &witness.verdict {
-            lines.push(style.text(&format!("    {}: {why}", number + 1)));
-        }
-    }
+    lines.extend(proof.witnesses.iter().enumerate().filter_map(|(number, witness)| {
+        Some(style.text(&format!("    {}: {}", number + 1, remark(witness, terminal)?)))
+    }));
     lines.extend(proof.random.iter().map(|random| random_line(random, terminal)));
     lines.join("\n")
+}
+
+/// What is to be said of a witness beside that it happened.
+fn remark(proof: &WitnessProof, terminal: Terminal) -> Option<String> {
+    let say = |en, zh| terminal.say(Text { en, zh }).to_owned();
+    match &proof.verdict {
+        WitnessVerdict::NotReproduced { why } => Some(why.clone()),
+        WitnessVerdict::Reproduced { by: ShownBy::DependencyCycle } => Some(say(
+            "its dependencies have a cycle, as the order of writers shows; no value does, with any rows and arguments that \
+             were tried",
+            "写入者的次序表明其依赖成环；在尝试过的行与参数下，没有任何值显示出来",
+        )),
+        WitnessVerdict::Reproduced { by: ShownBy::Outcome } if proof.is_another => Some(say(
+            "another schedule against the same levels shows it in values; the one above does not",
+            "同样级别下的另一个调度从值中显示出异常；上面的那个没有",
+        )),
+        WitnessVerdict::Reproduced { by: ShownBy::Outcome } => None,
+    }
 }
 
 fn random_line(random: &RandomProof, terminal: Terminal) -> String {

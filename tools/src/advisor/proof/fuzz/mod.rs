@@ -7,6 +7,7 @@
 //! arguments. All orders of a cast are played when there are at most twenty, else as many by lot.
 
 mod broken;
+mod record;
 mod set;
 mod templates;
 
@@ -27,6 +28,7 @@ use crate::advisor::synthetic::{self, Shape, TemplateSet};
 use crate::advisor::{Allocation, Options, Report, Witness};
 
 pub use broken::Broken;
+pub use record::{Conviction, FUZZ_FORMAT, FuzzRecord, latest};
 pub use templates::draw;
 
 /// Findings of each kind that are kept.
@@ -72,6 +74,8 @@ pub struct FuzzSpec {
     pub workers: usize,
     /// Who decides.
     pub decider: Arc<dyn Decider>,
+    /// Whether witnesses are played, too.
+    pub plays_witnesses: bool,
     /// The set of a number.
     pub draw: fn(u64) -> TemplateSet,
     /// Ends in order.
@@ -88,6 +92,7 @@ impl FuzzSpec {
             schedules: 300,
             workers: 2,
             decider: Arc::new(Advisor),
+            plays_witnesses: true,
             draw: set_of,
             stop: CancellationToken::new(),
         }
@@ -121,6 +126,10 @@ pub struct Fuzzed {
     pub witnesses: u64,
     /// Those that were real.
     pub reproduced: u64,
+    /// Those of them that answers or tables showed; of the others the writers of columns.
+    pub shown_by_outcome: u64,
+    /// Those of them for which another witness against the same levels was played than the verdict's own.
+    pub shown_by_another: u64,
     /// Plays with a fix, and those of them that were serial.
     pub fixes: u64,
     /// See above.
@@ -205,6 +214,8 @@ impl Fuzzed {
         }
         self.witnesses += other.witnesses;
         self.reproduced += other.reproduced;
+        self.shown_by_outcome += other.shown_by_outcome;
+        self.shown_by_another += other.shown_by_another;
         self.fixes += other.fixes;
         self.fixes_serial += other.fixes_serial;
         self.unknown += other.unknown;
@@ -236,6 +247,21 @@ pub fn set_of(number: u64) -> TemplateSet {
         1 => synthetic::template_set(number, &Shape::everything()),
         _ => draw(number),
     }
+}
+
+/// Tries a mistake until the server contradicts it, on the same sets as our own verdicts; at most `spec.sets` of them. Its
+/// witnesses are not played.
+pub async fn convict(server: &Endpoint, mistake: Broken, spec: &FuzzSpec) -> Result<Conviction, ProofError> {
+    let stop = spec.stop.child_token();
+    let spec = FuzzSpec { decider: Arc::new(mistake), plays_witnesses: false, stop: stop.clone(), ..spec.clone() };
+    let mut on = |progress: FuzzProgress| {
+        if progress.wrong > 0 {
+            stop.cancel();
+        }
+    };
+    let found = fuzz(server, &spec, &mut on).await?;
+    let convicted_by = found.wrong.iter().map(|wrong| wrong.set.seed).min();
+    Ok(Conviction { mistake, sets: found.sets, schedules: found.schedules, convicted_by })
 }
 
 /// Tries the sets on a server of ours, several at a time; `on` is told after each set.

@@ -8,12 +8,12 @@ use pgstrata_units::Isolation;
 
 use super::{FuzzSpec, Fuzzed, NotReproduced, Wrong};
 use crate::advisor::proof::arena::Arena;
+use crate::advisor::proof::claims;
 use crate::advisor::proof::error::ProofError;
-use crate::advisor::proof::outcome::WitnessVerdict;
+use crate::advisor::proof::outcome::{ShownBy, WitnessVerdict};
 use crate::advisor::proof::random::Trial;
 use crate::advisor::proof::script::Changes;
 use crate::advisor::proof::witness::{Stand, changes, prove};
-use crate::advisor::proof::witnesses;
 use crate::advisor::synthetic::TemplateSet;
 use crate::advisor::{Allocation, Options, Report, Verdict};
 
@@ -51,7 +51,9 @@ impl Bench {
         let report = spec.decider.decide(&workload, &schema, &Options { may_promote, ..Options::default() });
         found.unknown = verdicts(&report).filter(|verdict| matches!(verdict, Verdict::Unknown { .. })).count() as u64;
         self.try_safe(set, spec, (&schema, &workload), &report, &mut found).await?;
-        self.try_unsafe(set, (&schema, &workload), &report, &mut found).await?;
+        if spec.plays_witnesses {
+            self.try_unsafe(set, (&schema, &workload), &report, &mut found).await?;
+        }
         Ok(found)
     }
 
@@ -99,23 +101,25 @@ impl Bench {
         report: &Report,
         found: &mut Fuzzed,
     ) -> Result<(), ProofError> {
-        for (number, witness) in witnesses(report).into_iter().enumerate() {
-            let mut stand = Stand { arena: &mut self.arena, schema, workload, seeds: "" };
-            let proof = prove(&mut stand, number, witness, report, &mut |_| {}).await?;
+        let mut stand = Stand::new(&mut self.arena, schema, workload, "");
+        for (number, claim) in claims(report).into_iter().enumerate() {
+            let proof = prove(&mut stand, number, &claim, report, &mut |_| {}).await?;
+            let not = |why: String| NotReproduced { set: set.clone(), witness: proof.witness.clone(), why };
             found.witnesses += 1;
-            match proof.verdict {
-                WitnessVerdict::Reproduced => found.reproduced += 1,
-                WitnessVerdict::NotReproduced { why } => {
-                    found.not_reproduced.push(NotReproduced { set: set.clone(), witness: witness.clone(), why });
+            match &proof.verdict {
+                WitnessVerdict::Reproduced { by } => {
+                    found.reproduced += 1;
+                    found.shown_by_outcome += u64::from(*by == ShownBy::Outcome);
+                    found.shown_by_another += u64::from(proof.is_another);
                 }
+                WitnessVerdict::NotReproduced { why } => found.not_reproduced.push(not(why.clone())),
             }
-            for (fix, replayed) in proof.fixes {
+            for (fix, replayed) in &proof.fixes {
                 found.fixes += 1;
                 if replayed.outcome.is_serial() {
                     found.fixes_serial += 1;
                 } else {
-                    let why = format!("{fix:?}: {:?}", replayed.outcome);
-                    found.not_fixed.push(NotReproduced { set: set.clone(), witness: witness.clone(), why });
+                    found.not_fixed.push(not(format!("{fix:?}: {:?}", replayed.outcome)));
                 }
             }
         }

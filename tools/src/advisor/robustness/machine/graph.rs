@@ -32,8 +32,9 @@ impl Machine<'_, '_> {
 
     /// Whether a transaction read something that another one wrote without seeing it.
     fn notices(&self, reader: usize, writer: usize, coarse: bool) -> bool {
+        // Who has read a version is looked up by the version that is overwritten: the next one.
         let by_row = self.seen.iter().filter(|seen| seen.actor == reader).any(|seen| {
-            self.versions[seen.row].iter().skip(seen.version + 1).any(|version| version.by == Some(writer))
+            self.versions[seen.row].get(seen.version + 1).is_some_and(|version| version.by == Some(writer))
         });
         if by_row || !coarse {
             return by_row;

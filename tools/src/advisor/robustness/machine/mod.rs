@@ -93,6 +93,8 @@ pub(super) struct Machine<'s, 'm> {
     tables: Vec<(usize, usize, TableLock)>,
     seen: Vec<Seen>,
     commits: u32,
+    /// Who waits, in the order in which they began to.
+    queue: Vec<usize>,
     /// Operations done, for the tally of work.
     pub steps: u64,
 }
@@ -136,6 +138,7 @@ impl<'s, 'm> Machine<'s, 'm> {
             tables: Vec::new(),
             seen: Vec::new(),
             commits: 0,
+            queue: Vec::new(),
             steps: 0,
         }
     }
@@ -168,7 +171,11 @@ impl<'s, 'm> Machine<'s, 'm> {
             return Status::Committed;
         }
         self.states[actor].moment = None;
-        self.go_on(actor)
+        let status = self.go_on(actor);
+        if status == Status::Waiting {
+            self.queue.push(actor);
+        }
+        status
     }
 
     /// Goes on with the current statement until its end or a wait.
@@ -218,9 +225,10 @@ impl<'s, 'm> Machine<'s, 'm> {
         self.locks.retain(|lock| lock.0 != actor);
         self.advisory.retain(|lock| lock.0 != actor);
         self.tables.retain(|lock| lock.0 != actor);
-        for other in 0..self.states.len() {
-            if self.states[other].status == Status::Waiting {
-                self.go_on(other);
+        // Who has waited longest goes on first.
+        for other in std::mem::take(&mut self.queue) {
+            if self.go_on(other) == Status::Waiting {
+                self.queue.push(other);
             }
         }
     }
@@ -316,7 +324,7 @@ impl<'s, 'm> Machine<'s, 'm> {
         let found = self.states[actor].found.iter().filter(|(access, _)| *access == op.access);
         let rows: Vec<usize> =
             found.map(|(_, row)| *row).filter(|row| self.stage.actors[actor].rows[op.var].contains(row)).collect();
-        if op.finds && rows.is_empty() {
+        if (op.finds && rows.is_empty()) || (op.forbids && !rows.is_empty()) {
             return Done::Refused;
         }
         for row in rows.into_iter().skip(self.states[actor].done) {

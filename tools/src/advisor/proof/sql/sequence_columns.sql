@@ -1,0 +1,17 @@
+-- The columns of a schema that take their value from a sequence, and whether they do so as identity columns. Partitions
+-- take over what their table has.
+select
+    c.relname::text,
+    a.attname::text,
+    a.attidentity <> ''
+from pg_catalog.pg_attribute a
+join pg_catalog.pg_class c on c.oid = a.attrelid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+where n.nspname = $1
+  and c.relkind in ('r', 'p')
+  and not c.relispartition
+  and not a.attisdropped
+  and a.attnum > 0
+  and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(')
+order by c.oid, a.attnum

@@ -1,0 +1,110 @@
+//! The built-in examples as a user proves them: every witness happens, no fix leaves it, and what is called safe holds; and the
+//! trial of safe verdicts convicts levels that are too low.
+
+use pgstrata_pg::testing;
+use pgstrata_tools::advisor::examples::{EXAMPLES, Example, example};
+use pgstrata_tools::advisor::input::{Input, Read, SourceText};
+use pgstrata_tools::advisor::proof::{Proof, ProofOptions, ShownBy, WitnessVerdict, prove};
+use pgstrata_tools::advisor::{Allocation, Options, Report, Verdict, analyse};
+use pgstrata_units::Isolation;
+
+fn read(example: &Example) -> Read {
+    let input = Input {
+        schema: vec![SourceText::new("schema.sql", example.schema)],
+        programs: vec![SourceText::new("programs.sql", example.programs)],
+    };
+    input.read().unwrap_or_else(|errors| panic!("{}: {errors:?}", example.name))
+}
+
+async fn proof(read: &Read, report: &Report, options: &ProofOptions) -> Proof {
+    let server = testing::server().await.expect("install PostgreSQL to run these tests");
+    let on = &mut |_| {};
+    prove(&server.endpoint(), &read.definitions, &read.schema, &read.workload, report, options, on)
+        .await
+        .expect("a proof")
+}
+
+async fn proves(name: &str) {
+    let example = example(name).expect("an example");
+    let read = read(example);
+    let report = analyse(&read.workload, &read.schema, &Options { allocation: None, may_promote: true });
+    let options = ProofOptions { random_schedules: 40, ..ProofOptions::default() };
+    let proof = proof(&read, &report, &options).await;
+    for (number, witness) in proof.witnesses.iter().enumerate() {
+        let players: Vec<&str> = witness.witness.instances.iter().map(|one| one.program.as_str()).collect();
+        let by = WitnessVerdict::Reproduced { by: ShownBy::Outcome };
+        assert_eq!(witness.verdict, by, "{name}, witness {number} of {players:?}: {:#?}", witness.before);
+        assert!(!witness.fixes.is_empty());
+        for (fix, replayed) in &witness.fixes {
+            assert!(replayed.outcome.is_serial(), "{name}, witness {number} of {players:?}, {fix:?}: {replayed:#?}");
+        }
+    }
+    for random in &proof.random {
+        assert_eq!(random.anomalies, [], "{name}: {}", random.of);
+        let judged = random.schedules - random.undecided;
+        assert!(judged * 10 >= random.schedules * 9, "{name}, {}: {:?}", random.of, random.because);
+        assert!(random.concurrent * 4 >= random.schedules, "{name}, {}: {random:?}", random.of);
+    }
+    assert!(proof.agrees());
+    let is_unsafe = |verdict: &Verdict| verdict.witness().is_some();
+    assert_eq!(!proof.witnesses.is_empty(), report.uniform.values().any(is_unsafe) || is_unsafe(&report.asked));
+}
+
+#[tokio::test]
+async fn smallbank_is_proved_whole() {
+    proves("smallbank").await;
+}
+
+#[tokio::test]
+async fn tpcc_is_proved_whole() {
+    proves("tpcc").await;
+}
+
+#[tokio::test]
+async fn doctors_on_call_are_proved_whole() {
+    proves("doctors").await;
+}
+
+#[tokio::test]
+async fn transfers_are_proved_whole() {
+    proves("transfer").await;
+}
+
+#[tokio::test]
+async fn a_flash_sale_is_proved_whole() {
+    proves("flash-sale").await;
+}
+
+#[test]
+fn every_example_is_proved_here() {
+    let here = ["smallbank", "tpcc", "doctors", "transfer", "flash-sale"];
+    assert_eq!(EXAMPLES.map(|example| example.name), here);
+}
+
+/// What a report would say that takes levels for safe which are not.
+async fn is_convicted(name: &str, level: Isolation) {
+    let read = read(example(name).expect("an example"));
+    let mut report = analyse(&read.workload, &read.schema, &Options::default());
+    let names: Vec<String> = report.optimal.0.keys().cloned().collect();
+    report.optimal = Allocation::uniform(names.iter().map(String::as_str), level);
+    let options = ProofOptions { witnesses_max: 0, random_schedules: 2_000, seed: 3, ..ProofOptions::default() };
+    let proof = proof(&read, &report, &options).await;
+    let [random] = proof.random.as_slice() else { panic!("one verdict: {proof:?}") };
+    assert!(!random.anomalies.is_empty(), "{name} at {level} was taken for safe: {random:?}");
+    assert!(!proof.agrees());
+}
+
+#[tokio::test]
+async fn smallbank_at_read_committed_is_convicted_by_random_schedules() {
+    is_convicted("smallbank", Isolation::ReadCommitted).await;
+}
+
+#[tokio::test]
+async fn smallbank_at_repeatable_read_is_convicted_by_random_schedules() {
+    is_convicted("smallbank", Isolation::RepeatableRead).await;
+}
+
+#[tokio::test]
+async fn tpcc_at_read_committed_is_convicted_by_random_schedules() {
+    is_convicted("tpcc", Isolation::ReadCommitted).await;
+}
