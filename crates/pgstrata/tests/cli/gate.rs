@@ -78,8 +78,11 @@ fn schema() -> Value {
     let packages = metadata["packages"].as_array().expect("packages");
     let carrier = packages.iter().find(|package| package["name"] == "serde-sarif").expect("the development dependency");
     let manifest = PathBuf::from(carrier["manifest_path"].as_str().expect("a path"));
-    let text = std::fs::read(manifest.with_file_name("src").join("schema.json")).expect("the schema is in its source");
-    serde_json::from_slice(&text).expect("JSON")
+    let path = manifest.with_file_name("src").join("schema.json");
+    let text = std::fs::read_to_string(path).expect("the schema is in its source");
+    // Two patterns have a bracket too many, which JavaScript takes for itself and others take for a mistake.
+    let text = text.replace("-[a-zA-Z]{2}]?$", r"-[a-zA-Z]{2}\\]?$");
+    serde_json::from_str(&text).expect("JSON")
 }
 
 /// Programs with every kind of finding: a level that is too weak, a split transaction, an unknown table, an acceptance of

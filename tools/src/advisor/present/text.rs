@@ -1,6 +1,8 @@
 //! A report for a terminal: what is true of the programs as they are, the weakest safe levels, why not lower, what to
 //! change, and what was not understood.
 
+use std::collections::BTreeSet;
+
 use pgstrata_lab::report::{Meaning, Style, text_columns, wrap};
 use pgstrata_sqltext::Unanalysed;
 use pgstrata_units::{Isolation, Language, Text};
@@ -84,7 +86,14 @@ fn headline(page: &mut Page, scene: &Scene<'_>) {
     } else {
         format!("{programs} 个程序，{statements} 条语句；按各自要求的级别：{verdict}")
     };
+    let split: BTreeSet<&str> = scene.report.scopes.iter().map(|finding| finding.program.as_str()).collect();
+    let counted = match split.len() {
+        0 => counted,
+        number if page.is_english() => format!("{counted}, but {number} should be one transaction and are several"),
+        number => format!("{counted}，但有 {number} 个本应是一个事务却被分开"),
+    };
     let meaning = match scene.report.asked {
+        Verdict::Safe if !split.is_empty() => Meaning::Bad,
         Verdict::Safe => Meaning::Good,
         Verdict::Unsafe(_) => Meaning::Bad,
         Verdict::Unknown { .. } => Meaning::Unsure,

@@ -23,7 +23,7 @@ pub(super) fn context(document: &mut Document, adr: &Adr<'_>) {
     document.paragraph(match adr.language {
         Language::English => format!(
             "{programs} transaction programs run against one PostgreSQL database. At the levels that they ask for \
-             ({levels}), every execution is {verdict}."
+             ({levels}), they are {verdict}."
         ),
         Language::Chinese => {
             format!(
@@ -36,14 +36,14 @@ pub(super) fn context(document: &mut Document, adr: &Adr<'_>) {
 pub(super) fn levels(document: &mut Document, adr: &Adr<'_>) {
     let say = |text: Text| text.get(adr.language).to_owned();
     document.paragraph(say(Text {
-        en: "Each program runs at the weakest level at which every execution, whatever the arguments and the \
-             interleaving, has the outcome of some serial order.",
-        zh: "每个程序使用最弱的安全级别：无论参数和交错方式如何，每次执行的结果都等价于某个串行顺序。",
+        en: "Each program needs at least this level; at a stronger one it is safe too. Then every execution, whatever the \
+             arguments and the interleaving, has the outcome of some serial order.",
+        zh: "每个程序至少需要下列级别，更强的级别同样安全：无论参数和交错方式如何，每次执行的结果都等价于某个串行顺序。",
     }));
     let heads = [
         Text { en: "program", zh: "程序" },
         Text { en: "asked for", zh: "要求的级别" },
-        Text { en: "decided", zh: "决定的级别" },
+        Text { en: "needs at least", zh: "至少需要的级别" },
         Text { en: "where", zh: "位置" },
     ];
     let rows = adr.scene.report.programs.iter().map(|program| {
