@@ -857,7 +857,7 @@ export interface components {
             after: string[];
             /** @description The text as it is. */
             before: string;
-            /** @description How it is changed: `identity_update`, `for_update`, `for_share`, `constraint`, `advisory_lock`. */
+            /** @description How it is changed: `identity_update`, `for_update`, `for_share`, `advisory_lock`. */
             kind: string;
             /** @description The program. */
             program: string;
@@ -1283,7 +1283,6 @@ export interface components {
             relation: string;
             /** @description The statement that acts. */
             second: number;
-            witness?: components["schemas"]["AdvisorWitness"] | null;
         };
         /** @description A text with programs. */
         AdvisorSource: {
@@ -2297,6 +2296,7 @@ export interface components {
             agrees?: boolean | null;
             /** @description Why a witness could not be shown, in English. */
             notes: string[];
+            seen_in?: components["schemas"]["ProveSeenIn"] | null;
             /** @enum {string} */
             type: "done";
         } | {
@@ -2330,6 +2330,11 @@ export interface components {
             /** @enum {string} */
             type: "cancel";
         };
+        /**
+         * @description In what a witness is seen.
+         * @enum {string}
+         */
+        ProveSeenIn: "values" | "writers";
         /** @description What is to be shown. */
         ProveShow: "witness" | "fix" | {
             /** @description Random schedules of every set of levels that is called safe. */

@@ -43,11 +43,13 @@ export interface ProofState {
   trials: Trial[];
   isRunning: boolean;
   agrees: boolean | undefined;
+  /** In what the witness was seen. */
+  seenIn: 'values' | 'writers' | undefined;
   notes: string[];
   problem: ProblemBody | undefined;
 }
 
-export const IDLE: ProofState = { server: undefined, plays: [], trials: [], isRunning: false, agrees: undefined, notes: [], problem: undefined };
+export const IDLE: ProofState = { server: undefined, plays: [], trials: [], isRunning: false, agrees: undefined, seenIn: undefined, notes: [], problem: undefined };
 export const BEGUN: ProofState = { ...IDLE, isRunning: true };
 
 /** The last step of a player that has not ended. */
@@ -89,7 +91,7 @@ export function told(state: ProofState, message: ProveMessage): ProofState {
     case 'compared':
       return withPlay(state, (play) => ({ ...play, outcome: message.outcome }));
     case 'done':
-      return { ...state, isRunning: false, agrees: message.agrees, notes: message.notes };
+      return { ...state, isRunning: false, agrees: message.agrees, seenIn: message.seen_in, notes: message.notes };
     case 'problem':
       return { ...state, isRunning: false, problem: message.problem as ProblemBody };
     case 'random': {

@@ -8,7 +8,7 @@ use axum::response::Response;
 use pgstrata_pg::Endpoint;
 use pgstrata_tools::advisor::StepKind;
 use pgstrata_tools::advisor::proof::{
-    Fix, Outcome, Play, Player, Proof, ProofError, ProofEvent, ProofOptions, WitnessVerdict, prove,
+    Fix, Outcome, Play, Player, Proof, ProofError, ProofEvent, ProofOptions, ShownBy, WitnessVerdict, prove,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -19,7 +19,7 @@ use super::{Advisor, convert, reading};
 use crate::limits;
 use crate::problem::{Code, Problem};
 use crate::routes::advisor::analysis::Act;
-use crate::routes::advisor::prove::{Message, PlayOutcome, ProveFix, Request, Show};
+use crate::routes::advisor::prove::{Message, PlayOutcome, ProveFix, Request, SeenIn, Show};
 use crate::routes::advisor::question::Question;
 
 /// Why a page is left.
@@ -147,11 +147,14 @@ impl Advisor {
         match proved {
             Ok(proof) => {
                 let agrees = has_tried(&proof).then(|| proof.agrees());
-                let notes = notes(&proof);
+                let (seen_in, notes) = (seen_in(&proof), notes(&proof));
                 self.remember(id, proof);
-                Ok(Message::Done { agrees, notes })
+                Ok(Message::Done { agrees, seen_in, notes })
             }
-            Err(ProofError::Stopped) => Ok(Message::Done { agrees: has_shown.then_some(true), notes: Vec::new() }),
+            Err(ProofError::Stopped) => {
+                let seen_in = has_shown.then_some(SeenIn::Values);
+                Ok(Message::Done { agrees: has_shown.then_some(true), seen_in, notes: Vec::new() })
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -297,6 +300,14 @@ fn compared(outcome: Outcome) -> PlayOutcome {
         Outcome::Anomaly { orders, nearest, difference } => PlayOutcome::Anomaly { orders, nearest, difference },
         Outcome::Undecided { because } => PlayOutcome::Undecided { because },
     }
+}
+
+fn seen_in(proof: &Proof) -> Option<SeenIn> {
+    proof.witnesses.first().and_then(|witness| match witness.verdict {
+        WitnessVerdict::Reproduced { by: ShownBy::Outcome } => Some(SeenIn::Values),
+        WitnessVerdict::Reproduced { by: ShownBy::DependencyCycle } => Some(SeenIn::Writers),
+        WitnessVerdict::NotReproduced { .. } => None,
+    })
 }
 
 fn notes(proof: &Proof) -> Vec<String> {

@@ -82,6 +82,7 @@ export function ProofView({ question, analysis }: { question: Question; analysis
       <p role="status" data-proof={state.isRunning ? 'running' : state.agrees === undefined ? '' : String(state.agrees)} className={state.agrees === undefined || state.isRunning ? '' : `verdict ${state.agrees ? 'safe' : 'unsafe'}`}>
         {state.isRunning ? t('advisor.running') : state.agrees === undefined ? '' : code('agrees', String(state.agrees))}
       </p>
+      {state.seenIn === 'writers' && <p className="muted">{t('advisor.seenInWriters')}</p>}
       {state.notes.map((note) => (
         <p key={note} className="muted" lang="en">
           {note}

@@ -133,6 +133,9 @@ pub enum Message {
         /// Whether the server agrees with every verdict that was tried; none if none was, or it was ended before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agrees: Option<bool>,
+        /// In what a witness was seen; none if none was played to its end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen_in: Option<SeenIn>,
         /// Why a witness could not be shown, in English.
         notes: Vec<String>,
     },
@@ -141,6 +144,17 @@ pub enum Message {
         /// Why.
         problem: Problem,
     },
+}
+
+/// In what a witness is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ProveSeenIn)]
+pub enum SeenIn {
+    /// In what statements are answered and what tables hold.
+    Values,
+    /// Only in who wrote what when: no serial order has these writers, though one has the same values.
+    Writers,
 }
 
 /// Who plays.
