@@ -143,7 +143,7 @@ fn read(logs: &Path, extension: &str) -> LogReading {
 }
 
 fn decide(programs: &str) -> Report {
-    let schema = example("smallbank").expect("an example").schema;
+    let schema = example("smallbank").expect("an example").schema();
     let input = Input {
         schema: vec![SourceText::new("schema.sql", schema)],
         programs: vec![SourceText::new("programs.sql", programs)],
@@ -178,7 +178,7 @@ fn check(reading: &LogReading) {
     assert_eq!((reading.counts.garbled, reading.counts.failed, reading.counts.out_of_order), (0, 0, 0));
 
     let logged = decide(&reading.sql());
-    let written = decide(example("smallbank").expect("an example").programs);
+    let written = decide(example("smallbank").expect("an example").programs());
     let of_written = [
         ("Balance", "read_account_savings_checking"),
         ("DepositChecking", "update_checking_reading_account"),

@@ -39,8 +39,8 @@ const GENERATORS: &[Generator] = &[
     Generator { what: "charts from the records", make: charts },
 ];
 
-/// Where a spliced part begins: `<!-- generated: NAME -->` alone on a line; a name is `STUDY`, or `STUDY/ARM` for the latest
-/// record that measured this arm.
+/// Where a spliced part begins: `<!-- generated: NAME -->` alone on a line; a name is `STUDY`, or `STUDY/ARM,ARM` for the
+/// latest record that measured these arms and no others.
 const BEGIN: (&str, &str) = ("<!-- generated: ", " -->");
 /// Where it ends.
 const END: &str = "<!-- end -->";
@@ -70,11 +70,15 @@ pub fn perform(root: &Path, only_check: bool) -> Result<ExitCode> {
             _ => ExitCode::FAILURE,
         });
     }
-    for file in stale(&Tree::read(root)?, &product)? {
-        let path = root.join(&file.path);
-        std::fs::create_dir_all(path.parent().unwrap_or(root))?;
-        std::fs::write(&path, file.text).with_context(|| format!("writing {}", file.path))?;
-        println!("wrote {}", file.path);
+    // One after the other: pgstrata carries some of these files, and is built again with what was written before it prints
+    // the next ones (the model's card is printed from the model that it carries).
+    for generator in GENERATORS {
+        for file in stale_of(generator, &Tree::read(root)?, &product)? {
+            let path = root.join(&file.path);
+            std::fs::create_dir_all(path.parent().unwrap_or(root))?;
+            std::fs::write(&path, file.text).with_context(|| format!("writing {}", file.path))?;
+            println!("wrote {}", file.path);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -94,10 +98,15 @@ pub fn reference(mut command: Command) -> Result<String> {
 fn stale(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
     let mut stale = Vec::new();
     for generator in GENERATORS {
-        let made = (generator.make)(tree, product).with_context(|| format!("generating {}", generator.what))?;
-        stale.extend(made.into_iter().filter(|file| tree.text(&file.path) != Some(file.text.as_str())));
+        stale.extend(stale_of(generator, tree, product)?);
     }
     Ok(stale)
+}
+
+/// Those of one kind.
+fn stale_of(generator: &Generator, tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
+    let made = (generator.make)(tree, product).with_context(|| format!("generating {}", generator.what))?;
+    Ok(made.into_iter().filter(|file| tree.text(&file.path) != Some(file.text.as_str())).collect())
 }
 
 /// A page of the book with every command and flag.
@@ -146,7 +155,7 @@ fn tables(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
 const CHARTS: [&str; 3] = ["throughput", "latency", "timeline"];
 
 /// Charts beside the book's pages, in both languages, where a document shows them: `flash-sale-throughput.svg` and
-/// `flash-sale-throughput.zh.svg`, of an arm `ledger-sequencer-throughput.svg`.
+/// `flash-sale-throughput.zh.svg`, of some arms `ledger-for-update-sequencer-throughput.svg`.
 fn charts(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
     let names = tree.with_extension("md").flat_map(|(_, text)| spliced_names(text));
     let studies: BTreeSet<&str> = names.filter(|name| !name.contains(' ')).collect();
@@ -154,7 +163,7 @@ fn charts(tree: &Tree, product: &Product) -> Result<Vec<Generated>> {
     for study in studies {
         for chart in CHARTS {
             for (language, suffix) in [("en", ""), ("zh", ".zh")] {
-                let file = format!("{}-{chart}{suffix}.svg", study.replace('/', "-"));
+                let file = format!("{}-{chart}{suffix}.svg", study.replace(['/', ','], "-"));
                 if tree.with_extension("md").any(|(_, text)| text.contains(&file)) {
                     let text = printed(product, &["__reference", chart, study, "--lang", language])?;
                     made.push(Generated { path: format!("book/public/{file}"), text });
@@ -266,8 +275,7 @@ mod tests {
 
     #[test]
     fn a_study_with_a_table_has_the_charts_that_are_shown() {
-        let marked =
-            "<!-- generated: sale/best -->\n<!-- end -->\n![](/sale-best-latency.svg) ![](/sale-best-latency.zh.svg)\n";
+        let marked = "<!-- generated: sale/best,old -->\n<!-- end -->\n![](/sale-best-old-latency.svg) ![](/sale-best-old-latency.zh.svg)\n";
         let fenced = "```\n<!-- generated: NAME -->\n<!-- end -->\n```\n";
         let card = "<!-- generated: model-card advisor -->\n<!-- end -->\n";
         let tree = Tree::planted(&[
@@ -278,8 +286,8 @@ mod tests {
         ]);
         let made = charts(&tree, ECHO).expect("made");
         assert_eq!(made.len(), 2, "{made:?}");
-        assert_eq!(made[1].path, "book/public/sale-best-latency.zh.svg");
-        assert_eq!(made[1].text, "__reference latency sale/best --lang zh\n");
+        assert_eq!(made[1].path, "book/public/sale-best-old-latency.zh.svg");
+        assert_eq!(made[1].text, "__reference latency sale/best,old --lang zh\n");
     }
 
     #[test]

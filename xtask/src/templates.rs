@@ -2,13 +2,16 @@
 //! is put beside a driver of `tools/trial`, and the program is held against a private server that loses connections.
 //!
 //! What a language needs is fetched by its own package client into `target/templates`. A language without its tools is
-//! counted as skipped, with what is missing.
+//! counted as skipped, with what is missing. Templates with a planted mistake are tried, too, and must be found out.
+
+mod compile;
+mod go;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use crate::report::{Counts, Failure, Outcome, Report};
 use crate::{cargo, toolbox};
@@ -24,11 +27,49 @@ struct Language {
     driver: &'static str,
     /// The file that the template becomes, from the folder of the program.
     file: &'static str,
-    /// Looks for its tools and fetches its libraries, once; an error says what is missing.
-    prepare: fn(&Place) -> Result<()>,
+    /// Looks for its tools and fetches its libraries, once; an error says what is missing. What it says of itself is shown.
+    prepare: fn(&Place) -> Result<Option<String>>,
     /// Makes a program of the folder's sources, and says how to start it.
     build: fn(&Place) -> Result<Vec<OsString>>,
+    /// Compiles the templates of all examples, each in a folder of its own below this one.
+    compile: fn(&Place, &[String]) -> Result<()>,
+    /// Mistakes that a trial has to find.
+    mistakes: &'static [Mistake],
 }
+
+/// A change of a template that makes it wrong.
+struct Mistake {
+    /// What it breaks.
+    what: &'static str,
+    /// The right text.
+    right: &'static str,
+    /// The wrong one.
+    wrong: &'static str,
+    /// What the trial says of it.
+    says: &'static str,
+}
+
+/// What can be forgotten about retries, in the language that is started fastest.
+const MISTAKES: [Mistake; 3] = [
+    Mistake {
+        what: "a deadlock is not tried again",
+        right: "errors.SerializationFailure, errors.DeadlockDetected,",
+        wrong: "errors.SerializationFailure,",
+        says: "DeadlockDetected",
+    },
+    Mistake {
+        what: "the request's key is not kept",
+        right: "insert into request (key) values (%s) on conflict",
+        wrong: "insert into request (key) values (coalesce(gen_random_uuid(), %s)) on conflict",
+        says: "had been committed before its answer was lost, 0 were found",
+    },
+    Mistake {
+        what: "every error is tried again",
+        right: "TRY_AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)",
+        wrong: "TRY_AGAIN = (psycopg.Error,)",
+        says: "what no retry mends (23514)",
+    },
+];
 
 /// Where a language's programs are made.
 struct Place {
@@ -40,29 +81,59 @@ struct Place {
 }
 
 const LANGUAGES: [Language; 6] = [
-    Language { name: "python", driver: "python", file: "transaction.py", prepare: python, build: run_python },
+    Language {
+        name: "python",
+        driver: "python",
+        file: "transaction.py",
+        prepare: python,
+        build: run_python,
+        compile: compile::python,
+        mistakes: &MISTAKES,
+    },
     Language {
         name: "typescript",
         driver: "typescript",
         file: "transaction.ts",
         prepare: node,
         build: build_typescript,
+        compile: compile::typescript,
+        mistakes: &[],
     },
-    Language { name: "java", driver: "java", file: "Transactions.java", prepare: java, build: build_java },
-    Language { name: "go", driver: "go", file: "transaction/transaction.go", prepare: go, build: build_go },
+    Language {
+        name: "java",
+        driver: "java",
+        file: "Transactions.java",
+        prepare: java,
+        build: build_java,
+        compile: compile::java,
+        mistakes: &[],
+    },
+    Language {
+        name: "go",
+        driver: "go",
+        file: "transaction/transaction.go",
+        prepare: go::prepare,
+        build: go::build,
+        compile: go::compile,
+        mistakes: &[],
+    },
     Language {
         name: "rust-tokio-postgres",
         driver: "rust",
         file: "src/transaction.rs",
-        prepare: |_| Ok(()),
+        prepare: |_| Ok(None),
         build: |place| build_rust(place, "tokio-postgres"),
+        compile: |place, examples| compile::rust(place, examples, "tokio-postgres"),
+        mistakes: &[],
     },
     Language {
         name: "rust-sqlx",
         driver: "rust",
         file: "src/transaction.rs",
-        prepare: |_| Ok(()),
+        prepare: |_| Ok(None),
         build: |place| build_rust(place, "sqlx"),
+        compile: |place, examples| compile::rust(place, examples, "sqlx"),
+        mistakes: &[],
     },
 ];
 
@@ -105,48 +176,104 @@ pub fn check(root: &Path, pgstrata: impl Fn(&[&str]) -> Result<Command>) -> Resu
     Ok(Outcome::Counted(all, failures))
 }
 
-/// Every transfer template of one language.
+/// Every transfer template of one language, and its mistakes.
 fn check_language(root: &Path, language: &Language, pgstrata: &impl Fn(&[&str]) -> Result<Command>) -> Result<Outcome> {
     let shared = root.join("target/templates").join(language.driver);
     std::fs::create_dir_all(&shared)?;
     let mut place = Place { root: root.to_owned(), sources: shared.clone(), shared };
-    if let Err(missing) = (language.prepare)(&place) {
-        return Ok(Outcome::Skipped(format!("{missing:#}")));
+    match (language.prepare)(&place) {
+        Ok(Some(remark)) => println!("      {}: {remark}", language.name),
+        Ok(None) => {}
+        Err(missing) => return Ok(Outcome::Skipped(format!("{missing:#}"))),
     }
-    let mut counts = Counts::default();
-    let mut failures = Vec::new();
-    for solution in said(pgstrata(&["__templates", "list"])?)?.lines() {
+    let mut tally = Tally { language: language.name, counts: Counts::default(), failures: Vec::new() };
+    let list = said(pgstrata(&["__templates", "list"])?)?;
+    for solution in list.lines() {
         // One folder for Rust's, so that cargo compiles the libraries once and each program as a change of the last.
         place.sources = place.shared.join(if language.driver == "rust" { "program" } else { solution });
         let code = said(pgstrata(&["__templates", "code", language.name, solution])?)?;
-        lay_out(language, &place, &code)?;
-        let tried = (language.build)(&place).and_then(|program| {
-            let mut command = pgstrata(&["__templates", "try", solution, "--"])?;
-            command.args(program).stdin(Stdio::null());
-            let output = command.output()?;
-            let (answer, complaint) =
-                (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-            ensure!(output.status.success(), "{}{}", answer.trim(), complaint.trim());
-            Ok(answer.trim().to_owned())
-        });
-        match tried {
+        tally.add(solution, attempt(language, &place, solution, &code, pgstrata));
+    }
+    tally.add("all examples", compile_all(language, &mut place, pgstrata));
+    // Any of them will do: what the mistakes break is in the frame that all have in common.
+    let Some(solution) = list.lines().last() else { bail!("pgstrata lists no templates to try") };
+    for (number, mistake) in language.mistakes.iter().enumerate() {
+        place.sources = place.shared.join(format!("mistake-{number}"));
+        let code = said(pgstrata(&["__templates", "code", language.name, solution])?)?;
+        ensure!(code.contains(mistake.right), "the template in {} has no `{}`", language.name, mistake.right);
+        let code = code.replace(mistake.right, mistake.wrong);
+        let found = match attempt(language, &place, solution, &code, pgstrata).map_err(|error| format!("{error:#}")) {
+            Ok(_) => Err(anyhow!("nobody noticed")),
+            Err(said) if said.contains(mistake.says) => Ok("found out".to_owned()),
+            Err(said) => Err(anyhow!("another one was found: {said}")),
+        };
+        tally.add(&format!("with a mistake ({})", mistake.what), found);
+    }
+    Ok(Outcome::Counted(tally.counts, tally.failures))
+}
+
+/// Compiles what is printed for every solution that has an example of its own.
+fn compile_all(
+    language: &Language,
+    place: &mut Place,
+    pgstrata: &impl Fn(&[&str]) -> Result<Command>,
+) -> Result<String> {
+    place.sources = place.shared.join(format!("all-{}", language.name));
+    let list = said(pgstrata(&["__templates", "list", "--all"])?)?;
+    let examples: Vec<String> = list.lines().map(str::to_owned).collect();
+    let file = Path::new(language.file).file_name().context("a language's file has no name")?;
+    for example in &examples {
+        let folder = place.sources.join(example);
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join(file), said(pgstrata(&["__templates", "code", language.name, example])?)?)?;
+    }
+    (language.compile)(place, &examples)?;
+    Ok(format!("{} compiled", examples.len()))
+}
+
+/// Lays a program out, builds it, and holds it against a server.
+fn attempt(
+    language: &Language,
+    place: &Place,
+    solution: &str,
+    code: &str,
+    pgstrata: &impl Fn(&[&str]) -> Result<Command>,
+) -> Result<String> {
+    lay_out(language, place, code)?;
+    let program = (language.build)(place)?;
+    let mut command = pgstrata(&["__templates", "try", solution, "--"])?;
+    command.args(program).stdin(Stdio::null());
+    let output = command.output()?;
+    let (answer, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "{}{}", answer.trim(), complaint.trim());
+    Ok(answer.trim().to_owned())
+}
+
+/// What became of one language's programs.
+struct Tally {
+    language: &'static str,
+    counts: Counts,
+    failures: Vec<Failure>,
+}
+
+impl Tally {
+    fn add(&mut self, what: &str, came: Result<String>) {
+        match came {
             Ok(answer) => {
-                println!("      {} {solution}: {answer}", language.name);
-                counts.passed += 1;
+                println!("      {} {what}: {answer}", self.language);
+                self.counts.passed += 1;
             }
             Err(error) => {
-                println!("      {} {solution} FAILED: {error:#}", language.name);
-                counts.failed += 1;
-                failures.push(Failure {
-                    name: format!("{} {solution}", language.name),
+                println!("      {} {what} FAILED: {error:#}", self.language);
+                self.counts.failed += 1;
+                self.failures.push(Failure {
+                    name: format!("{} {what}", self.language),
                     said: format!("{error:#}"),
-                    again: Some(format!("cargo xtask templates {}", language.name)),
+                    again: Some(format!("cargo xtask templates {}", self.language)),
                 });
             }
         }
     }
-    ensure!(counts.passed + counts.failed > 0, "pgstrata lists no templates to try");
-    Ok(Outcome::Counted(counts, failures))
 }
 
 /// The driver's files, and the template as `pgstrata` printed it.
@@ -186,7 +313,7 @@ fn said(mut command: Command) -> Result<String> {
     Ok(answer.into_owned())
 }
 
-fn python(place: &Place) -> Result<()> {
+fn python(place: &Place) -> Result<Option<String>> {
     let python = place.shared.join("venv/bin/python");
     let requirements = place.root.join("tools/trial/python/requirements.txt");
     if !python.is_file() {
@@ -196,7 +323,7 @@ fn python(place: &Place) -> Result<()> {
     }
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(requirements);
-    said(pip).map(drop).context("psycopg")
+    said(pip).context("psycopg").map(|_| None)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "one of several ways, of which the others can fail")]
@@ -204,7 +331,7 @@ fn run_python(place: &Place) -> Result<Vec<OsString>> {
     Ok(vec![place.shared.join("venv/bin/python").into(), place.sources.join("drive.py").into()])
 }
 
-fn node(place: &Place) -> Result<()> {
+fn node(place: &Place) -> Result<Option<String>> {
     let npm = toolbox::npm()?;
     let folder = place.root.join("tools/trial/typescript");
     for file in ["package.json", "package-lock.json", ".npmrc"] {
@@ -212,7 +339,7 @@ fn node(place: &Place) -> Result<()> {
     }
     let mut install = Command::new(npm);
     install.args(["ci", "--no-audit", "--no-fund"]).current_dir(&place.shared);
-    said(install).map(drop)
+    said(install).map(|_| None)
 }
 
 fn build_typescript(place: &Place) -> Result<Vec<OsString>> {
@@ -232,11 +359,11 @@ fn jdbc() -> Result<OsString> {
     Ok(jar)
 }
 
-fn java(_: &Place) -> Result<()> {
+fn java(_: &Place) -> Result<Option<String>> {
     let mut version = Command::new("javac");
     version.arg("-version");
-    said(version)?;
-    jdbc().map(drop)
+    said(version).context("a Java Development Kit (apt: default-jdk-headless)")?;
+    jdbc().map(|_| None)
 }
 
 fn build_java(place: &Place) -> Result<Vec<OsString>> {
@@ -252,37 +379,18 @@ fn build_java(place: &Place) -> Result<Vec<OsString>> {
     Ok(vec!["java".into(), "-cp".into(), path, "Drive".into()])
 }
 
-fn go(place: &Place) -> Result<()> {
-    let mut version = Command::new("go");
-    version.arg("version");
-    said(version)?;
-    copy_folder(&place.root.join("tools/trial/go"), &place.shared.join("libraries"))?;
-    let mut download = Command::new("go");
-    download.args(["mod", "download"]).current_dir(place.shared.join("libraries"));
-    said(download).map(drop).context("pgx")
-}
-
-fn build_go(place: &Place) -> Result<Vec<OsString>> {
-    let mut build = Command::new("go");
-    build.args(["build", "-mod=mod", "-o", "drive", "."]).current_dir(&place.sources);
-    said(build)?;
-    let mut vet = Command::new("go");
-    vet.args(["vet", "-mod=mod", "./..."]).current_dir(&place.sources);
-    said(vet)?;
-    Ok(vec![place.sources.join("drive").into()])
-}
-
 fn build_rust(place: &Place, feature: &str) -> Result<Vec<OsString>> {
     let target = place.shared.join(feature);
-    let mut build = cargo::command(&place.sources, &["build", "--quiet", "--features", feature, "--target-dir"]);
-    // Coverage of pgstrata is no business of another workspace's program.
-    build
-        .arg(&target)
-        .env("RUSTFLAGS", "-D warnings")
-        .env_remove("LLVM_PROFILE_FILE")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    said(build)?;
+    cargo_build(&place.sources, feature, &target, "-D warnings")?;
     Ok(vec![target.join("debug/pgstrata-templates").into()])
+}
+
+/// Builds the package in a folder with the libraries of one template.
+fn cargo_build(folder: &Path, feature: &str, target: &Path, flags: &str) -> Result<()> {
+    let mut build = cargo::command(folder, &["build", "--quiet", "--features", feature, "--target-dir"]);
+    // Coverage of pgstrata is no business of another workspace's program.
+    build.arg(target).env("RUSTFLAGS", flags).env_remove("LLVM_PROFILE_FILE").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    said(build).map(drop)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod json;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io::{self, BufWriter, Read, Write};
@@ -206,15 +207,19 @@ pub fn list(dir: &Path) -> Result<Vec<Entry>, ArchiveError> {
     Ok(entries)
 }
 
-/// The latest record of a study and a preset below `dir`, if there is one; with `arm`, the latest that measured this arm.
+/// The latest record of a study and a preset below `dir`, if there is one; with `arms`, the latest that measured these and
+/// no others.
 ///
 /// # Errors
 /// If a directory or a file cannot be read.
-pub fn latest(dir: &Path, study: &str, preset: &str, arm: Option<&str>) -> Result<Option<Record>, ArchiveError> {
+pub fn latest(dir: &Path, study: &str, preset: &str, arms: &[&str]) -> Result<Option<Record>, ArchiveError> {
+    let wanted: BTreeSet<&str> = arms.iter().copied().collect();
     let entries = list(dir)?;
     for entry in entries.iter().rev().filter(|entry| entry.study == study && entry.preset == preset) {
         let record = load(&entry.path)?;
-        if arm.is_none_or(|arm| record.arms.iter().any(|measured| measured.arm == arm)) {
+        if wanted.is_empty()
+            || record.arms.iter().map(|measured| measured.arm.as_str()).collect::<BTreeSet<_>>() == wanted
+        {
             return Ok(Some(record));
         }
     }
@@ -346,14 +351,16 @@ mod tests {
         let record = fixture::load();
         let path = save(&record, dir.path()).expect("it is written");
         assert_eq!(path, dir.path().join("2025-01-01-example/flash-sale-full-120000.json"));
-        let again = latest(dir.path(), "flash-sale", "full", None).expect("it is read").expect("it is there");
+        let again = latest(dir.path(), "flash-sale", "full", &[]).expect("it is read").expect("it is there");
         assert_eq!(to_json(&again).expect("json"), to_json(&record).expect("json"));
-        let seed_of = |preset, arm| {
-            latest(dir.path(), "flash-sale", preset, arm).expect("what there is is read").map(|record| record.seed)
+        let seed_of = |preset, arms: &[&str]| {
+            latest(dir.path(), "flash-sale", preset, arms).expect("what there is is read").map(|record| record.seed)
         };
-        assert_eq!(seed_of("ci", None), None);
-        assert_eq!(seed_of("full", Some(&record.arms[0].arm)), Some(record.seed));
-        assert_eq!(seed_of("full", Some("no-such-arm")), None);
+        let arms: Vec<&str> = record.arms.iter().map(|arm| arm.arm.as_str()).rev().collect();
+        assert_eq!(seed_of("ci", &[]), None);
+        assert_eq!(seed_of("full", &arms), Some(record.seed), "in whatever order they are named");
+        assert_eq!(seed_of("full", &arms[1..]), None, "of a record that measured others, too");
+        assert_eq!(seed_of("full", &["no-such-arm"]), None);
     }
 
     #[test]

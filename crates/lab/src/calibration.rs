@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pgstrata_pg::pgbench::Script;
 use pgstrata_pg::process::{CpuTime, self_cpu};
 use pgstrata_pg::{self as pg, Session, pgbench, sql};
 use pgstrata_stats::{Better, Comparison, Pair, Settings, compare};
@@ -62,13 +63,14 @@ pub async fn client_cost(
     seed: u64,
 ) -> Result<Vec<ClientCost>, LabError> {
     let endpoint = site.first().control.clone();
-    blocking(bindir, &endpoint, pgbench::initialise)?;
+    blocking(bindir, &endpoint, |bindir, endpoint| pgbench::initialise(bindir, endpoint, 1))?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut pairs = vec![Vec::new(); connections.len()];
     for _ in 0..rounds {
         for (pairs, &connections) in pairs.iter_mut().zip(connections) {
-            let pgbench =
-                |bindir: &Path, endpoint: &pg::Endpoint| pgbench::select_only(bindir, endpoint, connections, duration);
+            let pgbench = |bindir: &Path, endpoint: &pg::Endpoint| {
+                pgbench::play(bindir, endpoint, Script::SelectOnly, connections, duration)
+            };
             let pgbench_first: bool = rng.random();
             let loop_seed = rng.random();
             let (baseline, candidate) = if pgbench_first {

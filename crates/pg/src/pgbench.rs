@@ -17,27 +17,48 @@ use crate::process::CpuTime;
 pub struct PgbenchRun {
     /// Transactions it counted.
     pub transactions: u64,
+    /// Transactions a second, without the time that connecting took.
+    pub rate: f64,
     /// CPU of the pgbench process, user and system.
     pub cpu: CpuTime,
 }
 
-/// Makes pgbench's tables at scale 1 (100 000 accounts).
+/// A script of pgbench's own (manual, *pgbench*, "What is the Transaction").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// Reads one account.
+    SelectOnly,
+    /// Three updates, a select and an insert in a transaction.
+    TpcbLike,
+}
+
+impl Script {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::SelectOnly => "select-only",
+            Self::TpcbLike => "tpcb-like",
+        }
+    }
+}
+
+/// Makes pgbench's tables at some scale: 100 000 accounts, ten tellers and one branch each.
 ///
 /// # Errors
 /// If pgbench is missing or fails.
-pub fn initialise(bindir: &Path, endpoint: &Endpoint) -> Result<(), Error> {
-    run(bindir, endpoint, &["--initialize", "--quiet", "--scale=1"]).map(drop)
+pub fn initialise(bindir: &Path, endpoint: &Endpoint, scale: u32) -> Result<(), Error> {
+    run(bindir, endpoint, &["--initialize", "--quiet", &format!("--scale={scale}")]).map(drop)
 }
 
-/// Runs the built-in select-only script with prepared statements on one thread, for `duration`.
+/// Runs a script with prepared statements on one thread, for `duration`.
 ///
 /// Blocks until it ends. The CPU is read from the usage of reaped children, so nothing else may be reaped meanwhile.
 ///
 /// # Errors
 /// If pgbench is missing or fails, or prints something unknown.
-pub fn select_only(
+pub fn play(
     bindir: &Path,
     endpoint: &Endpoint,
+    script: Script,
     connections: u32,
     duration: Duration,
 ) -> Result<PgbenchRun, Error> {
@@ -46,7 +67,7 @@ pub fn select_only(
         bindir,
         endpoint,
         &[
-            "--builtin=select-only",
+            &format!("--builtin={}", script.name()),
             "--protocol=prepared",
             "--no-vacuum",
             "--jobs=1",
@@ -55,13 +76,13 @@ pub fn select_only(
         ],
     )?;
     let cpu = children_cpu()? - before;
-    let transactions = output
-        .lines()
-        .find_map(|line| line.strip_prefix("number of transactions actually processed: "))
+    let told = |begin: &str| output.lines().find_map(|line| line.strip_prefix(begin));
+    let transactions = told("number of transactions actually processed: ")
         .and_then(|number| number.split('/').next()?.trim().parse().ok());
-    match transactions {
-        Some(transactions) => Ok(PgbenchRun { transactions, cpu }),
-        None => Err(failed("an unknown report", &output)),
+    let rate = told("tps = ").and_then(|number| number.split_whitespace().next()?.parse().ok());
+    match (transactions, rate) {
+        (Some(transactions), Some(rate)) => Ok(PgbenchRun { transactions, rate, cpu }),
+        _ => Err(failed("an unknown report", &output)),
     }
 }
 

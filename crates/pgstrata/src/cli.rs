@@ -358,6 +358,9 @@ pub enum BenchCommand {
         after_help = "Examples:\n  pgstrata bench check\n  pgstrata bench check --transactions 10000000 --rounds 1 --json"
     )]
     Check(crate::commands::bench_check::BenchCheckArgs),
+    /// How long `pgstrata advise` takes to decide fifty programs, beside its target.
+    #[command(after_help = "Examples:\n  pgstrata bench decide\n  pgstrata bench decide --rounds 9 --json")]
+    Decide(crate::commands::bench_decide::BenchDecideArgs),
     /// What each way of keeping transactions serializable achieves, over a grid of 240 workloads; the assistant's ranking
     /// is trained on it.
     #[command(after_help = crate::commands::bench_grid::EXAMPLES)]
@@ -367,9 +370,9 @@ pub enum BenchCommand {
 /// `pgstrata __reference`.
 #[derive(Debug, Args)]
 pub struct ReferenceArgs {
-    /// `cli`, `openapi`, `table`, or the name of a chart.
+    /// `cli`, `openapi`, `table`, `advise`, or the name of a chart.
     pub what: String,
-    /// For a table or a chart: of which study.
+    /// For a table or a chart: of which study; for advice: of which example.
     pub name: Option<String>,
     /// Where records are kept.
     #[arg(long, default_value = "record")]

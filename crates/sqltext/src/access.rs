@@ -30,6 +30,12 @@ pub struct Access {
     /// It happens on some paths only: in a branch of a function or a trigger, when rows conflict. Who relies on it to
     /// block others must not.
     pub conditional: bool,
+    /// The statement runs, but a condition besides the key decides whether it comes to the row: `random() < 0.5`, a
+    /// parameter, a subquery, a joined table, a trigger before it. Who relies on it to block others must not; that the
+    /// row is read is sure all the same.
+    pub may_miss: bool,
+    /// It is done inside of a function or trigger: at any moment of the statement, and by a snapshot of its own.
+    pub nested: bool,
     /// Why PostgreSQL does this.
     pub cause: Cause,
     /// The words that say so; of an indirect access, the statement's.

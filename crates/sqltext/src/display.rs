@@ -20,6 +20,8 @@ impl fmt::Display for Access {
         }
         if self.conditional {
             formatter.write_str(" perhaps")?;
+        } else if self.may_miss {
+            formatter.write_str(" if found")?;
         }
         match &self.cause {
             Cause::Statement => Ok(()),

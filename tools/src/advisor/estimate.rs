@@ -135,15 +135,25 @@ fn of_model(solution: &Solution, requirement: &Requirement, model: Option<&Ranki
     })
 }
 
-/// What a workload is to the ranking model.
+/// What a workload is to the ranking model, which knows shares of rows where the requirement has shares of transactions.
+///
+/// As in the grid, each row of a transaction is taken to be only read with the same probability, whatever the others are:
+/// then a transaction of *n* rows only reads with the *n*-th power of it.
 #[must_use]
 pub fn features(requirement: &Requirement) -> Features {
-    Features {
-        read_share: requirement.read_share,
-        skew: skew(requirement.hot_row_share),
-        length: requirement.statements,
-        clients: requirement.clients,
-    }
+    let length = requirement.statements.max(1);
+    let read_share = requirement.read_share.powf(f64::from(length).recip());
+    let hottest = requirement.hot_row_share / writes_of_a_writer(read_share, length);
+    Features { read_share, skew: skew(hottest), length, clients: requirement.clients }
+}
+
+/// How many rows a transaction of `length` rows writes on the average, if it writes any; each is only read with the
+/// probability `read_share`.
+pub(super) fn writes_of_a_writer(read_share: f64, length: u32) -> f64 {
+    let length = f64::from(length);
+    let writers = 1.0 - read_share.powf(length);
+    // Where hardly any transaction writes, one that does writes one row.
+    if writers > 0.0 { (length * (1.0 - read_share) / writers).max(1.0) } else { 1.0 }
 }
 
 /// The exponent of Zipf's law under which the most wanted of [`ROWS`] rows gets this share of the requests.
@@ -251,8 +261,23 @@ mod tests {
 
     #[test]
     fn the_skew_gives_the_most_wanted_row_its_share() {
-        let features = features(&Requirement { hot_row_share: 0.2, ..Requirement::default() });
+        let features = features(&Requirement { hot_row_share: 0.2, statements: 1, ..Requirement::default() });
         let total: f64 = (1..=ROWS).map(|rank| f64::from(rank).powf(-features.skew)).sum();
         assert!((1.0 / total - 0.2).abs() < 1e-6);
+    }
+
+    #[test]
+    fn shares_of_transactions_become_shares_of_rows() {
+        let of = |read_share, statements| {
+            features(&Requirement { read_share, statements, ..Requirement::default() }).read_share
+        };
+        assert!((of(0.5, 1) - 0.5).abs() < 1e-12);
+        // Two rows are both only read in a quarter of the transactions where each is in half of them.
+        assert!((of(0.25, 2) - 0.5).abs() < 1e-12);
+        assert!(of(0.0, 4).abs() < 1e-12 && (of(1.0, 4) - 1.0).abs() < 1e-12);
+        // A writer that writes two of its two rows asks for each of them half as often as for any of both.
+        assert!((writes_of_a_writer(0.0, 2) - 2.0).abs() < 1e-12);
+        assert!((writes_of_a_writer(0.5, 2) - 4.0 / 3.0).abs() < 1e-12);
+        assert!((writes_of_a_writer(1.0, 5) - 1.0).abs() < 1e-12);
     }
 }

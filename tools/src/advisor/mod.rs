@@ -21,6 +21,7 @@ pub mod requirement;
 pub mod robustness;
 pub mod rules;
 pub mod solutions;
+pub mod speed;
 pub mod synthetic;
 pub mod templates;
 pub mod value;

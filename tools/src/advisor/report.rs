@@ -142,8 +142,6 @@ pub struct ScopeFinding {
     pub columns: Vec<String>,
     /// The program, perhaps the same, that comes in between.
     pub other: String,
-    /// What this looks like. Instances of a program that is split name the one statement that is in the transaction.
-    pub witness: Option<Box<Witness>>,
     /// The weakest level that makes it safe once it is one transaction, beside the others' recommended levels.
     pub level_as_one: Isolation,
 }
@@ -174,8 +172,6 @@ pub enum PromotionKind {
     /// The row is read `for share`: readers do not block each other, writers wait. Two readers that then write the
     /// row deadlock.
     ForShare,
-    /// A constraint refuses the second insert: rows that may exist once get a unique key.
-    Constraint,
     /// A lock that the application names, taken as the transaction's first statement at read committed.
     AdvisoryLock,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgstrata_pg::Endpoint;
+use pgstrata_timeline::file::{FORMAT, Header};
 use pgstrata_timeline::{Cause, Change, Item, LogLimits, PutItem, Tier, Verdict, Viewer};
 use pgstrata_units::Lsn;
 
@@ -13,6 +14,7 @@ use super::note::note;
 use super::observer::{Observer, Options};
 use super::pace::Pace;
 use super::sample::now_us;
+use super::tiers::TierState;
 use super::tracks::Tracks;
 use super::watch::Watch;
 
@@ -78,6 +80,24 @@ impl Follower {
     #[must_use]
     pub fn observer(&mut self) -> &mut Observer {
         &mut self.observer
+    }
+
+    /// The first page of a recording that begins now.
+    pub fn header(&mut self, watch: &Watch, title: Option<String>) -> Header {
+        let is_exact = self.lack.is_none();
+        let (server, database) = self.observer.server();
+        let is_there = |state: &TierState| state.is_there && (is_exact || state.tier != Tier::Wal);
+        Header {
+            format: FORMAT,
+            program: format!("pgstrata {}", env!("CARGO_PKG_VERSION")),
+            server,
+            database,
+            tiers: self.observer.tiers().into_iter().filter(is_there).map(|state| state.tier).collect(),
+            table: watch.table.clone(),
+            row: watch.row.clone(),
+            began_us: now_us(),
+            title,
+        }
     }
 
     /// The log so far.

@@ -46,12 +46,16 @@ public final class Drive {
             all.add(() -> work(worker, url, login[0], login[1]));
         }
         long[] told = new long[4];
-        for (Future<long[]> ended : threads.invokeAll(all)) {
-            for (int place = 0; place < told.length; place++) {
-                told[place] += ended.get()[place];
+        try {
+            for (Future<long[]> ended : threads.invokeAll(all)) {
+                for (int place = 0; place < told.length; place++) {
+                    told[place] += ended.get()[place];
+                }
             }
+        } finally {
+            // Its threads would keep a program alive that has failed.
+            threads.shutdown();
         }
-        threads.shutdown();
         System.out.printf(
             "{\"done\": %d, \"found\": %d, \"refused\": %d, \"attempts\": %d}%n", told[0], told[1], told[2], told[3]);
     }

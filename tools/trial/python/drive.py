@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
@@ -34,9 +35,8 @@ def work(worker):
     transactions.close()
 
 
-threads = [threading.Thread(target=work, args=(worker,)) for worker in range(int(os.environ["WORKERS"]))]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
+WORKERS = int(os.environ["WORKERS"])
+with ThreadPoolExecutor(WORKERS) as pool:
+    # Taking the results raises what a worker raised.
+    list(pool.map(work, range(WORKERS)))
 print(json.dumps(TOLD))

@@ -41,6 +41,8 @@ struct Runner<'a> {
     ran: Cell<bool>,
     /// Whether the extension was built for the server that the next tests run on.
     has_extension: Cell<bool>,
+    /// Whether pgstrata was built: nothing that it is made of changes while the checks run.
+    has_pgstrata: Cell<bool>,
 }
 
 /// Runs everything.
@@ -128,7 +130,8 @@ impl<'a> Runner<'a> {
 
     fn new(root: &'a Path, instrumented: Option<Instrumented>) -> Self {
         let nextest = toolbox::has_nextest();
-        Self { root, nextest, instrumented, ran: Cell::new(false), has_extension: Cell::new(false) }
+        let (ran, has_extension, has_pgstrata) = (Cell::new(false), Cell::new(false), Cell::new(false));
+        Self { root, nextest, instrumented, ran, has_extension, has_pgstrata }
     }
 
     /// Checks the extension's source and builds it for a server; its tests are among the others. Where the header files
@@ -198,8 +201,11 @@ impl<'a> Runner<'a> {
     /// Pgstrata itself. Built together with the tests' targets: alone it would get its dependencies with fewer
     /// features, and most of them would be compiled again.
     fn pgstrata(&self, arguments: &[&str]) -> Result<Command> {
-        let build = self.cargo(&["build", "--quiet", "--workspace", "--all-targets", "--locked"]);
-        ensure!(cargo::status(build)?.success(), "pgstrata was not built");
+        if !self.has_pgstrata.get() {
+            let build = self.cargo(&["build", "--quiet", "--workspace", "--all-targets", "--locked"]);
+            ensure!(cargo::status(build)?.success(), "pgstrata was not built");
+            self.has_pgstrata.set(true);
+        }
         let target = match &self.instrumented {
             Some(build) => build.target(),
             None => std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from),

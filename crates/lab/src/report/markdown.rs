@@ -6,8 +6,9 @@ use super::columns::Column;
 use super::escape::{self, markdown_cell};
 use super::labels::{self, fill};
 use super::number;
+use super::servers::servers_text;
 use super::summary::{Summary, preset_name};
-use super::table::{claim_outcome, control_line, settings_text};
+use super::table::{claim_outcome, control_line};
 use crate::record::Record;
 
 /// The columns that a page has room for.
@@ -69,7 +70,7 @@ fn origin(summary: &Summary<'_>, language: Language) -> String {
     } else {
         format!("**{}**: {}", labels::INVALID.get(language), summary.invalid.join("; "))
     };
-    let settings: Vec<String> = record.servers.iter().map(|server| settings_text(server).replace('`', "'")).collect();
+    let settings: Vec<String> = servers_text(record).iter().map(|server| server.replace('`', "'")).collect();
     let memory = number::bytes(machine.memory_bytes as f64);
     let values = [
         ("date", record.started_at.get(..10).unwrap_or(&record.started_at)),

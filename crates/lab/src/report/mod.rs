@@ -14,6 +14,7 @@ mod labels;
 mod markdown;
 mod number;
 pub mod plot;
+mod servers;
 mod style;
 pub mod summary;
 mod table;

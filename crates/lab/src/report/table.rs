@@ -7,9 +7,10 @@ use super::columns::{Column, witness};
 use super::isolation;
 use super::labels::{self, fill};
 use super::number;
+use super::servers::servers_text;
 use super::style::{Meaning, Style, columns, wrap};
 use super::summary::{Broken, ClaimOutcome, Summary, preset_name};
-use crate::record::{Record, ServerRecord};
+use crate::record::Record;
 use crate::study::Card;
 
 /// Columns of the heading that stands left of each line below the table.
@@ -287,37 +288,12 @@ fn origin(record: &Record, page: &mut Page) {
     );
     page.labelled(labels::MACHINE, &[(Meaning::Neutral, line)]);
     let settings: Vec<(Meaning, String)> =
-        record.servers.iter().map(|server| (Meaning::Neutral, settings_text(server))).collect();
+        servers_text(record).into_iter().map(|server| (Meaning::Neutral, server)).collect();
     page.labelled(labels::SETTINGS, &settings);
     page.labelled(labels::SEED, &[(Meaning::Neutral, record.seed.to_string())]);
     // Never wrapped: it is there to be copied.
     let label = style.faint(&pad(&style.label(labels::COMMAND), label_width(style)));
     page.line(&format!("{label}  {}", style.text(&record.command)));
-}
-
-/// `PostgreSQL 15.18, fsync=on synchronous_commit=on …`, the settings that decide durability first.
-#[must_use]
-pub fn settings_text(server: &ServerRecord) -> String {
-    let settings: Vec<String> = ordered_settings(server)
-        .iter()
-        .filter(|(name, _)| FIRST.contains(name))
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    // `version()` goes on with the compiler and the platform, which the record keeps.
-    let version = server.version.split(" on ").next().unwrap_or_default();
-    format!("{version}, {}", settings.join(" "))
-}
-
-/// The settings that decide durability, and the sizes that decide speed.
-const FIRST: [&str; 6] =
-    ["fsync", "synchronous_commit", "full_page_writes", "wal_level", "shared_buffers", "max_wal_size"];
-
-/// The settings with the most important first, then by name.
-#[must_use]
-pub fn ordered_settings(server: &ServerRecord) -> Vec<(&str, &str)> {
-    let first = FIRST.iter().filter_map(|name| server.settings.get_key_value(*name));
-    let rest = server.settings.iter().filter(|(name, _)| !FIRST.contains(&name.as_str()));
-    first.chain(rest).map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 /// The width of the labels left of the last lines.

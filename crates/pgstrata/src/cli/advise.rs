@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
+use pgstrata_tools::advisor::templates::Language as CodeLanguage;
 use pgstrata_units::Isolation;
 
 use super::PgArgs;
@@ -18,6 +20,9 @@ Examples:
   pgstrata advise --log /var/log/postgresql/*.json --schema schema.sql --write-sql found.sql
   pgstrata advise --sql app.sql --allocation serializable    is it safe if all run at this level?
   pgstrata advise --sql app.sql --may-change-sql --report decision.md
+  pgstrata advise --sql app.sql --code python --out generated/
+  pgstrata advise --requirement-template > needs.toml        then edit it, and:
+  pgstrata advise --sql app.sql --requirement needs.toml --export adr > decision.md
 
 A program is what stands below `-- pgstrata: program NAME [level]`, or between `begin` and `commit`, or in a function.
 Exit status: 0 the advice is given, 1 --fail-on found something or a proof contradicts the verdict, 2 wrong usage or wrong
@@ -30,8 +35,9 @@ pub struct ProgramArgs {
     /// Files with the transactions' SQL, or directories with `.sql` files in them.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub sql: Vec<PathBuf>,
-    /// Files with the tables' definitions, in the order in which they are run; otherwise those among the --sql files count.
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    /// Files with the tables' definitions in the order in which they are run, or directories; otherwise those among the
+    /// --sql files count.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
     pub schema: Vec<PathBuf>,
     /// Read the tables' definitions from this database instead; nothing is changed there.
     #[arg(long, value_name = "URL", conflicts_with = "schema")]
@@ -42,6 +48,10 @@ pub struct ProgramArgs {
     /// Of a log, only the sessions of this database.
     #[arg(long, value_name = "NAME", requires = "log")]
     pub log_database: Option<String>,
+    /// Of a log, leave out programs that were committed fewer times, and say which: what ran once is often the loading of
+    /// data. Without it, those that were seen once in a log of a hundred transactions or more.
+    #[arg(long, value_name = "N", requires = "log", value_parser = clap::value_parser!(u64).range(1..))]
+    pub least: Option<u64>,
     /// Judge these levels instead of those that the programs ask for: `PROGRAM=LEVEL,…`, or one level for all.
     #[arg(long, value_name = "LEVELS", value_delimiter = ',')]
     pub allocation: Vec<Assignment>,
@@ -53,6 +63,7 @@ pub struct ProgramArgs {
 /// `pgstrata advise`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct AdviseArgs {
     /// Something else than advice.
     #[command(subcommand)]
@@ -63,15 +74,19 @@ pub struct AdviseArgs {
     /// What is analysed.
     #[command(flatten)]
     pub programs: ProgramArgs,
-    /// Write the programs that were found in a log into this file.
-    #[arg(long, value_name = "FILE", requires = "log")]
+    /// Write the programs that were found in a log, or those of the example, into this file.
+    #[arg(long, value_name = "FILE")]
     pub write_sql: Option<PathBuf>,
     /// Search for changes of the SQL that make weaker levels safe.
     #[arg(long)]
     pub may_change_sql: bool,
-    /// What the application needs, as JSON: then ways to do it are ranked, with what to expect of each.
+    /// What the application needs, as TOML, or as JSON if the name ends in `.json`: then ways to do it are ranked, with what
+    /// to expect of each.
     #[arg(long, value_name = "FILE")]
     pub requirement: Option<PathBuf>,
+    /// Print a requirement with every question as a comment, to be edited, and end.
+    #[arg(long)]
+    pub requirement_template: bool,
     /// Whether the application may run a transaction again; then ways to do it are ranked.
     #[arg(long, value_enum, value_name = "YES|NO")]
     pub retry: Option<RetryArg>,
@@ -87,9 +102,34 @@ pub struct AdviseArgs {
     /// Also write the decision as a record: Markdown, or HTML if the name ends in `.html`.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// As JSON.
+    /// The programs as code in this language at the levels that were found, with retries and request keys; with
+    /// --may-change-sql, with the changes that were found. Printed, instead of the report, unless --out says where to write.
+    #[arg(long, value_name = "LANG", value_parser = code_language(), conflicts_with = "json")]
+    pub code: Option<CodeLanguage>,
+    /// Write the code into this directory, which is made: a directory for each program, and the table that they need.
+    #[arg(long, value_name = "DIR", requires = "code")]
+    pub out: Option<PathBuf>,
+    /// Print the answer in this form instead of the report.
+    #[arg(long, value_enum, value_name = "FORM", conflicts_with = "json")]
+    pub export: Option<ExportArg>,
+    /// As JSON: short for --export json.
     #[arg(long)]
     pub json: bool,
+}
+
+/// The names of languages, which completions know, as languages.
+fn code_language() -> impl clap::builder::TypedValueParser<Value = CodeLanguage> {
+    let names = CodeLanguage::ALL.map(CodeLanguage::name);
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<CodeLanguage>())
+}
+
+/// A form of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportArg {
+    /// An architecture decision record in Markdown, with the options, the proof and the code.
+    Adr,
+    /// All of it, for programs.
+    Json,
 }
 
 /// How a verdict is proved.
@@ -147,12 +187,18 @@ pub enum ExampleName {
     Smallbank,
     /// Orders, payments, deliveries.
     Tpcc,
-    /// Doctors on call: write skew.
-    Doctors,
-    /// Transfers between accounts.
-    Transfer,
-    /// Statements without a transaction around them.
+    /// Write skew: both doctors leave.
+    #[value(alias = "doctors")]
+    DoctorsOnCall,
+    /// A stock that many want.
     FlashSale,
+    /// A transfer as a function in PL/pgSQL.
+    #[value(alias = "transfer")]
+    BankTransfer,
+    /// Workers that take jobs out of a table.
+    JobQueue,
+    /// Statements without a transaction around them.
+    Booking,
 }
 
 /// A level for a program, or for all.
@@ -193,9 +239,11 @@ impl ExampleName {
         match self {
             Self::Smallbank => "smallbank",
             Self::Tpcc => "tpcc",
-            Self::Doctors => "doctors",
-            Self::Transfer => "transfer",
+            Self::DoctorsOnCall => "doctors-on-call",
             Self::FlashSale => "flash-sale",
+            Self::BankTransfer => "bank-transfer",
+            Self::JobQueue => "job-queue",
+            Self::Booking => "booking",
         }
     }
 }

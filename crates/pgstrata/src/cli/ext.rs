@@ -42,10 +42,10 @@ pub enum ExtCommand {
                       Starts a private server for it; takes some minutes. Fails when less than 99 % were captured."
     )]
     Capture(CaptureArgs),
-    /// Measure what the preloaded part costs: each statement, and the worker that looks at waits.
+    /// Measure what observing costs: each statement, the worker that looks at waits, and pgbench's transactions.
     #[command(after_help = "Examples:\n  pgstrata ext bench\n  pgstrata ext bench --pg 18 --pairs 40 --json\n\n\
                       Starts a private server for it; leave the machine alone meanwhile. Fails when it costs more than promised:\n\
-                      0.2 µs a statement, 1 % of a core.")]
+                      0.2 µs a statement, 1 % of a core, 2 % of pgbench's transactions.")]
     Bench(BenchArgs),
     /// Have the extension read damaged pages; the server must survive it.
     #[command(after_help = "Examples:\n  pgstrata ext fuzz\n  pgstrata ext fuzz --pg 18 --pages 1000000 --json\n\n\
@@ -110,12 +110,30 @@ pub struct BenchArgs {
     /// How long the worker is watched in each of three situations.
     #[arg(long, value_name = "TIME", value_parser = super::duration, default_value = "20s")]
     pub watched: std::time::Duration,
+    /// Pairs of windows of pgbench, with and without observing, preloaded alone and recorded besides; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = windows)]
+    pub windows: usize,
+    /// Length of one such window, in whole seconds.
+    #[arg(long, value_name = "TIME", value_parser = super::duration, default_value = "5s")]
+    pub window: std::time::Duration,
+    /// Seed of the order of the windows.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
     /// As JSON.
     #[arg(long)]
     pub json: bool,
     /// The files and the server they were built for.
     #[command(flatten)]
     pub files: FilesArgs,
+}
+
+/// One pair has no spread.
+fn windows(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(1) => Err("one pair has no spread; write 0 for none, or at least 2".to_owned()),
+        Ok(windows) => Ok(windows),
+        Err(_) => Err("write a whole number, like 20".to_owned()),
+    }
 }
 
 /// What is to be proved.

@@ -24,7 +24,11 @@ pub enum TemplatesAction {
         solution: String,
     },
     /// Print the solutions that are tried, one a line.
-    List,
+    List {
+        /// All that have an example of their own: what is compiled.
+        #[arg(long)]
+        all: bool,
+    },
     /// Hold a program against a server.
     Try {
         /// The solution that it was made for.

@@ -6,6 +6,7 @@ use pgstrata_lab::calibration::{ClientCost, client_cost};
 use pgstrata_units::Text;
 
 use super::bench_check::bench_check;
+use super::bench_decide::bench_decide;
 use super::bench_grid::bench_grid;
 use crate::Ended;
 use crate::cli::{BenchCommand, PgArgs, ServerArgs};
@@ -23,6 +24,7 @@ pub async fn bench(command: &BenchCommand, terminal: Terminal) -> anyhow::Result
             client(*rounds, connections, *duration, *json, server, terminal).await
         }
         BenchCommand::Check(args) => bench_check(args),
+        BenchCommand::Decide(args) => bench_decide(args),
         BenchCommand::Grid(args) => bench_grid(args, terminal).await,
     }
 }

@@ -3,6 +3,7 @@
 pub mod advise;
 pub mod bench;
 pub mod bench_check;
+pub mod bench_decide;
 pub mod bench_grid;
 pub mod check;
 pub mod doctor;

@@ -7,12 +7,16 @@ use anyhow::{Context as _, bail};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use pgstrata_lab::record::Record;
+use pgstrata_lab::report::Style;
 use pgstrata_lab::report::plot::{Chart, Frame};
 use pgstrata_lab::{archive, report};
 use pgstrata_tools::advisor::estimate::measured::{self, MeasuredArm};
+use pgstrata_tools::advisor::examples::example;
 use pgstrata_tools::advisor::grid;
+use pgstrata_tools::advisor::present::{self, Scene};
 use pgstrata_tools::advisor::proof::fuzz;
 use pgstrata_tools::advisor::ranking::{RankingModel, by_rules, card_markdown};
+use pgstrata_tools::advisor::{Options, analyse};
 use pgstrata_units::Language;
 
 use crate::Ended;
@@ -38,8 +42,8 @@ pub fn man(dir: Option<&Path>) -> anyhow::Result<Ended> {
 }
 
 /// Prints a generated part of the documentation. Tables and charts are of the latest record with the preset full, of
-/// `STUDY/ARM` the latest that measured this arm; a study that has none yet gets a sentence, or a chart, that says how to
-/// make one.
+/// `STUDY/ARM,ARM` the latest that measured these arms and no others; a study that has none yet gets a sentence, or a chart,
+/// that says how to make one.
 pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<Ended> {
     let chart = Chart::ALL.into_iter().find(|chart| chart.name() == args.what);
     match (args.what.as_str(), &args.name, chart) {
@@ -47,6 +51,7 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
         ("openapi", None, _) => println!("{}", pgstrata_server::openapi_json()),
         ("measured", None, _) => println!("{}", measured_arms(&args.dir)?),
         ("ranking-model", None, _) => println!("{}", ranking_model(&args.dir)?),
+        ("advise", Some(name), _) => print!("{}", advised(name, language)?),
         ("model-card", Some(name), _) if name == "advisor" => println!("{}", model_card(language)?),
         ("advisor-fuzz", Some(name), _) if name == "advisor" => print!("{}", advisor_fuzz(&args.dir, language)?),
         ("table", Some(study), _) => match latest(&args.dir, study)? {
@@ -58,11 +63,24 @@ pub fn reference(args: &ReferenceArgs, language: Language) -> anyhow::Result<End
             print!("{}", drawn.unwrap_or_else(|| empty_chart(study, language)));
         }
         _ => bail!(
-            "the parts are `cli`, `openapi`, `measured`, `ranking-model`, `model-card advisor`, `advisor-fuzz advisor`, `table STUDY`, and \
-             `throughput STUDY` like every chart's name"
+            "the parts are `cli`, `openapi`, `measured`, `ranking-model`, `model-card advisor`, `advisor-fuzz advisor`, \
+             `advise EXAMPLE`, `table STUDY`, and `throughput STUDY` like every chart's name"
         ),
     }
     Ok(Ended::Held)
+}
+
+/// Columns of a page's block of code.
+const PAGE_WIDTH: u16 = 110;
+
+/// What the advisor prints of an example, as a block of code.
+fn advised(name: &str, language: Language) -> anyhow::Result<String> {
+    let Some(example) = example(name) else { bail!("there is no example `{name}`") };
+    let Ok(read) = example.input().read() else { bail!("the example `{name}` cannot be read") };
+    let report = analyse(&read.workload, &read.schema, &Options::default());
+    let style = Style { width: PAGE_WIDTH, language, ..Style::default() };
+    let shown = present::text(&Scene { workload: &read.workload, report: &report }, style);
+    Ok(format!("```text\n$ pgstrata advise --example {name}\n{}\n```\n", shown.trim_end()))
 }
 
 /// What the records say of each arm that the advisor may quote: of its latest full run, as JSON.
@@ -81,10 +99,11 @@ fn measured_arms(dir: &Path) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&latest.into_values().collect::<Vec<_>>())?)
 }
 
-/// The latest full record of `STUDY` or `STUDY/ARM`.
+/// The latest full record of `STUDY` or `STUDY/ARM,ARM`.
 fn latest(dir: &Path, name: &str) -> anyhow::Result<Option<Record>> {
-    let (study, arm) = name.split_once('/').map_or((name, None), |(study, arm)| (study, Some(arm)));
-    Ok(archive::latest(dir, study, "full", arm)?)
+    let (study, arms) = name.split_once('/').unwrap_or((name, ""));
+    let arms: Vec<&str> = arms.split(',').filter(|arm| !arm.is_empty()).collect();
+    Ok(archive::latest(dir, study, "full", &arms)?)
 }
 
 /// The model file that ships, trained on the latest grid; `null` where there is none.
@@ -124,7 +143,7 @@ fn advisor_fuzz(dir: &Path, language: Language) -> anyhow::Result<String> {
 
 /// How to make the record that is missing; `quote` stands around the command.
 fn no_record(study: &str, language: Language, quote: &str) -> String {
-    let arms = study.split_once('/').map_or(String::new(), |(_, arm)| format!(" --arms {arm}"));
+    let arms = study.split_once('/').map_or(String::new(), |(_, arms)| format!(" --arms {arms}"));
     let study = study.split('/').next().unwrap_or_default();
     let command = format!("{quote}pgstrata run {study}{arms} --preset full --record{quote}");
     match language {

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use pgstrata_pg::{Cluster, ClusterSpec};
 use pgstrata_tools::advisor::SolutionId;
-use pgstrata_tools::advisor::templates::{self, trial};
+use pgstrata_tools::advisor::templates::{self, plan, trial};
 
 use crate::Ended;
 use crate::cli::templates::{TemplatesAction, TemplatesCommand};
@@ -12,7 +12,10 @@ use crate::cli::templates::{TemplatesAction, TemplatesCommand};
 pub async fn templates(command: TemplatesCommand) -> anyhow::Result<Ended> {
     match command.action {
         TemplatesAction::Code { language, solution } => print!("{}", templates::code(named(&solution)?, language)),
-        TemplatesAction::List => trial::TRANSFERRING.iter().for_each(|solution| println!("{}", solution.key())),
+        TemplatesAction::List { all: true } => plan::examples().for_each(|solution| println!("{}", solution.key())),
+        TemplatesAction::List { all: false } => {
+            trial::TRANSFERRING.iter().for_each(|solution| println!("{}", solution.key()));
+        }
         TemplatesAction::Try { solution, program } => return attempt(named(&solution)?, program).await,
     }
     Ok(Ended::Held)

@@ -1,17 +1,16 @@
-//! `pgstrata advise` and `pgstrata isolation check`: what is printed, exit codes, and what bad input is told.
+//! `pgstrata advise`: what is printed, and exit codes.
 //!
 //! The book's texts are made by the commands below, with `> book/guide/isolation-gate/…`.
 
 use std::fs;
 
-use serde_json::Value;
-
+use crate::gate::gate;
 use crate::{Home, parts};
 
-const SCHEMA: &str = "create table duty (doctor int primary key, on_call boolean not null);\n";
+pub(crate) const SCHEMA: &str = "create table duty (doctor int primary key, on_call boolean not null);\n";
 
 /// Two doctors leave at once: write skew at repeatable read.
-const LEAVE: &str = "-- pgstrata: program Leave repeatable read
+pub(crate) const LEAVE: &str = "-- pgstrata: program Leave repeatable read
 begin;
 select count(*) from duty where on_call;
 update duty set on_call = false where doctor = :doctor;
@@ -19,7 +18,7 @@ commit;
 ";
 
 /// A directory with these files, and the program run in it.
-fn run(files: &[(&str, &[u8])], arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn run(files: &[(&str, &[u8])], arguments: &[&str]) -> (Option<i32>, String, String) {
     let home = Home::new();
     for (name, text) in files {
         let path = home.path().join(name);
@@ -27,22 +26,6 @@ fn run(files: &[(&str, &[u8])], arguments: &[&str]) -> (Option<i32>, String, Str
         fs::write(path, text).expect("a file");
     }
     parts(&home.run(arguments))
-}
-
-fn gate(programs: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let files: [(&str, &[u8]); 2] = [("schema.sql", SCHEMA.as_bytes()), ("app/leave.sql", programs.as_bytes())];
-    let all = [&["isolation", "check", "--sql", "app", "--schema", "schema.sql"], arguments].concat();
-    run(&files, &all)
-}
-
-/// Runs `advise`; it must be refused as usage, with these words.
-fn refuse(files: &[(&str, &[u8])], arguments: &[&str], words: &[&str]) {
-    let (code, stdout, stderr) = run(files, &[&["advise"], arguments].concat());
-    assert_eq!(code, Some(2), "{arguments:?}\n{stdout}{stderr}");
-    assert!(stdout.is_empty(), "{stdout}");
-    for word in words.iter().chain(&["hint:"]) {
-        assert!(stderr.contains(word), "no {word:?} in:\n{stderr}");
-    }
 }
 
 #[test]
@@ -71,88 +54,6 @@ fn the_book_shows_what_the_program_prints() {
         assert_eq!(code, Some(1), "{stderr}");
         assert_eq!(stdout, shown, "the book shows something else; make its file again with this command");
     }
-}
-
-#[test]
-fn the_gate_closes_on_write_skew_and_opens_at_serializable() {
-    let (code, stdout, stderr) = gate(LEAVE, &[]);
-    assert_eq!(code, Some(1), "{stdout}{stderr}");
-    assert!(stdout.contains("app/leave.sql:3:1: error: ") && stdout.contains("[unsafe-level]"), "{stdout}");
-    let (code, stdout, _) = gate(LEAVE, &["--allocation", "serializable"]);
-    assert_eq!(code, Some(0), "{stdout}");
-    let (code, stdout, _) = gate(LEAVE, &["--fail-on", "never"]);
-    assert_eq!(code, Some(0), "{stdout}");
-}
-
-#[test]
-fn a_finding_is_accepted_with_a_reason_and_an_acceptance_of_nothing_is_found() {
-    let accepted = LEAVE.replace("begin;", "-- pgstrata: accept unsafe: one ward, one doctor\nbegin;");
-    let (code, stdout, stderr) = gate(&accepted, &[]);
-    assert_eq!(code, Some(0), "{stdout}{stderr}");
-    assert!(stdout.contains("accepted: one ward, one doctor"), "{stdout}");
-    let unused = accepted.replace("Leave repeatable read", "Leave serializable");
-    let (code, stdout, _) = gate(&unused, &[]);
-    assert_eq!(code, Some(0), "{stdout}");
-    assert!(stdout.contains("[unused-acceptance]"), "{stdout}");
-    let without = LEAVE.replace("begin;", "-- pgstrata: accept unsafe:\nbegin;");
-    let (code, _, stderr) = gate(&without, &[]);
-    assert_eq!(code, Some(2), "{stderr}");
-    assert!(stderr.contains("app/leave.sql:2:1") && stderr.contains("reason"), "{stderr}");
-}
-
-#[test]
-fn sarif_has_places_rules_flows_and_suppressions_and_serves_as_a_baseline() {
-    let accepted = LEAVE.replace("begin;", "-- pgstrata: accept unsafe: one doctor\nbegin;");
-    let (_, text, _) = gate(&accepted, &["--format", "sarif"]);
-    let log: Value = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(log["version"], "2.1.0");
-    let (run_, result) = (&log["runs"][0], &log["runs"][0]["results"][0]);
-    let rule = result["ruleIndex"].as_u64().and_then(|at| usize::try_from(at).ok()).expect("an index");
-    assert_eq!(run_["tool"]["driver"]["rules"][rule]["id"], result["ruleId"]);
-    let place = &result["locations"][0]["physicalLocation"];
-    assert_eq!(place["artifactLocation"]["uri"], "app/leave.sql");
-    assert_eq!(place["region"]["startLine"], 4);
-    assert_eq!(result["suppressions"][0]["justification"], "one doctor");
-    let flow = &result["codeFlows"][0]["threadFlows"][0]["locations"];
-    assert!(flow.as_array().is_some_and(|steps| steps.len() >= 6), "{flow}");
-
-    let (code, _, _) = gate(LEAVE, &[]);
-    assert_eq!(code, Some(1));
-    let files: [(&str, &[u8]); 3] =
-        [("schema.sql", SCHEMA.as_bytes()), ("app/leave.sql", LEAVE.as_bytes()), ("base.sarif", text.as_bytes())];
-    let check = ["isolation", "check", "--sql", "app", "--schema", "schema.sql", "--baseline", "base.sarif"];
-    let (code, stdout, stderr) = run(&files, &check);
-    assert_eq!(code, Some(0), "the finding moved by a line and is known\n{stdout}{stderr}");
-}
-
-#[test]
-fn wrong_sql_points_at_its_line_and_column() {
-    refuse(&[("a.sql", b"begin;\nselect a form t;\nselekt 1;\ncommit;\n")], &["--sql", "a.sql"], &["a.sql:"]);
-}
-
-#[test]
-fn files_that_cannot_be_read_are_told_in_one_paragraph() {
-    refuse(&[("empty/readme.txt", b"x")], &["--sql", "empty"], &["no .sql file in empty"]);
-    refuse(&[], &["--sql", "nothing.sql"], &["nothing.sql"]);
-    refuse(&[("a.sql", b"select 1;\nselect '\xff';")], &["--sql", "a.sql"], &["a.sql:2:9", "UTF-8", "iconv"]);
-    refuse(&[], &[], &["nothing to analyse"]);
-    refuse(
-        &[("a.sql", LEAVE.as_bytes())],
-        &["--sql", "a.sql", "--allocation", "Leav=rc"],
-        &["Leav", "did you mean `Leave`?"],
-    );
-    refuse(&[("a.sql", LEAVE.as_bytes())], &["--sql", "a.sql", "--report", "no/such/r.md"], &["--report", "no/such"]);
-}
-
-#[test]
-fn logs_that_are_none_are_told_what_to_set() {
-    refuse(
-        &[("a.log", b"2026-11-23 10:50:00.123 UTC [7] LOG:  statement: select 1\n")],
-        &["--log", "a.log"],
-        &["jsonlog"],
-    );
-    refuse(&[("a.log", b"\x1f\x8b\x08")], &["--log", "a.log"], &["compressed", "zcat"]);
-    refuse(&[("a.log", b"hello")], &["--log", "a.log"], &["no log of PostgreSQL"]);
 }
 
 #[test]

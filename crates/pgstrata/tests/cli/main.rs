@@ -1,10 +1,13 @@
 //! The command line as a user meets it: the real binary, a real server, exit codes and what is left behind.
 
 mod advise;
+mod advise_bad_input;
+mod advise_forms;
 mod benches;
 mod check;
 mod ends;
 mod errors;
+mod gate;
 mod isolation;
 mod ledger;
 mod mvcc;

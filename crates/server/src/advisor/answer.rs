@@ -14,7 +14,8 @@ use crate::routes::advisor::question::{Level, Question};
 impl Advisor {
     /// What this program answers to a question, as it is kept.
     pub(super) async fn answer(&self, question: Question) -> Result<Value, Problem> {
-        let proof = self.proof_of(&super::id_of(&question)?);
+        let id = super::id_of(&question)?;
+        let proof = self.proof_of(&id);
         self.work(move || {
             let read = reading::read(&question).map_err(|errors| {
                 let first = errors.first().map(ToString::to_string).unwrap_or_default();
@@ -29,6 +30,7 @@ impl Advisor {
                 "analysis": convert::analysis(&read.input.workload, &read.report),
                 "decision": decision,
                 "proof": proof,
+                "record": super::record::documents(&id, &question, &read, &decision, proof.as_ref()),
             }))
         })
         .await?

@@ -24,7 +24,7 @@ impl Advisor {
                     let found = read.input.workload.programs.iter().find(|known| known.name == program);
                     let found = found.ok_or_else(|| Problem::missing("such program in the question"))?;
                     let level = read.report.optimal.level(&found.name);
-                    Ok::<_, Problem>(templates::code_of(found, level, language))
+                    Ok::<_, Problem>(templates::code_of(&read.input.schema, found, level, language))
                 });
                 Ok(CodeAnswer { file, code: code.await??, note: Some(OWN_PROGRAMS.into()) })
             }

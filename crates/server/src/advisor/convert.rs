@@ -34,7 +34,7 @@ pub fn analysis(workload: &Workload, report: &engine::Report) -> Analysis {
             .map(|(program, level, judged)| WhyNotLower { program, level: level.into(), verdict: verdict(judged) })
             .collect(),
         promotions: report.with_promotion.iter().map(promoted).collect(),
-        scopes: report.scopes.iter().map(|finding| scope(workload, finding)).collect(),
+        scopes: report.scopes.iter().map(scope).collect(),
         unanalysed: report.unanalysed.iter().map(unanalysed).collect(),
     }
 }
@@ -178,12 +178,11 @@ const fn promotion_kind(kind: engine::PromotionKind) -> &'static str {
         engine::PromotionKind::IdentityUpdate => "identity_update",
         engine::PromotionKind::ForUpdate => "for_update",
         engine::PromotionKind::ForShare => "for_share",
-        engine::PromotionKind::Constraint => "constraint",
         engine::PromotionKind::AdvisoryLock => "advisory_lock",
     }
 }
 
-fn scope(workload: &Workload, finding: &engine::ScopeFinding) -> ScopeFinding {
+fn scope(finding: &engine::ScopeFinding) -> ScopeFinding {
     ScopeFinding {
         program: finding.program.clone(),
         first: finding.first,
@@ -192,6 +191,5 @@ fn scope(workload: &Workload, finding: &engine::ScopeFinding) -> ScopeFinding {
         columns: finding.columns.clone(),
         other: finding.other.clone(),
         level_as_one: finding.level_as_one.into(),
-        witness: finding.witness.as_deref().map(|found| witness(workload, found)),
     }
 }

@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 
 use pgstrata_tools::advisor::Requirement;
 use pgstrata_tools::advisor::examples::{self, EXAMPLES};
-use pgstrata_tools::advisor::requirement::Invariant;
 
 use crate::routes::advisor::Example;
 use crate::routes::advisor::question::{Question, SourceText};
@@ -17,31 +16,18 @@ pub fn all() -> &'static [Example] {
 }
 
 fn example(known: &examples::Example) -> Example {
-    let invariants: BTreeSet<Invariant> = invariant(known.name).into_iter().collect();
     Example {
         name: known.name.to_owned(),
         title: known.title.into(),
         summary: known.summary.into(),
         question: Question {
             title: known.title.en.to_owned(),
-            schema: known.schema.to_owned(),
-            sources: vec![SourceText { name: format!("{}.sql", known.name), text: known.programs.to_owned() }],
-            requirement: Requirement { invariants, ..Requirement::default() },
+            schema: known.schema().to_owned(),
+            sources: vec![SourceText { name: format!("{}.sql", known.name), text: known.programs().to_owned() }],
+            requirement: Requirement { invariants: BTreeSet::from([known.invariant]), ..Requirement::default() },
             levels: BTreeMap::new(),
         },
     }
-}
-
-/// What each of them has to keep.
-fn invariant(name: &str) -> Option<Invariant> {
-    Some(match name {
-        "smallbank" => Invariant::SumFloor,
-        "tpcc" => Invariant::ExactCounter,
-        "doctors" => Invariant::AtLeast,
-        "transfer" => Invariant::SumConstant,
-        "flash-sale" => Invariant::NoOversell,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -18,16 +18,18 @@ pub struct Read {
     pub report: Report,
 }
 
+/// The texts of a question with a word in them.
+pub fn texts(question: &Question) -> Vec<SourceText> {
+    let schema = std::iter::once((SCHEMA, question.schema.as_str()));
+    let sources = question.sources.iter().map(|source| (source.name.as_str(), source.text.as_str()));
+    let said = schema.chain(sources).filter(|(_, text)| !text.trim().is_empty());
+    said.map(|(name, text)| SourceText::new(name, text)).collect()
+}
+
 /// Reads a question's SQL and decides it; what is wrong with the SQL otherwise.
 pub fn read(question: &Question) -> Result<Read, Vec<SqlError>> {
     // Of a text without a word the grammar's scanner gives back a null pointer.
-    let texts = |list: &[(&str, &str)]| -> Vec<SourceText> {
-        let said = list.iter().filter(|(_, text)| !text.trim().is_empty());
-        said.map(|(name, text)| SourceText::new(*name, *text)).collect()
-    };
-    let sources: Vec<(&str, &str)> =
-        question.sources.iter().map(|source| (source.name.as_str(), source.text.as_str())).collect();
-    let (schema, programs) = (texts(&[(SCHEMA, question.schema.as_str())]), texts(&sources));
+    let (schema, programs) = texts(question).into_iter().partition(|source| source.name == SCHEMA);
     let input = Input { schema, programs }.read()?;
     let asked = question.levels.iter().map(|(program, level)| (program.clone(), Isolation::from(*level)));
     let allocation = Some(Allocation(asked.collect())).filter(|allocation| !allocation.0.is_empty());

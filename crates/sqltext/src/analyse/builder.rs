@@ -30,6 +30,10 @@ pub struct Use {
     /// Columns that conditions look at.
     pub predicate: BTreeSet<String>,
     pub conditional: bool,
+    /// Something besides the key decides whether the row is found.
+    pub may_miss: bool,
+    /// Columns that conditions bind to a term, each as often as they do.
+    pub bound: Vec<String>,
     pub cause: Cause,
     pub span: Span,
     /// Known without conditions: the row of an insert.
@@ -116,6 +120,8 @@ impl<'a> Builder<'a> {
             given: BTreeSet::new(),
             predicate: BTreeSet::new(),
             conditional: false,
+            may_miss: false,
+            bound: Vec::new(),
             cause: self.cause.clone(),
             span,
             rows: None,
@@ -148,7 +154,9 @@ impl<'a> Builder<'a> {
         for index in 0..direct {
             let equal: BTreeMap<String, Term> = columns_of(&known, index);
             if self.uses[index].rows.is_none() {
-                self.uses[index].rows = Some(self.rows(index, &equal));
+                let rows = self.rows(index, &equal);
+                self.uses[index].may_miss |= is_bound_otherwise(&self.uses[index], &rows);
+                self.uses[index].rows = Some(rows);
             }
         }
         for index in 0..direct {
@@ -231,6 +239,14 @@ fn columns_of(known: &BTreeMap<UsedColumn, Term>, index: usize) -> BTreeMap<Stri
     own.map(|((_, column), term)| (column.clone(), term.clone())).collect()
 }
 
+/// Whether a column of the key is bound twice, or not by a condition of its own: then it may be equal to one thing and
+/// not to the other.
+fn is_bound_otherwise(used: &Use, rows: &Rows) -> bool {
+    let Rows::One { key, .. } = rows else { return false };
+    let times = |column: &String| used.bound.iter().filter(|bound| *bound == column).count();
+    key.iter().any(|column| times(column) != 1)
+}
+
 impl Use {
     pub fn into_access(self) -> Access {
         Access {
@@ -242,6 +258,8 @@ impl Use {
             values: self.values,
             conditions: self.predicate,
             conditional: self.conditional,
+            may_miss: self.may_miss,
+            nested: false,
             cause: self.cause,
             span: self.span,
         }

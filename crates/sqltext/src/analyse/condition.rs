@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, Node};
 
-use super::builder::{Builder, Source};
+use super::builder::{Builder, Link, Source};
 use crate::access::Term;
 use crate::tree;
 
@@ -30,11 +30,28 @@ impl Builder<'_> {
             }
             return;
         }
-        let touched = self.touched.len();
+        let (touched, links) = (self.touched.len(), self.links.len());
         self.conjunct(node, restricted);
         for (index, column) in &self.touched[touched..] {
             if restricted.contains(index) {
                 self.uses[*index].predicate.insert(column.clone());
+            }
+        }
+        self.limit(touched, links, restricted);
+    }
+
+    /// Takes note of what a conjunct does to each of the relations that it restricts: it sets columns of one of them equal
+    /// to terms, and nothing more, or it decides in some other way which rows are found.
+    fn limit(&mut self, touched: usize, links: usize, restricted: &Restricted) {
+        let of_restricted = self.touched[touched..].iter().filter(|(index, _)| restricted.contains(index)).count();
+        let bound = &self.links[links..];
+        let is_term = |link: &Link| matches!(link.from, Source::Term(_));
+        let binds = !bound.is_empty() && bound.len() == of_restricted && bound.iter().all(is_term);
+        for index in restricted {
+            if binds && bound.iter().all(|link| link.to.0 == *index) {
+                self.uses[*index].bound.extend(bound.iter().map(|link| link.to.1.clone()));
+            } else {
+                self.uses[*index].may_miss = true;
             }
         }
     }

@@ -89,6 +89,15 @@ impl Builder<'_> {
         let known =
             self.own_function(schema, name, Some(call.args.len())).or_else(|| self.own_function(schema, name, None));
         if let Some(function) = known.cloned() {
+            let is_like = |other: &&Function| {
+                other.name.name() == name
+                    && schema.is_none_or(|schema| other.name.schema() == schema)
+                    && other.arguments.len() == function.arguments.len()
+            };
+            if self.schema().functions.iter().filter(is_like).count() > 1 {
+                let why = format!("which {name}() is called depends on types");
+                self.say(call.location, why, Some("give functions of the same number of arguments different names"));
+            }
             self.own_call(&function, call);
         } else {
             let why = format!("function {}() is not known", parts.join("."));
@@ -148,9 +157,11 @@ impl Builder<'_> {
                 Some("call it alone, as `select f(…)` or `call p(…)`, or analyse it by itself"),
             );
         }
-        for (statement, conditional) in body.statements.into_iter().zip(body.conditional) {
+        for statement in body.statements {
             for mut access in statement.accesses {
-                access.conditional |= conditional;
+                // How often an expression is computed, and whether at all, its statement decides.
+                access.conditional = true;
+                access.nested = true;
                 access.span = span.clone();
                 if access.cause == Cause::Statement {
                     access.cause = Cause::Function(function.name.to_string());

@@ -33,10 +33,11 @@ struct Change {
 impl Builder<'_> {
     /// What one use brings about; `equal` is what is known of its rows.
     pub fn consequences(&mut self, index: usize, equal: &BTreeMap<String, Term>) {
-        let used: &Use = &self.uses[index];
-        if !used.kind.is_write() {
+        if !self.uses[index].kind.is_write() {
             return;
         }
+        self.fire(index, equal);
+        let used: &Use = &self.uses[index];
         let change = Change {
             relation: used.named.clone(),
             kind: used.kind,
@@ -44,11 +45,10 @@ impl Builder<'_> {
             given: used.given.clone(),
             old: equal.clone(),
             new: used.values.clone(),
-            conditional: used.conditional,
+            conditional: used.conditional || used.may_miss,
             span: used.span.clone(),
             depth: 0,
         };
-        self.fire(index, equal);
         self.follow(&change);
     }
 
@@ -97,6 +97,8 @@ impl Builder<'_> {
                 values: BTreeMap::new(),
                 conditions: BTreeSet::new(),
                 conditional: change.conditional || may_be_null || change.kind == AccessKind::Update,
+                may_miss: false,
+                nested: false,
                 cause: Cause::ForeignKey(foreign_key.name.clone()),
                 span: change.span.clone(),
             };
@@ -160,6 +162,8 @@ impl Builder<'_> {
             values: BTreeMap::new(),
             conditions: own,
             conditional: true,
+            may_miss: false,
+            nested: false,
             cause,
             span: change.span.clone(),
         };

@@ -54,6 +54,14 @@ impl Builder<'_> {
         for item in &select.from_clause {
             restricted.extend(self.table_item(item));
         }
+        // A row of a join is found if its partners are.
+        let is_table = |item: &Node| matches!(item.node, Some(NodeEnum::RangeVar(_)));
+        let is_single = matches!(select.from_clause.as_slice(), [only] if is_table(only));
+        let is_cut =
+            select.limit_offset.is_some() || select.limit_count.is_some() && !is_one(select.limit_count.as_deref());
+        for index in restricted.iter().filter(|_| !is_single || is_cut) {
+            self.uses[*index].may_miss = true;
+        }
         self.maybe_condition(select.where_clause.as_deref(), &restricted);
         let mut outputs = self.targets(&select.target_list);
         for values in &select.values_lists {
@@ -160,12 +168,17 @@ impl Builder<'_> {
                 let outputs = recursive_columns(self, query, &aliases);
                 self.ctes.push(Cte { name: cte.ctename.clone(), outputs, single: false });
             }
+            let first = self.uses.len();
             let (outputs, single) = match query {
                 NodeEnum::SelectStmt(select) => self.select(select),
                 other => (self.statement(other), false),
             };
             if clause.recursive {
                 self.ctes.pop();
+            }
+            // Whatever reads a `with` decides how many of its rows are fetched. Only what writes runs to its end (manual, 7.8.4).
+            for used in self.uses[first..].iter_mut().filter(|used| matches!(used.kind, AccessKind::Lock(_))) {
+                used.may_miss = true;
             }
             // A `with` may be read several times, so a condition on one of its columns does not restrict its tables.
             let outputs = outputs.into_iter().map(Output::anonymous).collect();
@@ -190,9 +203,16 @@ impl Builder<'_> {
         }
         let entries = self.scopes.last().map(|scope| scope.entries.as_slice()).unwrap_or_default();
         let locked = entries.iter().filter(|entry| wanted.is_empty() || wanted.contains(&entry.alias));
-        let locked: Vec<usize> = locked.flat_map(|entry| entry.lockable.clone()).collect();
-        for index in locked {
+        // Of a query inside, and of a query in `from`, others decide which rows are fetched.
+        let is_inside = self.scopes.len() > 1;
+        let is_plain = |entry: &Entry| !is_inside && matches!(entry.columns, Columns::Relation { .. });
+        let each = |entry: &Entry| -> Vec<(usize, bool)> {
+            entry.lockable.iter().map(|index| (*index, is_plain(entry))).collect()
+        };
+        let locked: Vec<(usize, bool)> = locked.flat_map(each).collect();
+        for (index, is_plain) in locked {
             let used = &mut self.uses[index];
+            used.may_miss |= !is_plain;
             used.kind = match used.kind {
                 AccessKind::Read => AccessKind::Lock(strength),
                 AccessKind::Lock(already) => AccessKind::Lock(already.max(strength)),

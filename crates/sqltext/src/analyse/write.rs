@@ -135,7 +135,11 @@ impl Builder<'_> {
     }
 
     fn inserted_rows(&mut self, target: usize, columns: &[String], rows: &[Vec<Option<Term>>], unknown: bool) {
-        self.defaults(target, columns);
+        let is_given = |(at, _): &(usize, &String)| rows.iter().all(|row| matches!(row.get(*at), None | Some(Some(_))));
+        let given: Vec<String> =
+            columns.iter().enumerate().filter(is_given).map(|(_, column)| column.clone()).collect();
+        self.defaults(target, &given);
+        self.computed(target);
         self.uses[target].given = columns.iter().cloned().collect();
         for (at, row) in rows.iter().enumerate() {
             let index = if at == 0 {
@@ -294,6 +298,7 @@ impl Builder<'_> {
             }
         }
         self.generated(target);
+        self.computed(target);
     }
 
     /// Stored generated columns are computed anew when something that they are made of is written; the rest of it is read.
@@ -313,6 +318,31 @@ impl Builder<'_> {
                 let read: Vec<String> = made_of.difference(&self.uses[target].writes).cloned().collect();
                 self.uses[target].reads.extend(read);
                 self.uses[target].writes.insert(column.name.clone());
+            }
+        }
+    }
+
+    /// Expressions that are computed whenever a row is written: of check constraints, of indexes, of generated columns. A
+    /// check that looks at written columns reads the others of the row, and functions in any of them do what they do.
+    fn computed(&mut self, target: usize) {
+        let Some(relation) = self.relation_of(target) else { return };
+        let is_insert = self.uses[target].kind == AccessKind::Insert;
+        let generated = relation.columns.iter().filter_map(|column| column.generated.as_ref()).filter(|_| is_insert);
+        let of_rows = generated.chain(&relation.index_expressions).map(|text| (text, false));
+        for (text, decides) in of_rows.chain(relation.checks.iter().map(|text| (text, true))) {
+            let Some(query) = parse_one(&format!("select {text}")) else {
+                self.say(-1, format!("the expression {text} of the table is not understood"), None);
+                continue;
+            };
+            let before = std::mem::take(&mut self.uses[target].reads);
+            let name = self.uses[target].named.name().to_owned();
+            self.scopes.push(Scope { entries: vec![Entry::relation(&name, target, self.named_columns(target, &[]))] });
+            self.query(&query);
+            self.scopes.pop();
+            let made_of = std::mem::replace(&mut self.uses[target].reads, before);
+            if decides && !is_insert && !made_of.is_disjoint(&self.uses[target].writes) {
+                let read: Vec<String> = made_of.difference(&self.uses[target].writes).cloned().collect();
+                self.uses[target].reads.extend(read);
             }
         }
     }
@@ -350,6 +380,7 @@ impl Builder<'_> {
         let names = self.named_columns(target, &[]);
         self.scopes.push(Scope { entries: vec![Entry::relation(alias, target, names)] });
         let mut restricted = Restricted::from([target]);
+        self.uses[target].may_miss |= !joined.is_empty();
         for item in joined {
             restricted.extend(self.table_item(item));
         }

@@ -19,6 +19,15 @@ with wanted as (
   union all
   select 1, name, 'create sequence ' || name from wanted where relkind = 'S'
   union all
+  select 1, type.typname, format('create domain %I.%I as %s %s', namespace.nspname, type.typname,
+    pg_catalog.format_type(type.typbasetype, type.typtypmod),
+    string_agg(pg_catalog.pg_get_constraintdef(constraint_row.oid), ' ' order by constraint_row.conname))
+  from pg_catalog.pg_type as type
+  join pg_catalog.pg_namespace as namespace on namespace.oid = type.typnamespace
+  join pg_catalog.pg_constraint as constraint_row on constraint_row.contypid = type.oid
+  where namespace.nspname not in ('pg_catalog', 'information_schema') and constraint_row.contype = 'c'
+  group by namespace.nspname, type.typname, type.typbasetype, type.typtypmod
+  union all
   select 2, name, format('create table %s (%s)%s', name, coalesce(string_agg(column_text, ', ' order by number), ''),
     case when relkind = 'p' then ' partition by list (placeholder)' else '' end)
   from wanted
@@ -53,12 +62,12 @@ with wanted as (
       pg_catalog.pg_get_constraintdef(constraint_row.oid))
   from pg_catalog.pg_constraint as constraint_row
   join wanted on wanted.oid = constraint_row.conrelid
-  where constraint_row.contype in ('p', 'u', 'f')
+  where constraint_row.contype in ('p', 'u', 'f', 'c')
   union all
   select 6, wanted.name, pg_catalog.pg_get_indexdef(index_row.indexrelid)
   from pg_catalog.pg_index as index_row
   join wanted on wanted.oid = index_row.indrelid
-  where index_row.indisunique
+  where (index_row.indisunique or index_row.indexprs is not null or index_row.indpred is not null)
     and index_row.indisvalid
     and not exists (select from pg_catalog.pg_constraint where conindid = index_row.indexrelid and contype in ('p', 'u'))
   union all

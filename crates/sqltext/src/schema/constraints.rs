@@ -61,7 +61,7 @@ pub fn add_column(
             add(schema, name, relation, clause, &own)?;
             let following = definition.constraints.get(index + 1).and_then(|next| next.node.as_ref());
             if let (ConstrType::ConstrForeign, Some(NodeEnum::Constraint(next))) = (clause.contype(), following)
-                && next.contype() == ConstrType::ConstrAttrDeferred
+                && matches!(next.contype(), ConstrType::ConstrAttrDeferred | ConstrType::ConstrAttrDeferrable)
                 && let Some(foreign_key) = relation.foreign_keys.last_mut()
             {
                 foreign_key.deferred = true;
@@ -100,6 +100,9 @@ pub fn add(
             let foreign_key = foreign_key(schema, table, clause, own)?;
             relation.foreign_keys.push(foreign_key);
         }
+        ConstrType::ConstrCheck => {
+            relation.checks.extend(tree::inner(clause.raw_expr.as_deref()).map(tree::sql));
+        }
         _ => {}
     }
     Ok(())
@@ -124,7 +127,7 @@ fn foreign_key(schema: &Schema, table: &RelationName, clause: &Clause, own: &[St
         on_delete: action(&clause.fk_del_action),
         on_update: action(&clause.fk_upd_action),
         set_columns: tree::strings(&clause.fk_del_set_cols),
-        deferred: clause.initdeferred,
+        deferred: clause.deferrable || clause.initdeferred,
     })
 }
 
@@ -148,6 +151,8 @@ pub fn create_trigger(schema: &mut Schema, create: &CreateTrigStmt) -> Result<()
         columns: tree::strings(&create.columns),
         for_each_row: create.row,
         before: create.timing & (TRIGGER_BEFORE | TRIGGER_INSTEAD) != 0,
+        has_condition: create.when_clause.is_some(),
+        deferrable: create.deferrable || create.initdeferred,
     };
     let relation = schema.altered(create.relation.as_ref())?;
     relation.triggers.retain(|each| each.name != trigger.name);
@@ -185,7 +190,9 @@ pub fn create_function(schema: &mut Schema, create: &CreateFunctionStmt, definit
         definition: definition.to_owned(),
         is_immutable: option("volatility") == Some("immutable"),
     };
-    schema.functions.retain(|each| each.name != function.name || each.arguments.len() != function.arguments.len());
+    let types =
+        |function: &Function| -> Vec<String> { function.arguments.iter().map(|(_, kind)| kind.clone()).collect() };
+    schema.functions.retain(|each| each.name != function.name || types(each) != types(&function));
     schema.functions.push(function);
 }
 
@@ -199,10 +206,12 @@ pub fn inherit(schema: &mut Schema) {
                 let known = |name: &str| relation.columns.iter().any(|column| column.name == name);
                 let missing: Vec<_> = parent.columns.iter().filter(|column| !known(&column.name)).cloned().collect();
                 relation.columns.splice(0..0, missing);
+                add_missing(&mut relation.checks, &parent.checks, Clone::clone);
                 if parent.kind != super::RelationKind::Partitioned {
                     continue;
                 }
                 add_missing(&mut relation.keys, &parent.keys, |key| key.columns.clone());
+                add_missing(&mut relation.index_expressions, &parent.index_expressions, Clone::clone);
                 add_missing(&mut relation.foreign_keys, &parent.foreign_keys, |key| key.columns.clone());
                 let row_triggers: Vec<_> = parent.triggers.iter().filter(|each| each.for_each_row).cloned().collect();
                 add_missing(&mut relation.triggers, &row_triggers, |trigger| trigger.name.clone());
@@ -234,6 +243,29 @@ pub fn complete_references(schema: &mut Schema) {
             foreign_key.referenced = keys.get(&foreign_key.references).cloned().unwrap_or_default();
         }
     }
+}
+
+/// What a column's domain checks is checked for the column.
+pub fn check_domains(schema: &mut Schema) {
+    let domains = std::mem::take(&mut schema.domains);
+    let path: Vec<String> = match schema.search_path.as_slice() {
+        [] => vec![DEFAULT_SCHEMA.to_owned()],
+        path => path.to_vec(),
+    };
+    for relation in schema.relations.values_mut() {
+        let mut checks = Vec::new();
+        for column in &relation.columns {
+            let known = match column.type_name.rsplit_once('.') {
+                Some((schema, name)) => domains.get(&RelationName::in_schema(schema, name)),
+                None => path.iter().find_map(|schema| domains.get(&RelationName::in_schema(schema, &column.type_name))),
+            };
+            let name = crate::name::quoted(&column.name);
+            let of_column = |check: &String| format!("(select {check} from (select {name} as value) as checked)");
+            checks.extend(known.into_iter().flatten().map(of_column));
+        }
+        add_missing(&mut relation.checks, &checks, Clone::clone);
+    }
+    schema.domains = domains;
 }
 
 /// Changes one column, if it is there.

@@ -6,8 +6,8 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AlterTableStmt, AlterTableType, ColumnDef, ConstrType, Constraint as Clause, CreateStmt, CreateTableAsStmt,
-    DropStmt, IndexStmt, ObjectType, RangeVar, RenameStmt, VariableSetStmt, ViewStmt,
+    AlterTableStmt, AlterTableType, ColumnDef, ConstrType, Constraint as Clause, CreateDomainStmt, CreateStmt,
+    CreateTableAsStmt, DropStmt, IndexStmt, ObjectType, RangeVar, RenameStmt, VariableSetStmt, ViewStmt,
 };
 
 use super::constraints;
@@ -49,6 +49,7 @@ impl Schema {
     pub(crate) fn finish(&mut self) {
         constraints::inherit(self);
         constraints::complete_references(self);
+        constraints::check_domains(self);
         for relation in self.relations.values_mut() {
             relation.keys.sort_by_key(|key| !key.primary);
             relation.triggers.sort_by(|one, two| one.name.cmp(&two.name));
@@ -80,6 +81,13 @@ impl Schema {
                 self.altered(rule.relation.as_ref())?.has_rules = true;
                 Ok(())
             }
+            NodeEnum::CreateDomainStmt(domain) => {
+                self.create_domain(domain);
+                Ok(())
+            }
+            NodeEnum::AlterDomainStmt(alter) => {
+                Err(format!("what `alter domain {}` checks is not read", tree::strings(&alter.type_name).join(".")))
+            }
             NodeEnum::CreatePolicyStmt(policy) => {
                 self.altered(policy.table.as_ref())?.has_policies = true;
                 Ok(())
@@ -99,6 +107,21 @@ impl Schema {
             NodeEnum::DoStmt(_) => Err("what a `do` block changes in the schema is not known".to_owned()),
             _ => Ok(()),
         }
+    }
+
+    /// A domain's checks, whose functions run whenever a column of it is written.
+    fn create_domain(&mut self, domain: &CreateDomainStmt) {
+        let parts = tree::strings(&domain.domainname);
+        let (schema, name) = tree::qualified(&parts);
+        let default = self.search_path.first().map_or(DEFAULT_SCHEMA, String::as_str);
+        let checks = domain.constraints.iter().filter_map(|constraint| match &constraint.node {
+            Some(NodeEnum::Constraint(clause)) if clause.contype() == ConstrType::ConstrCheck => {
+                tree::inner(clause.raw_expr.as_deref()).map(tree::sql)
+            }
+            _ => None,
+        });
+        let checks = checks.collect();
+        self.domains.insert(RelationName::in_schema(schema.unwrap_or(default), name), checks);
     }
 
     /// The name of something that is created.
@@ -148,6 +171,8 @@ impl Schema {
                     let (_, model) = known.ok_or_else(|| format!("relation \"{}\" does not exist", like.relname))?;
                     relation.columns.extend(model.columns.iter().cloned());
                     relation.keys.extend(model.keys.iter().cloned());
+                    relation.checks.extend(model.checks.iter().cloned());
+                    relation.index_expressions.extend(model.index_expressions.iter().cloned());
                 }
                 _ => return Err("a part of `create table` that is not read".to_owned()),
             }
@@ -209,6 +234,14 @@ impl Schema {
                     let (parent, _) = known.ok_or_else(|| format!("relation \"{}\" does not exist", parent.relname))?;
                     altered.parents.push(parent.clone());
                 }
+                (
+                    AlterTableType::AtEnableTrig
+                    | AlterTableType::AtEnableAlwaysTrig
+                    | AlterTableType::AtEnableReplicaTrig
+                    | AlterTableType::AtEnableTrigAll
+                    | AlterTableType::AtEnableTrigUser,
+                    _,
+                ) => return Err("a trigger that is enabled again is not read".to_owned()),
                 (AlterTableType::AtDisableTrig, _) => altered.triggers.retain(|each| each.name != command.name),
                 (AlterTableType::AtDisableTrigAll | AlterTableType::AtDisableTrigUser, _) => altered.triggers.clear(),
                 _ => {}
@@ -245,19 +278,22 @@ impl Schema {
     }
 
     fn create_index(&mut self, index: &IndexStmt) -> Result<(), String> {
-        if !index.unique {
-            return Ok(());
-        }
-        let mut columns = Vec::new();
+        let (mut columns, mut expressions) = (Vec::new(), Vec::new());
         for element in &index.index_params {
-            match &element.node {
-                Some(NodeEnum::IndexElem(element)) if !element.name.is_empty() => columns.push(element.name.clone()),
-                // A key over expressions binds no columns.
-                _ => return Ok(()),
+            let Some(NodeEnum::IndexElem(element)) = &element.node else { continue };
+            match tree::inner(element.expr.as_deref()) {
+                Some(expression) => expressions.push(tree::sql(expression)),
+                None => columns.push(element.name.clone()),
             }
         }
+        // A key over expressions binds no columns.
+        let is_key = index.unique && expressions.is_empty();
         let predicate = tree::inner(index.where_clause.as_deref()).map(tree::sql);
         let relation = self.altered(index.relation.as_ref())?;
+        relation.index_expressions.extend(expressions.into_iter().chain(predicate.clone()));
+        if !is_key {
+            return Ok(());
+        }
         relation.keys.push(Key { name: index.idxname.clone(), columns, primary: false, predicate });
         Ok(())
     }

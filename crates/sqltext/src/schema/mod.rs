@@ -21,6 +21,8 @@ pub struct Schema {
     pub relations: BTreeMap<RelationName, Relation>,
     /// Functions and procedures whose body is known.
     pub functions: Vec<Function>,
+    /// What domains check, in SQL, with `value` for the value.
+    pub domains: BTreeMap<RelationName, Vec<String>>,
     /// Where unqualified names are looked up, in order; empty means `public`.
     pub search_path: Vec<String>,
     /// DDL that was not understood and may matter.
@@ -40,6 +42,10 @@ pub struct Relation {
     pub foreign_keys: Vec<ForeignKey>,
     /// In the order of their names, as they fire.
     pub triggers: Vec<Trigger>,
+    /// Check constraints in SQL, those of its columns' domains among them.
+    pub checks: Vec<String>,
+    /// Expressions and predicates of its indexes in SQL: they are computed for every row that is written.
+    pub index_expressions: Vec<String>,
     /// The partitioned table that it is a partition of, or the tables it inherits from.
     pub parents: Vec<RelationName>,
     /// Of a view: its query.
@@ -116,7 +122,7 @@ pub struct ForeignKey {
     pub on_update: Action,
     /// The columns that `set null (…)` or `set default (…)` name; empty means all of `columns`.
     pub set_columns: Vec<String>,
-    /// Checked at the transaction's end.
+    /// Checked at the transaction's end, or deferrable, so that `set constraints` may say so.
     pub deferred: bool,
 }
 
@@ -152,6 +158,10 @@ pub struct Trigger {
     pub for_each_row: bool,
     /// Before the change, so that it may change the row.
     pub before: bool,
+    /// `when (…)`: it does not fire for every row.
+    pub has_condition: bool,
+    /// May be put off to the end of the transaction.
+    pub deferrable: bool,
 }
 
 /// What fires a trigger.

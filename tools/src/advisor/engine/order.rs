@@ -51,3 +51,58 @@ fn reorder(ranked: &mut [RankedSolution], predictions: &[Prediction]) {
         ranked[at] = one;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advisor::engine::DecisionEngine;
+    use crate::advisor::grid::Strategy;
+    use crate::advisor::ranking::synthetic::{QUICK, grid};
+    use crate::advisor::ranking::{Features, by_rules};
+    use crate::advisor::requirement::Invariant;
+    use crate::advisor::rules::RuleSet;
+
+    /// A model of a grid in which one strategy is always the best.
+    fn model(best: Strategy) -> &'static RankingModel {
+        let law = move |_: &Features, strategy| if strategy == best { 1_000.0 } else { 400.0 };
+        Box::leak(Box::new(
+            RankingModel::train_with("synthetic", grid(1, 0.02, law), by_rules, QUICK).expect("trained"),
+        ))
+    }
+
+    fn floor_over_rows() -> Requirement {
+        Requirement { invariants: [Invariant::SumFloor].into(), ..Requirement::default() }
+    }
+
+    #[test]
+    fn a_model_that_beats_the_rules_orders_what_it_was_trained_on_and_moves_nothing_else() {
+        let model = model(Strategy::OneLock);
+        assert!(model.ranks(), "{:?}", model.card());
+        let decide = |ml_model| DecisionEngine { rules: RuleSet::shipped(), ml_model }.decide(&floor_over_rows(), None);
+        let (by_rules, by_model) = (decide(None), decide(Some(model)));
+        assert!(matches!(&by_model.ranked_by, RankedBy::Model { record, .. } if record == "synthetic"));
+        let known = |one: &RankedSolution| one.solution.solution().strategy;
+        let first = by_model.ranked.iter().find_map(known);
+        assert_eq!(first, Some(Strategy::OneLock));
+        assert_ne!(by_rules.ranked.iter().find_map(known), first, "the rules say otherwise, or nothing is shown");
+        for (before, after) in by_rules.ranked.iter().zip(&by_model.ranked) {
+            assert_eq!(known(before).is_some(), known(after).is_some());
+            assert!(known(before).is_some() || before.solution == after.solution, "{after:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_does_not_beat_the_rules_changes_no_order_and_the_decision_says_so() {
+        let law = |features: &Features, strategy| if strategy == by_rules(features) { 900.0 } else { 500.0 };
+        let model = RankingModel::train_with("synthetic", grid(3, 0.02, law), by_rules, QUICK).expect("trained");
+        assert!(!model.ranks(), "{:?}", model.card());
+        let decide = |ml_model| DecisionEngine { rules: RuleSet::shipped(), ml_model }.decide(&floor_over_rows(), None);
+        let with = decide(Some(Box::leak(Box::new(model))));
+        let order = |decision: &crate::advisor::engine::Decision| {
+            decision.ranked.iter().map(|one| one.solution).collect::<Vec<_>>()
+        };
+        assert_eq!(order(&with), order(&decide(None)));
+        let RankedBy::Rules { because } = &with.ranked_by else { panic!("{:?}", with.ranked_by) };
+        assert!(because.en.contains("does not beat the rules"), "{because:?}");
+    }
+}

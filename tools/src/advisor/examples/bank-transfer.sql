@@ -13,6 +13,8 @@ create table transfers (
   amount numeric not null
 );
 
+-- Programs
+
 -- pgstrata: frequency 0.9
 -- pgstrata: parameter from_account bigint = 1
 -- pgstrata: parameter to_account bigint = 2

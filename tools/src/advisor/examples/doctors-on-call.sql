@@ -8,6 +8,8 @@ create table doctors (
   primary key (shift_id, doctor_id)
 );
 
+-- Programs
+
 -- Leaves the shift if another doctor stays.
 -- pgstrata: program GoOffCall
 -- pgstrata: frequency 0.5

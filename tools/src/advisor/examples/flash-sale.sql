@@ -14,6 +14,8 @@ create table purchase (
   unique (item_id, buyer)
 );
 
+-- Programs
+
 -- Reads the stock, then writes what the client computed.
 -- pgstrata: program BuyByReading
 -- pgstrata: frequency 0.4

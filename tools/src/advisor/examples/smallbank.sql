@@ -17,6 +17,8 @@ create table checking (
   balance numeric not null
 );
 
+-- Programs
+
 -- Moves all that one customer has to another's checking account.
 -- pgstrata: program Amalgamate
 -- pgstrata: frequency 0.15

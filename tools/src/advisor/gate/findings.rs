@@ -173,7 +173,6 @@ fn split(scene: &Scene<'_>, program: &Program, of: &ScopeFinding) -> Finding {
         finding(Rule::SplitTransaction, Some(program), span, message, &texts.each_ref().map(String::as_str));
     let message = Words::new("what is relied on is read here", "所依赖的内容在此读取");
     found.related.extend(scene.place(&of.program, of.first).map(|span| Place { span: span.clone(), message }));
-    found.steps = of.witness.as_deref().map(|witness| steps(scene, witness)).unwrap_or_default();
     found
 }
 

@@ -27,6 +27,8 @@ pub enum Event<'a> {
         found: Found,
         /// For SQL's own `execute`: the text of `prepare`.
         prepared: Option<&'a str>,
+        /// How long it took, where the line tells it: `log_min_duration_statement`. Microseconds.
+        duration_us: Option<u64>,
     },
     /// The current statement failed, and with it its transaction.
     Failed,
@@ -48,13 +50,14 @@ pub fn event(record: &Record) -> Event<'_> {
     if message.starts_with("disconnection: ") {
         return Event::Ended;
     }
-    let (what, is_timed) = match duration(message) {
-        Some(rest) => (rest, true),
-        None => (message, false),
+    let (what, duration_us) = match duration(message) {
+        Some((duration_us, rest)) => (rest, Some(duration_us)),
+        None => (message, None),
     };
     if let Some(text) = what.strip_prefix("statement: ") {
         let prepared = record.detail.strip_prefix("prepare: ");
-        return Event::Statement { text, values: parameters(&record.detail), found: Found::Sent, prepared };
+        let values = parameters(&record.detail);
+        return Event::Statement { text, values, found: Found::Sent, prepared, duration_us };
     }
     if let Some(rest) = what.strip_prefix("execute ") {
         // Further rows of a portal that was executed before.
@@ -62,18 +65,21 @@ pub fn event(record: &Record) -> Event<'_> {
             return Event::Other;
         }
         let Some((_, text)) = rest.split_once(": ") else { return Event::Other };
-        return Event::Statement { text, values: parameters(&record.detail), found: Found::Sent, prepared: None };
+        let values = parameters(&record.detail);
+        return Event::Statement { text, values, found: Found::Sent, prepared: None, duration_us };
     }
     match what.strip_prefix("plan:\n") {
-        Some(plan) if is_timed => plan_text(plan),
+        Some(plan) if duration_us.is_some() => plan_text(plan),
         _ => Event::Other,
     }
 }
 
-/// What follows `duration: 0.123 ms  `.
-fn duration(message: &str) -> Option<&str> {
+/// The microseconds of `duration: 0.123 ms  `, which the server writes with three decimals, and what follows it.
+fn duration(message: &str) -> Option<(u64, &str)> {
     let (number, rest) = message.strip_prefix("duration: ")?.split_once(" ms")?;
-    number.parse::<f64>().is_ok().then(|| rest.trim_start())
+    let (whole, thousandths) = number.split_once('.')?;
+    let microseconds = whole.parse::<u64>().ok()?.checked_mul(1000)? + thousandths.parse::<u64>().ok()?;
+    Some((microseconds, rest.trim_start()))
 }
 
 /// The statement of a plan in the format `text`; the others keep it as JSON, XML or YAML.
@@ -85,7 +91,7 @@ fn plan_text(plan: &str) -> Event<'_> {
             None => (&rest[..end], None),
         };
         let values = detail.map(values).unwrap_or_default();
-        return Event::Statement { text, values, found: Found::Plan, prepared: None };
+        return Event::Statement { text, values, found: Found::Plan, prepared: None, duration_us: None };
     }
     Event::Other
 }
@@ -104,7 +110,7 @@ fn plan_begins(text: &str) -> usize {
 
 /// The text of a plan in JSON, and its parameters.
 pub fn json_plan(message: &str) -> Option<(String, Vec<Option<String>>)> {
-    let plan = duration(message)?.strip_prefix("plan:\n")?;
+    let plan = duration(message)?.1.strip_prefix("plan:\n")?;
     let plan: serde_json::Value = serde_json::from_str(plan).ok()?;
     let text = plan.get("Query Text")?.as_str()?.to_owned();
     let parameters = plan.get("Query Parameters").and_then(serde_json::Value::as_str);
@@ -134,9 +140,10 @@ fn values(mut text: &str) -> Vec<Option<String>> {
             value.push('\'');
             rest = more;
         }
-        values.push(Some(value));
-        // A value that was cut by log_parameter_max_length ends in three dots after its quote.
-        text = rest.trim_start_matches("...").strip_prefix(", ").unwrap_or_default();
+        // A value that log_parameter_max_length has cut ends in three dots (`appendStringInfoStringQuoted` in PostgreSQL's
+        // `src/backend/utils/mb/stringinfo_mb.c`). Two that begin alike may differ, so neither is told.
+        values.push(Some(value).filter(|value| !value.ends_with("...")));
+        text = rest.strip_prefix(", ").unwrap_or_default();
     }
     values
 }
@@ -172,6 +179,18 @@ mod tests {
         assert_eq!(said(timed, "Parameters: $1 = '5'"), Some(statement("select $1", &[Some("5")])));
         let plan = "duration: 0.1 ms  plan:\nQuery Text: select *\nfrom t\nSeq Scan on t  (cost=0.00..1.00 rows=1)";
         assert_eq!(said(plan, ""), Some(statement("select *\nfrom t", &[])));
+    }
+
+    #[test]
+    fn a_value_that_was_cut_is_not_told() {
+        let detail = "parameters: $1 = 'abc...', $2 = 'a''b', $3 = '...'";
+        assert_eq!(said("execute s: select $1", detail), Some(statement("select $1", &[None, Some("a'b"), None])));
+    }
+
+    #[test]
+    fn durations_are_read_to_the_microsecond() {
+        assert_eq!(duration("duration: 12.001 ms  statement: x"), Some((12_001, "statement: x")));
+        assert_eq!(duration("duration: x ms  statement: x"), None);
     }
 
     #[test]

@@ -70,6 +70,14 @@ pub enum LogError {
         /// The file.
         name: String,
     },
+    /// No program was seen as often as was asked for.
+    #[error("no program in the log was committed {least} times or more; the most frequent one {most} times")]
+    NothingOften {
+        /// What was asked for.
+        least: u64,
+        /// Commits of the most frequent program.
+        most: u64,
+    },
     /// It is a log, and no statement is in it.
     #[error("there is no statement in the log, in {entries} entries")]
     NoStatements {
@@ -90,6 +98,7 @@ impl LogError {
                  'stderr,jsonlog' (csvlog before PostgreSQL 15)"
             }
             Self::NoLog { .. } => "name a .json or .csv file of the server's log directory",
+            Self::NothingOften { .. } => "ask for fewer with --least; 1 takes every program",
             Self::NoStatements { .. } => {
                 "let the server log them for a while: alter system set log_statement = 'all'; select pg_reload_conf()"
             }
@@ -136,6 +145,37 @@ pub struct Counts {
     pub failed: u64,
     /// Of these, without an end in the log.
     pub unfinished: u64,
+    /// Entries with statements as clients sent them.
+    pub sent: u64,
+    /// Of these, with their duration in the same line.
+    pub timed: u64,
+    /// The shortest of these durations, microseconds.
+    pub shortest_us: Option<u64>,
+}
+
+/// With fewer durations than this nothing is concluded from the shortest.
+const TIMED_LEAST: u64 = 20;
+
+/// Of statements that take no time, `begin` at the latest, the shortest duration is below this, microseconds.
+const SHORTEST_MOST_US: u64 = 1_000;
+
+impl Counts {
+    /// Counts an entry with a statement.
+    fn sent(&mut self, duration_us: Option<u64>) {
+        self.sent += 1;
+        if let Some(duration_us) = duration_us {
+            self.timed += 1;
+            self.shortest_us = Some(self.shortest_us.map_or(duration_us, |shortest| shortest.min(duration_us)));
+        }
+    }
+
+    /// The duration below which the server seems to have logged nothing (`log_min_duration_statement` above 0), so that
+    /// transactions were seen in part. Microseconds.
+    #[must_use]
+    pub fn only_slow_us(&self) -> Option<u64> {
+        let is_all_timed = self.timed >= TIMED_LEAST && self.timed == self.sent;
+        self.shortest_us.filter(|shortest| is_all_timed && *shortest >= SHORTEST_MOST_US)
+    }
 }
 
 /// A program that was found.
@@ -159,6 +199,8 @@ pub struct LoggedProgram {
     pub statements: usize,
     /// Loops, as the first statement and the one after the last.
     pub loops: Vec<(usize, usize)>,
+    /// All of its transactions only put rows into tables, in sessions that had defined something.
+    pub is_load: bool,
 }
 
 impl LoggedProgram {
@@ -174,6 +216,11 @@ impl LoggedProgram {
 pub struct LogReading {
     /// The programs, most frequent first.
     pub programs: Vec<LoggedProgram>,
+    /// Programs that are not among them: seen fewer than `least` times, or loading data. To treat them as if they never ran
+    /// is not sound, so whoever shows the programs says it.
+    pub left_out: Vec<LoggedProgram>,
+    /// How often a program must have been committed.
+    pub least: u64,
     /// What was read and what was not.
     pub counts: Counts,
     /// Failures of transactions that could not be told to belong to one program, by SQLSTATE.
@@ -201,6 +248,7 @@ pub struct LogReader {
     counts: Counts,
     databases: BTreeSet<String>,
     only_database: Option<String>,
+    least: Option<u64>,
     times_ms: Option<(i64, i64)>,
 }
 
@@ -211,6 +259,13 @@ impl LogReader {
         Self { only_database, ..Self::default() }
     }
 
+    /// Leaves out programs that were committed fewer than `least` times; nothing leaves it to the length of the log: in one
+    /// of a hundred transactions or more, those that were seen once.
+    #[must_use]
+    pub fn with_least(self, least: Option<u64>) -> Self {
+        Self { least, ..self }
+    }
+
     /// Reads a file to its end. Files of one server must come in the order in which they were written; see [`in_order`].
     pub fn read(&mut self, path: PathBuf, reader: &mut dyn BufRead) -> Result<(), LogError> {
         let name = path.display().to_string();
@@ -219,7 +274,7 @@ impl LogReader {
             Err(source) => return Err(LogError::Read { path, source }),
         };
         let Some(format) = source::format_of(&name, beginning)? else { return Ok(()) };
-        let Self { sessions, shapes, programs, counts, databases, only_database, times_ms } = self;
+        let Self { sessions, shapes, programs, counts, databases, only_database, times_ms, .. } = self;
         let take = &mut |record: Record, counts: &mut Counts| {
             if only_database.as_ref().is_some_and(|only| *only != record.database) {
                 return;
@@ -242,7 +297,7 @@ impl LogReader {
 
     /// What was found in all files.
     pub fn finish(self) -> Result<LogReading, LogError> {
-        let Self { sessions, shapes, mut programs, mut counts, databases, times_ms, .. } = self;
+        let Self { sessions, shapes, mut programs, mut counts, databases, times_ms, least, .. } = self;
         let mut ended = Vec::new();
         sessions.finish(&mut |transaction| ended.push(transaction));
         for transaction in ended {
@@ -254,7 +309,31 @@ impl LogReader {
         let (groups, failures) = programs.finish();
         let programs = text::programs(&groups, &shapes);
         let span_ms = times_ms.map(|(first, last)| last - first);
-        Ok(LogReading { programs, counts, failures, databases, span_ms })
+        let (programs, left_out, least) = often_enough(programs, counts.committed, least)?;
+        Ok(LogReading { programs, left_out, least, counts, failures, databases, span_ms })
+    }
+}
+
+/// From so many committed transactions on, a program that was seen once is taken for no part of the application.
+const COMMITTED_LEAST: u64 = 100;
+
+/// The programs that count, those that do not, and how often one must have been committed.
+fn often_enough(
+    programs: Vec<LoggedProgram>,
+    committed: u64,
+    least: Option<u64>,
+) -> Result<(Vec<LoggedProgram>, Vec<LoggedProgram>, u64), LogError> {
+    let wanted = least.unwrap_or(if committed < COMMITTED_LEAST { 1 } else { 2 });
+    let most = programs.iter().map(|program| program.commits).max().unwrap_or(0);
+    // Whoever asks for all of them gets all.
+    let counts = |program: &LoggedProgram| program.commits >= wanted && !(program.is_load && least != Some(1));
+    if programs.iter().any(counts) {
+        let (counting, left_out) = programs.into_iter().partition(counts);
+        return Ok((counting, left_out, wanted));
+    }
+    match least {
+        Some(least) if most > 0 => Err(LogError::NothingOften { least, most }),
+        _ => Ok((programs, Vec::new(), 1)),
     }
 }
 

@@ -85,6 +85,8 @@ pub struct Group {
     pub levels: BTreeMap<Isolation, u64>,
     /// Whether they were begun by `begin`.
     pub is_explicit: bool,
+    /// How many only put rows into tables, in sessions that had defined something.
+    pub loads: u64,
 }
 
 /// All programs seen so far.
@@ -151,7 +153,19 @@ impl Programs {
     }
 }
 
+/// Whether a statement only puts rows into a table, or touches none.
+fn only_fills(key: &str) -> bool {
+    let is_call = key.starts_with("select ") && !key.contains(" from ");
+    let is_fill = ["insert ", "copy ", "truncate "].iter().any(|word| key.starts_with(word));
+    is_call || is_fill && !key.contains(" select ")
+}
+
 impl Group {
+    /// Whether all of it was loading of data.
+    pub fn is_load(&self) -> bool {
+        self.loads > 0 && self.loads == self.commits + self.rollbacks
+    }
+
     fn new(folded: &Folded<ShapeId>, flat: &[ShapeId], shapes: &Shapes, is_explicit: bool) -> Self {
         let places = |ids: &[ShapeId]| ids.iter().map(|id| shapes.get(*id).slots.len()).sum();
         Self {
@@ -165,6 +179,7 @@ impl Group {
             failures: BTreeMap::new(),
             levels: BTreeMap::new(),
             is_explicit,
+            loads: 0,
         }
     }
 
@@ -172,6 +187,9 @@ impl Group {
         match transaction.end {
             End::RolledBack => self.rollbacks += 1,
             _ => self.commits += 1,
+        }
+        if transaction.is_beside_definitions && flat.iter().all(|id| only_fills(&shapes.get(*id).key)) {
+            self.loads += 1;
         }
         if let Some(level) = transaction.level {
             *self.levels.entry(level).or_default() += 1;

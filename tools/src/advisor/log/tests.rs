@@ -147,3 +147,71 @@ fn a_log_without_statements_says_what_to_do() {
     let error = reader.finish().expect_err("it has no statement");
     assert!(error.hint().contains("log_statement"), "{error}");
 }
+
+/// So many transactions of one statement each, and a few of another kind by a session that made the table.
+fn with_a_load(times: usize) -> String {
+    let mut entries = vec![
+        (
+            "l".to_owned(),
+            "3/1".to_owned(),
+            "statement: create table accounts (id int primary key, balance int)".to_owned(),
+        ),
+        ("l".to_owned(), "3/2".to_owned(), "statement: copy accounts from stdin".to_owned()),
+        ("l".to_owned(), "3/3".to_owned(), "statement: insert into accounts values (1, 1), (2, 2)".to_owned()),
+        ("m".to_owned(), "5/1".to_owned(), "statement: delete from accounts where balance = 0".to_owned()),
+    ];
+    entries.extend((0..times).map(|number| {
+        let text = format!("statement: update accounts set balance = {number} where id = {number}");
+        ("a".to_owned(), format!("4/{number}1"), text)
+    }));
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|(session, vxid, text)| (session.as_str(), vxid.as_str(), "LOG", text.as_str(), ""))
+        .collect();
+    log(&entries)
+}
+
+fn names(programs: &[super::LoggedProgram]) -> Vec<&str> {
+    programs.iter().map(|program| program.name.as_str()).collect()
+}
+
+#[test]
+fn what_only_loads_data_is_left_out_and_listed() {
+    let reading = read(&with_a_load(5));
+    assert_eq!(names(&reading.programs), ["update_accounts", "delete_accounts"], "{:#?}", reading.left_out);
+    assert_eq!(reading.left_out.len(), 2);
+    assert!(reading.left_out.iter().all(|program| program.is_load));
+    assert!(reading.sql().contains("-- LEFT OUT"), "{}", reading.sql());
+}
+
+#[test]
+fn in_a_long_log_what_was_seen_once_is_left_out_unless_all_is_asked_for() {
+    let text = with_a_load(120);
+    let reading = read(&text);
+    assert_eq!((names(&reading.programs), reading.least), (vec!["update_accounts"], 2));
+    assert!(names(&reading.left_out).contains(&"delete_accounts"));
+    let of = |least: u64| {
+        let mut reader = LogReader::new(None).with_least(Some(least));
+        reader.read(PathBuf::from("a.json"), &mut text.as_bytes()).expect("it is a log");
+        reader.finish()
+    };
+    let all = of(1).expect("it has programs");
+    assert_eq!((all.programs.len(), all.left_out.len()), (4, 0));
+    let error = of(1000).expect_err("none is that frequent");
+    assert!(error.to_string().contains("1000") && error.to_string().contains("120"), "{error}");
+}
+
+#[test]
+fn a_log_of_slow_statements_alone_is_recognised() {
+    let timed = |milliseconds: usize, text: &str| format!("duration: {milliseconds}.250 ms  statement: {text}");
+    let of = |least: usize| {
+        let texts: Vec<String> =
+            (0..30).map(|number| timed(least + number, "update t set a = 1 where id = 2")).collect();
+        let vxids: Vec<String> = (0..30).map(|number| format!("3/{number}1")).collect();
+        let entries: Vec<_> =
+            texts.iter().zip(&vxids).map(|(text, vxid)| ("a", vxid.as_str(), "LOG", text.as_str(), "")).collect();
+        read(&log(&entries)).counts.only_slow_us()
+    };
+    assert_eq!(of(500), Some(500_250));
+    assert_eq!(of(0), None, "with log_min_duration_statement = 0 some are quick");
+}

@@ -29,6 +29,7 @@ pub fn programs(groups: &[Group], shapes: &Shapes) -> Vec<LoggedProgram> {
             rollbacks: group.rollbacks,
             failures: group.failures.clone(),
             levels: group.levels.clone(),
+            is_load: group.is_load(),
             statements: group.flat.as_ref().unwrap_or(&group.folded).len(),
             loops: if group.flat.is_some() { Vec::new() } else { loops(group) },
         })
@@ -42,6 +43,14 @@ fn loops(group: &Group) -> Vec<(usize, usize)> {
 /// The whole file.
 pub fn file(reading: &LogReading) -> String {
     let mut text = String::from("-- Programs found in a log, most frequent first.\n");
+    if !reading.left_out.is_empty() {
+        let _ =
+            writeln!(text, "--\n-- LEFT OUT, so that a verdict on the others says nothing of what runs beside these:");
+    }
+    for program in &reading.left_out {
+        let why = if program.is_load { "loads data" } else { "seldom seen" };
+        let _ = writeln!(text, "--   {}: {why}, {} committed", program.name, program.commits);
+    }
     for program in &reading.programs {
         text.push('\n');
         let _ = write!(text, "-- pgstrata: program {}", program.name);

@@ -57,6 +57,8 @@ pub struct Transaction {
     pub is_explicit: bool,
     /// How it ended.
     pub end: End,
+    /// Its session has defined something, as those that load data do.
+    pub is_beside_definitions: bool,
 }
 
 /// A transaction that has not ended.
@@ -76,6 +78,7 @@ struct Session {
     seen: u64,
     level: Option<Isolation>,
     prepared: HashMap<String, String>,
+    defines: bool,
 }
 
 /// All sessions that are being followed.
@@ -116,7 +119,10 @@ impl Sessions {
         }
         session.last_line = record.line;
         match event(record) {
-            Event::Statement { text, values, found, prepared } => {
+            Event::Statement { text, values, found, prepared, duration_us } => {
+                if found == Found::Sent {
+                    counts.sent(duration_us);
+                }
                 let said = Said { text, values: &values, found, prepared };
                 session.execute(record, &said, shapes, counts, done);
             }
@@ -191,7 +197,10 @@ impl Session {
                     let execution = shapes.execution(said.text, tokens, said.values, counts);
                     self.add(record, said.found, execution, counts, done);
                 }
-                Command::Definition => counts.definitions += 1,
+                Command::Definition => {
+                    counts.definitions += 1;
+                    self.defines = true;
+                }
                 Command::Other => counts.others += 1,
             }
         }
@@ -202,7 +211,7 @@ impl Session {
             if open.transaction.is_explicit {
                 open.transaction.end = End::Lost;
             }
-            finish(open, done);
+            self.finish(open, done);
         }
         let level = level.or(self.level);
         self.open = Some(Open::new(record.transaction(), true, level));
@@ -215,10 +224,18 @@ impl Session {
             if open.transaction.end == End::Committed {
                 open.transaction.end = end;
             }
-            finish(open, done);
+            self.finish(open, done);
         }
         if and_chain {
             self.open = Some(Open::new(None, true, level));
+        }
+    }
+
+    /// Gives a transaction that is over to `done`.
+    fn finish(&self, mut open: Open, done: &mut dyn FnMut(Transaction)) {
+        open.transaction.is_beside_definitions = self.defines;
+        if !open.too_long && !open.transaction.executions.is_empty() {
+            done(open.transaction);
         }
     }
 
@@ -237,7 +254,7 @@ impl Session {
         if !open.transaction.is_explicit
             && let Some(open) = self.open.take()
         {
-            finish(open, done);
+            self.finish(open, done);
         }
     }
 
@@ -280,7 +297,7 @@ impl Session {
             && !open.transaction.is_explicit
             && let Some(open) = self.open.take()
         {
-            finish(open, done);
+            self.finish(open, done);
         }
     }
 
@@ -296,33 +313,28 @@ impl Session {
             if open.transaction.is_explicit && open.transaction.end == End::Committed {
                 open.transaction.end = End::Lost;
             }
-            finish(open, done);
+            self.finish(open, done);
         }
     }
 
-    fn close(self, done: &mut dyn FnMut(Transaction)) {
-        if let Some(mut open) = self.open {
+    fn close(mut self, done: &mut dyn FnMut(Transaction)) {
+        if let Some(mut open) = self.open.take() {
             if open.transaction.is_explicit && open.transaction.end == End::Committed {
                 open.transaction.end = End::Lost;
             }
-            finish(open, done);
+            self.finish(open, done);
         }
     }
 }
 
 impl Open {
     fn new(vxid: Option<&str>, is_explicit: bool, level: Option<Isolation>) -> Self {
-        let transaction = Transaction { executions: Vec::new(), level, is_explicit, end: End::Committed };
+        let (executions, end) = (Vec::new(), End::Committed);
+        let transaction = Transaction { executions, level, is_explicit, end, is_beside_definitions: false };
         Self { transaction, vxid: vxid.map(str::to_owned), has_sent: false, too_long: false }
     }
 }
 
 fn vxid(record: &Record) -> Option<String> {
     record.transaction().map(str::to_owned)
-}
-
-fn finish(open: Open, done: &mut dyn FnMut(Transaction)) {
-    if !open.too_long && !open.transaction.executions.is_empty() {
-        done(open.transaction);
-    }
 }

@@ -4,9 +4,11 @@
 use std::fmt::Write as _;
 
 use pgstrata_lab::report::escape;
+use serde::{Deserialize, Serialize};
 
 /// A part of a document. Paragraphs, items and cells may hold `code` between backticks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Block {
     /// A heading; 1 is the title.
     Heading(usize, String),
@@ -17,11 +19,12 @@ pub enum Block {
     /// A table: its heads, and its rows.
     Table(Vec<String>, Vec<Vec<String>>),
     /// Text as it is, in a language for highlighting.
-    Code(&'static str, String),
+    Code(String, String),
 }
 
 /// Parts in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Document {
     /// The parts.
     pub blocks: Vec<Block>,
@@ -103,11 +106,13 @@ fn markdown(block: &Block) -> String {
 fn plain(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut out = String::with_capacity(line.len());
+    // A backtick without a second one begins no code.
+    let closed = line.matches('`').count() / 2 * 2;
     for (number, part) in line.split('`').enumerate() {
         if number > 0 {
-            out.push('`');
+            out.push_str(if number <= closed { "`" } else { "\\`" });
         }
-        if number % 2 == 1 {
+        if number % 2 == 1 && number < closed {
             out.push_str(part);
             continue;
         }
@@ -147,11 +152,12 @@ fn html(block: &Block) -> String {
 
 /// Escaped text, with code between backticks.
 fn inline(text: &str) -> String {
+    let closed = text.matches('`').count() / 2 * 2;
     let parts = text.split('`').enumerate();
     parts
         .map(|(number, part)| {
             let part = escape::markup(part);
-            if number % 2 == 1 { format!("<code>{part}</code>") } else { part }
+            if number % 2 == 1 && number < closed { format!("<code>{part}</code>") } else { part }
         })
         .collect()
 }
@@ -165,7 +171,7 @@ mod tests {
         document.heading(1, "<script>alert(1)</script>");
         document.paragraph("a_b and `c_d` and [x](javascript:y)");
         document.blocks.push(Block::Table(vec!["a|b".to_owned()], vec![vec!["<b>".to_owned()]]));
-        document.blocks.push(Block::Code("sql", "select '```';".to_owned()));
+        document.blocks.push(Block::Code("sql".to_owned(), "select '```';".to_owned()));
         document
     }
 
@@ -178,5 +184,13 @@ mod tests {
         let expected = "# \\<script\\>alert(1)\\</script\\>\n\na\\_b and `c_d` and \\[x\\](javascript:y)\n\n\
             | a\\|b |\n|---|\n| \\<b\\> |\n\n````sql\nselect '```';\n````\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_backtick_alone_opens_nothing() {
+        let mut document = Document::default();
+        document.paragraph("`a` and `<img src=x onerror=alert(1)>");
+        assert_eq!(document.markdown(), "`a` and \\`\\<img src=x onerror=alert(1)\\>\n");
+        assert!(!document.html("en").contains("<img"), "{}", document.html("en"));
     }
 }

@@ -73,9 +73,6 @@ pub fn promotion_sentence(promotion: &Promotion) -> Words {
         PromotionKind::ForShare => {
             Words::new(format!("read {relation} for share"), format!("用 for share 读取 {relation}"))
         }
-        PromotionKind::Constraint => {
-            Words::new(format!("let a constraint on {relation} refuse it"), format!("由 {relation} 上的约束拒绝"))
-        }
         PromotionKind::AdvisoryLock => Words::new(
             format!("take an advisory lock first, instead of relying on {relation}"),
             format!("先取得咨询锁，而不依赖 {relation}"),

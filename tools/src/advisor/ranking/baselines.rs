@@ -2,6 +2,7 @@
 
 use super::features::Features;
 use crate::advisor::engine::DecisionEngine;
+use crate::advisor::estimate::writes_of_a_writer;
 use crate::advisor::grid::Strategy;
 use crate::advisor::requirement::{Invariant, Requirement};
 use crate::advisor::rules::RuleSet;
@@ -34,15 +35,13 @@ pub fn by_rules(features: &Features) -> Strategy {
     chosen.unwrap_or(Strategy::Serializable)
 }
 
-/// A workload of the grid in the words of the rules.
+/// A workload of the grid in the words of the rules; [`features`](crate::advisor::estimate::features) translates back.
 fn requirement(features: &Features) -> Requirement {
-    let length = f64::from(features.length);
-    let written = length * (1.0 - features.read_share);
     Requirement {
         invariants: [Invariant::SumFloor].into(),
         conflict_rate: 1.0 - (-features.conflicts()).exp(),
-        hot_row_share: (features.hottest() * written).min(1.0),
-        read_share: features.read_share.powf(length),
+        hot_row_share: (features.hottest() * writes_of_a_writer(features.read_share, features.length)).min(1.0),
+        read_share: features.read_share.powf(f64::from(features.length)),
         statements: features.length,
         clients: features.clients,
         ..Requirement::default()
@@ -72,5 +71,18 @@ mod tests {
         let calm = requirement(&Features { read_share: 0.9, skew: 0.0, length: 2, clients: 2 });
         assert!(hot.conflict_rate > 0.9 && calm.conflict_rate < 0.01, "{hot:?} {calm:?}");
         assert!(hot.hot_row_share > 0.9 && calm.hot_row_share < 0.01, "{hot:?} {calm:?}");
+    }
+
+    #[test]
+    fn a_workload_in_the_words_of_the_rules_is_the_same_workload_to_the_model() {
+        for (read_share, skew, length, clients) in [(0.2, 0.6, 2, 32), (0.9, 0.0, 10, 2), (0.7, 0.9, 5, 8)] {
+            let asked = Features { read_share, skew, length, clients };
+            let back = crate::advisor::estimate::features(&requirement(&asked));
+            assert!(
+                (back.read_share - read_share).abs() < 1e-9 && (back.skew - skew).abs() < 1e-6,
+                "{asked:?} {back:?}"
+            );
+            assert_eq!((back.length, back.clients), (length, clients));
+        }
     }
 }

@@ -28,13 +28,6 @@ pub fn card_markdown(card: &Card, language: Language) -> String {
         (Text { en: "folds of the cross-validation", zh: "交叉验证折数" }, card.folds.to_string()),
         (
             Text {
-                en: "mean regret where a whole skew and length is held out",
-                zh: "整体留出某一倾斜度与长度时的平均遗憾",
-            },
-            percent(card.regions_mean_regret),
-        ),
-        (
-            Text {
                 en: "noise floor: who knows half of the rounds, judged by the other half",
                 zh: "噪声下限：知道一半轮次者，以另一半轮次评判",
             },
@@ -50,6 +43,23 @@ pub fn card_markdown(card: &Card, language: Language) -> String {
     let _ = writeln!(text, "\n| {} | |\n|---|---:|", say(Text { en: "about the model", zh: "关于模型" }));
     for (what, value) in facts {
         let _ = writeln!(text, "| {} | {value} |", say(what));
+    }
+    text + &whole_values(card, language)
+}
+
+/// How the model does on values that it has never seen.
+fn whole_values(card: &Card, language: Language) -> String {
+    let say = |text: Text| text.get(language);
+    let heading = [
+        say(Text { en: "all cells of one value are held out: of the", zh: "整体留出取同一值的所有单元" }),
+        say(Text { en: "the model's mean regret", zh: "模型的平均遗憾" }),
+        say(Text { en: "95 % interval", zh: "95% 区间" }),
+    ];
+    let mut text = format!("\n| {} |\n|---|---:|---:|\n", heading.join(" | "));
+    for one in &card.values {
+        let [low, high] = one.interval;
+        let (axis, mean) = (say(one.axis.title()), percent(one.mean_regret));
+        let _ = writeln!(text, "| {axis} | {mean} | {} – {} |", percent(low), percent(high));
     }
     text
 }
@@ -110,7 +120,7 @@ fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advisor::ranking::Against;
+    use crate::advisor::ranking::{Against, Axis, ValuesHeldOut};
 
     fn card(model: f64, difference: [f64; 2], ranks: Ranks) -> Card {
         let score = |chooser, mean_regret| Score {
@@ -123,6 +133,7 @@ mod tests {
         Card {
             cells: 240,
             folds: 10,
+            trees: 100,
             seed: 1,
             scores: vec![
                 score(Chooser::Model, model),
@@ -131,7 +142,7 @@ mod tests {
                 score(Chooser::BestFixed, 0.15),
             ],
             against: vec![Against { chooser: Chooser::Rules, mean: model - 0.1, interval: difference }],
-            regions_mean_regret: 0.06,
+            values: vec![ValuesHeldOut { axis: Axis::Skew, mean_regret: 0.06, interval: [0.04, 0.08] }],
             noise_floor: 0.01,
             error_median: 0.07,
             ranks,
@@ -143,6 +154,7 @@ mod tests {
         let reached = card_markdown(&card(0.03, [-0.09, -0.05], Ranks::Model), Language::English);
         assert!(reached.contains("**The model ranks**") && reached.contains("is reached"), "{reached}");
         assert!(reached.contains("| the rules | 10.0 % | 9.0 % – 11.0 % | 20.0 % | 60.0 % | -7.0 (-9.0 … -5.0) % |"));
+        assert!(reached.contains("| skew | 6.0 % | 4.0 % – 8.0 % |"), "{reached}");
         let missed = card_markdown(&card(0.12, [-0.01, 0.05], Ranks::Rules), Language::Chinese);
         assert!(missed.contains("**由规则排序**") && missed.contains("未达到"), "{missed}");
     }

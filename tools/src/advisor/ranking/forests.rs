@@ -15,7 +15,7 @@ use crate::advisor::grid::Strategy;
 pub(crate) const SEED: u64 = 11_01;
 
 /// How many trees a forest has. More change the predictions by less than the measurements vary.
-const TREES: usize = 100;
+pub(crate) const TREES: usize = 100;
 
 /// How many cells a leaf has at least.
 const LEAF: usize = 2;
@@ -47,9 +47,9 @@ pub(crate) struct Forests {
 
 impl Choice {
     /// Trains on these cells.
-    pub(crate) fn train(cells: &[&TrainingCell]) -> Result<Self, Failed> {
+    pub(crate) fn train(cells: &[&TrainingCell], trees: usize) -> Result<Self, Failed> {
         let throughput: Vec<Vec<f64>> = cells.iter().map(|cell| cell.relative_throughput()).collect();
-        Ok(Self { relative: forests(cells, |cell, place| throughput[cell][place])? })
+        Ok(Self { relative: forests(cells, trees, |cell, place| throughput[cell][place])? })
     }
 
     /// The logarithm of each strategy's throughput, less that of all together; in the order of [`Strategy::ALL`].
@@ -61,12 +61,12 @@ impl Choice {
 
 impl Forests {
     /// Trains on these cells.
-    pub(crate) fn train(cells: &[&TrainingCell]) -> Result<Self, Failed> {
+    pub(crate) fn train(cells: &[&TrainingCell], trees: usize) -> Result<Self, Failed> {
         let level = cells.iter().map(|cell| cell.level()).collect();
         Ok(Self {
-            choice: Choice::train(cells)?,
-            aborts: forests(cells, |cell, place| cells[cell].outcomes[place].aborts)?,
-            level: fit(&table(cells)?, &level)?,
+            choice: Choice::train(cells, trees)?,
+            aborts: forests(cells, trees, |cell, place| cells[cell].outcomes[place].aborts)?,
+            level: fit(&table(cells)?, &level, trees)?,
         })
     }
 
@@ -84,19 +84,19 @@ impl Forests {
 }
 
 /// A forest for each strategy; `target` is asked for a cell and a strategy by their places.
-fn forests(cells: &[&TrainingCell], target: impl Fn(usize, usize) -> f64) -> Result<Vec<Forest>, Failed> {
+fn forests(cells: &[&TrainingCell], trees: usize, target: impl Fn(usize, usize) -> f64) -> Result<Vec<Forest>, Failed> {
     let table = table(cells)?;
     let of = |strategy: Strategy| (0..cells.len()).map(|cell| target(cell, strategy.place())).collect();
-    Strategy::ALL.into_iter().map(|strategy| fit(&table, &of(strategy))).collect()
+    Strategy::ALL.into_iter().map(|strategy| fit(&table, &of(strategy), trees)).collect()
 }
 
 fn table(cells: &[&TrainingCell]) -> Result<DenseMatrix<f64>, Failed> {
     DenseMatrix::from_2d_vec(&cells.iter().map(|cell| cell.features.numbers().to_vec()).collect())
 }
 
-fn fit(table: &DenseMatrix<f64>, target: &Vec<f64>) -> Result<Forest, Failed> {
+fn fit(table: &DenseMatrix<f64>, target: &Vec<f64>, trees: usize) -> Result<Forest, Failed> {
     let parameters = ExtraTreesRegressorParameters::default()
-        .with_n_trees(TREES)
+        .with_n_trees(trees)
         .with_min_samples_leaf(LEAF)
         // All of the few numbers are looked at in every split.
         .with_m(NUMBERS)

@@ -10,7 +10,7 @@ mod data;
 mod features;
 mod forests;
 #[cfg(test)]
-mod synthetic;
+pub(crate) mod synthetic;
 mod validation;
 
 use std::sync::OnceLock;
@@ -21,10 +21,11 @@ pub use baselines::{by_rules, by_write_read_ratio};
 pub use card::card_markdown;
 pub use data::{Outcome, TrainingCell};
 pub use features::{Features, ROWS};
-pub use validation::{Against, Card, Chooser, GOAL_MEAN_REGRET, Ranks, Score};
+pub use validation::{Against, Axis, Card, Chooser, GOAL_MEAN_REGRET, Ranks, Score, ValuesHeldOut};
 
 use super::grid::Strategy;
 use forests::Forests;
+use validation::Effort;
 
 /// The model that ships: cells and card as `cargo xtask gen` wrote them, or `null` while there is no grid.
 const SHIPPED: &str = include_str!("model.json");
@@ -46,10 +47,11 @@ pub struct Prediction {
 #[derive(Debug)]
 pub struct RankingModel {
     file: ModelFile,
-    forests: Forests,
+    /// Trained when they are first asked: who only reads the card does not wait for them.
+    forests: OnceLock<Forests>,
 }
 
-/// What a model file holds: the forests are trained from it, in milliseconds and always the same.
+/// What a model file holds: the forests are trained from it, always the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelFile {
     /// The record of the grid that the cells come from.
@@ -108,10 +110,10 @@ impl RankingModel {
     /// Reads a model file; none if it holds `null`.
     ///
     /// # Errors
-    /// If it is no model file, or its cells do not suffice.
+    /// If it is no model file.
     pub fn read(text: &str) -> Result<Option<Self>, RankingError> {
         let file: Option<ModelFile> = serde_json::from_str(text)?;
-        file.map(Self::of_file).transpose()
+        Ok(file.map(Self::of_file))
     }
 
     /// Trains a model on cells of a grid, and finds out how wrong it is on cells that it has not seen.
@@ -123,14 +125,31 @@ impl RankingModel {
         cells: Vec<TrainingCell>,
         rules: impl Fn(&Features) -> Strategy,
     ) -> Result<Self, RankingError> {
-        let cells: Vec<TrainingCell> = cells.into_iter().filter(TrainingCell::is_complete).collect();
-        let card = validation::validate(&cells, &rules)?;
-        Self::of_file(ModelFile { record: record.to_owned(), card, cells })
+        Self::train_with(record, cells, rules, Effort::FULL)
     }
 
-    fn of_file(file: ModelFile) -> Result<Self, RankingError> {
-        let forests = Forests::train(&file.cells.iter().collect::<Vec<_>>())?;
-        Ok(Self { file, forests })
+    pub(crate) fn train_with(
+        record: &str,
+        cells: Vec<TrainingCell>,
+        rules: impl Fn(&Features) -> Strategy,
+        effort: Effort,
+    ) -> Result<Self, RankingError> {
+        let cells: Vec<TrainingCell> = cells.into_iter().filter(TrainingCell::is_complete).collect();
+        let card = validation::validate(&cells, &rules, effort)?;
+        Ok(Self::of_file(ModelFile { record: record.to_owned(), card, cells }))
+    }
+
+    const fn of_file(file: ModelFile) -> Self {
+        Self { file, forests: OnceLock::new() }
+    }
+
+    fn forests(&self) -> Result<&Forests, RankingError> {
+        if let Some(trained) = self.forests.get() {
+            return Ok(trained);
+        }
+        let trained = Forests::train(&self.file.cells.iter().collect::<Vec<_>>(), self.file.card.trees)?;
+        // Another thread's, if it was faster, is the same.
+        Ok(self.forests.get_or_init(|| trained))
     }
 
     /// What the model rests on, as it is written to a file.
@@ -154,10 +173,10 @@ impl RankingModel {
     /// What is expected of each strategy, the best first.
     ///
     /// # Errors
-    /// If a forest fails, which it does only for a malformed model.
+    /// If the forests cannot be grown, or one fails, which it does only for a malformed model.
     pub fn predict(&self, features: &Features) -> Result<Vec<Prediction>, RankingError> {
-        let predicted = self.forests.predict(features)?;
-        let level = self.forests.level(features)?;
+        let forests = self.forests()?;
+        let (predicted, level) = (forests.predict(features)?, forests.level(features)?);
         let best = predicted.iter().map(|one| one.relative).fold(f64::NEG_INFINITY, f64::max);
         let mut predictions: Vec<Prediction> = Strategy::ALL
             .into_iter()

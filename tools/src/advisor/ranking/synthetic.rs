@@ -5,10 +5,14 @@ use rand_chacha::ChaCha8Rng;
 
 use super::data::{Outcome, TrainingCell};
 use super::features::Features;
+use super::validation::Effort;
 use crate::advisor::grid::Strategy;
 
 /// How many rounds a synthetic cell has.
 const ROUNDS: usize = 4;
+
+/// As much as tests need: a planted law is found with few trees, and a model of noise is no better with more.
+pub(crate) const QUICK: Effort = Effort { trees: 12, folds: 4 };
 
 /// A cell without noise.
 pub(crate) fn cell(read_share: f64, skew: f64, length: u32, clients: u32, per_second: [f64; 6]) -> TrainingCell {

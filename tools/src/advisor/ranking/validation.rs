@@ -1,8 +1,8 @@
 //! How wrong the model is on cells that it has not seen, and whether it may rank.
 //!
 //! Cross-validation: the cells are dealt into folds by lot, each with all its strategies; a cell is judged by a model that
-//! was trained on the other folds. A harder test holds out regions: all cells of one skew and one length at once. The
-//! measured best is a maximum of noisy figures, so even perfect knowledge has a regret above zero;
+//! was trained on the other folds. Harder tests hold out whole values ([`Axis`]): all cells of one skew at once, and the
+//! like. The measured best is a maximum of noisy figures, so even perfect knowledge has a regret above zero;
 //! [`Card::noise_floor`] says how large that is.
 
 use std::collections::BTreeSet;
@@ -17,14 +17,25 @@ use super::RankingError;
 use super::baselines::by_write_read_ratio;
 use super::data::{TrainingCell, best_of, regret};
 use super::features::Features;
-use super::forests::{Choice, SEED};
+use super::forests::{Choice, SEED, TREES};
 use crate::advisor::grid::Strategy;
 
 /// The goal: what choosing by the model may cost on the average, as a share of the best throughput.
 pub const GOAL_MEAN_REGRET: f64 = 0.05;
 
-/// How many parts the cells are dealt into.
-const FOLDS: usize = 10;
+/// How much is grown and held out: more is surer and slower.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// Trees of each forest.
+    pub(crate) trees: usize,
+    /// How many parts the cells are dealt into.
+    pub(crate) folds: usize,
+}
+
+impl Effort {
+    /// What ships.
+    pub(crate) const FULL: Self = Self { trees: TREES, folds: 10 };
+}
 
 /// Fewer cells tell nothing about cells that are held out.
 const CELLS_LEAST: usize = 40;
@@ -76,14 +87,16 @@ pub struct Card {
     pub cells: usize,
     /// How many parts they were dealt into.
     pub folds: usize,
+    /// How many trees each forest has.
+    pub trees: usize,
     /// The seed of the deal and of the forests.
     pub seed: u64,
     /// How each chooser did on cells that were held out.
     pub scores: Vec<Score>,
     /// The model against each of the others, cell by cell.
     pub against: Vec<Against>,
-    /// The model's mean regret where all cells of one skew and one length are held out together.
-    pub regions_mean_regret: f64,
+    /// How the model did where all cells of one value were held out together.
+    pub values: Vec<ValuesHeldOut>,
     /// The mean regret of a chooser that knows half of the rounds of each cell and is judged by the other half.
     pub noise_floor: f64,
     /// The median of how far the predicted relative throughput of a strategy is from the measured one, as a share of it.
@@ -118,6 +131,60 @@ pub struct Against {
     pub interval: [f64; 2],
 }
 
+/// What cells have in common that are held out together: the model is asked about a value that it has never seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Axis {
+    /// The share of rows that are only read.
+    ReadShare,
+    /// The skew.
+    Skew,
+    /// The length.
+    Length,
+    /// The number of clients.
+    Clients,
+    /// Both together.
+    SkewAndLength,
+}
+
+impl Axis {
+    const ALL: [Self; 5] = [Self::ReadShare, Self::Skew, Self::Length, Self::Clients, Self::SkewAndLength];
+
+    /// Its name for people.
+    #[must_use]
+    pub const fn title(self) -> Text {
+        match self {
+            Self::ReadShare => Text { en: "read share", zh: "读取比例" },
+            Self::Skew => Text { en: "skew", zh: "倾斜度" },
+            Self::Length => Text { en: "length", zh: "长度" },
+            Self::Clients => Text { en: "number of clients", zh: "客户端数" },
+            Self::SkewAndLength => Text { en: "skew and length together", zh: "倾斜度与长度组合" },
+        }
+    }
+
+    /// What is the same in all cells that are held out together.
+    const fn value(self, features: &Features) -> (u64, u32) {
+        match self {
+            Self::ReadShare => (features.read_share.to_bits(), 0),
+            Self::Skew => (features.skew.to_bits(), 0),
+            Self::Length => (0, features.length),
+            Self::Clients => (0, features.clients),
+            Self::SkewAndLength => (features.skew.to_bits(), features.length),
+        }
+    }
+}
+
+/// The model's regret where whole values were held out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValuesHeldOut {
+    /// Values of what.
+    pub axis: Axis,
+    /// What the choices cost on the average.
+    pub mean_regret: f64,
+    /// The 95 % interval of that.
+    pub interval: [f64; 2],
+}
+
 impl Card {
     /// How this chooser did.
     #[must_use]
@@ -135,18 +202,20 @@ impl Card {
 }
 
 /// Validates a model of these cells against the rules and the ratio.
-pub(super) fn validate(cells: &[TrainingCell], rules: &dyn Fn(&Features) -> Strategy) -> Result<Card, RankingError> {
+pub(super) fn validate(
+    cells: &[TrainingCell],
+    rules: &dyn Fn(&Features) -> Strategy,
+    effort: Effort,
+) -> Result<Card, RankingError> {
     if cells.len() < CELLS_LEAST {
         return Err(RankingError::TooFewCells { found: cells.len(), needed: CELLS_LEAST });
     }
-    let held_out = predict_held_out(cells, &deal(cells.len()))?;
-    let regions = predict_held_out(cells, &regions(cells))?;
-    let chosen_by_model = |predicted: &[HeldOut]| predicted.iter().map(|one| one.chosen).collect::<Vec<_>>();
+    let held_out = predict_held_out(cells, &deal(cells.len(), effort.folds), effort.trees)?;
     let choices = [
-        (Chooser::Model, chosen_by_model(&held_out)),
+        (Chooser::Model, held_out.iter().map(|one| one.chosen).collect()),
         (Chooser::Rules, cells.iter().map(|cell| rules(&cell.features)).collect()),
         (Chooser::WriteReadRatio, cells.iter().map(|cell| by_write_read_ratio(&cell.features)).collect()),
-        (Chooser::BestFixed, held_out.iter().map(|one| one.best_fixed).collect()),
+        (Chooser::BestFixed, held_out.iter().map(|one| one.best_fixed).collect::<Vec<_>>()),
     ];
     let regrets: Vec<(Chooser, Vec<f64>)> =
         choices.into_iter().map(|(chooser, chosen)| (chooser, regrets(cells, &chosen))).collect();
@@ -154,17 +223,31 @@ pub(super) fn validate(cells: &[TrainingCell], rules: &dyn Fn(&Features) -> Stra
     let against: Vec<Against> =
         regrets[1..].iter().map(|(chooser, theirs)| against(*chooser, of_model, theirs)).collect();
     let beats_rules = against.iter().any(|one| one.chooser == Chooser::Rules && one.interval[1] < 0.0);
+    let values = Axis::ALL.into_iter().map(|axis| values_held_out(cells, axis, effort.trees));
     Ok(Card {
         cells: cells.len(),
-        folds: FOLDS,
+        folds: effort.folds,
+        trees: effort.trees,
         seed: SEED,
         scores: regrets.iter().map(|(chooser, regrets)| score(*chooser, regrets)).collect(),
         against,
-        regions_mean_regret: round(mean(&self::regrets(cells, &chosen_by_model(&regions)))),
+        values: values.collect::<Result<_, _>>()?,
         noise_floor: round(noise_floor(cells)),
         error_median: round(median(held_out.into_iter().flat_map(|one| one.errors).collect())),
         ranks: if beats_rules { Ranks::Model } else { Ranks::Rules },
     })
+}
+
+/// Holds out all cells of each value in turn.
+fn values_held_out(cells: &[TrainingCell], axis: Axis, trees: usize) -> Result<ValuesHeldOut, RankingError> {
+    let value = |cell: &TrainingCell| axis.value(&cell.features);
+    let known: BTreeSet<_> = cells.iter().map(value).collect();
+    let groups: Vec<usize> =
+        cells.iter().map(|cell| known.iter().position(|one| *one == value(cell)).unwrap_or(0)).collect();
+    let chosen: Vec<Strategy> = predict_held_out(cells, &groups, trees)?.into_iter().map(|one| one.chosen).collect();
+    let regrets = regrets(cells, &chosen);
+    let [low, high] = interval(&regrets);
+    Ok(ValuesHeldOut { axis, mean_regret: round(mean(&regrets)), interval: [low.max(0.0), high] })
 }
 
 /// What was said of a cell by a model that had not seen it.
@@ -175,12 +258,12 @@ struct HeldOut {
 }
 
 /// Predicts every cell by a model of the cells of other groups.
-fn predict_held_out(cells: &[TrainingCell], groups: &[usize]) -> Result<Vec<HeldOut>, RankingError> {
+fn predict_held_out(cells: &[TrainingCell], groups: &[usize], trees: usize) -> Result<Vec<HeldOut>, RankingError> {
     let mut held_out: Vec<Option<HeldOut>> = cells.iter().map(|_| None).collect();
     for group in groups.iter().copied().collect::<BTreeSet<_>>() {
         let others: Vec<&TrainingCell> =
             cells.iter().zip(groups).filter(|(_, of)| **of != group).map(|(cell, _)| cell).collect();
-        let choice = Choice::train(&others)?;
+        let choice = Choice::train(&others, trees)?;
         let best_fixed = best_fixed(&others);
         for (place, cell) in cells.iter().enumerate().filter(|(place, _)| groups[*place] == group) {
             let predicted = choice.predict(&cell.features)?;
@@ -199,17 +282,10 @@ fn best_fixed(cells: &[&TrainingCell]) -> Strategy {
 }
 
 /// Folds by lot, of equal size.
-fn deal(cells: usize) -> Vec<usize> {
-    let mut folds: Vec<usize> = (0..cells).map(|place| place % FOLDS).collect();
+fn deal(cells: usize, parts: usize) -> Vec<usize> {
+    let mut folds: Vec<usize> = (0..cells).map(|place| place % parts).collect();
     folds.shuffle(&mut ChaCha8Rng::seed_from_u64(SEED));
     folds
-}
-
-/// A group for each skew and length.
-fn regions(cells: &[TrainingCell]) -> Vec<usize> {
-    let key = |cell: &TrainingCell| (cell.features.skew.to_bits(), cell.features.length);
-    let known: BTreeSet<_> = cells.iter().map(key).collect();
-    cells.iter().map(|cell| known.iter().position(|one| *one == key(cell)).unwrap_or(0)).collect()
 }
 
 fn regrets(cells: &[TrainingCell], chosen: &[Strategy]) -> Vec<f64> {
@@ -267,75 +343,4 @@ fn round(value: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::advisor::ranking::RankingModel;
-    use crate::advisor::ranking::baselines::by_rules;
-    use crate::advisor::ranking::synthetic::grid;
-
-    /// Locks win where many meet, versions where few do, one lock where everybody meets; the rules know none of it.
-    fn planted(features: &Features, strategy: Strategy) -> f64 {
-        let heat = features.conflicts().max(1e-3).ln();
-        let peak = match strategy {
-            Strategy::Serializable => -20.0,
-            Strategy::PromotedRepeatableRead => 30.0,
-            Strategy::OptimisticVersions => -4.0,
-            Strategy::AdvisoryLocks => 0.0,
-            Strategy::RowLocks => 3.0,
-            Strategy::OneLock => 6.0,
-        };
-        1_000.0 * (-(heat - peak).powi(2) / 20.0).exp() + 10.0
-    }
-
-    #[test]
-    fn a_planted_best_strategy_is_found_on_cells_that_were_held_out() {
-        let cells = grid(7, 0.05, planted);
-        let model = RankingModel::train("synthetic", cells, by_rules).expect("trained");
-        let card = model.card();
-        assert_eq!(card.ranks, Ranks::Model, "{card:?}");
-        assert!(card.reaches_goal(), "{card:?}");
-        let hot = Features { read_share: 0.2, skew: 1.2, length: 10, clients: 32 };
-        assert_eq!(model.predict(&hot).expect("predicted")[0].strategy, Strategy::OneLock);
-        let calm = Features { read_share: 0.9, skew: 0.0, length: 2, clients: 2 };
-        assert_eq!(model.predict(&calm).expect("predicted")[0].strategy, Strategy::OptimisticVersions);
-    }
-
-    #[test]
-    fn of_noise_alone_the_model_learns_nothing_and_the_rules_rank() {
-        for seed in 0..2 {
-            let cells = grid(seed, 0.3, |_, _| 500.0);
-            let model = RankingModel::train("synthetic", cells, by_rules).expect("trained");
-            assert_eq!(model.card().ranks, Ranks::Rules, "seed {seed}: {:?}", model.card());
-            assert!(!model.ranks());
-            assert!(model.card().noise_floor > 0.05, "picking by noise costs: {:?}", model.card());
-        }
-    }
-
-    #[test]
-    fn where_the_rules_are_right_they_rank() {
-        let law = |features: &Features, strategy| if strategy == by_rules(features) { 900.0 } else { 500.0 };
-        let model = RankingModel::train("synthetic", grid(3, 0.02, law), by_rules).expect("trained");
-        assert_eq!(model.card().ranks, Ranks::Rules, "{:?}", model.card());
-        assert!(!model.card().reaches_goal(), "the model is not below the rules");
-    }
-
-    #[test]
-    fn training_again_gives_the_same_model() {
-        let cells = || grid(7, 0.05, planted).into_iter().take(2 * CELLS_LEAST).collect();
-        let train = || RankingModel::train("synthetic", cells(), by_rules).expect("trained");
-        let (one, other) = (train(), train());
-        assert_eq!(one.file(), other.file());
-        let features = Features { read_share: 0.4, skew: 0.8, length: 4, clients: 12 };
-        assert_eq!(one.predict(&features).expect("predicted"), other.predict(&features).expect("predicted"));
-        let text = serde_json::to_string(one.file()).expect("written");
-        let read = RankingModel::read(&text).expect("read").expect("a model");
-        assert_eq!(read.predict(&features).expect("predicted"), one.predict(&features).expect("predicted"));
-    }
-
-    #[test]
-    fn a_grid_that_is_too_small_trains_nothing() {
-        let cells = grid(7, 0.05, planted).into_iter().take(CELLS_LEAST - 1).collect();
-        let refused = RankingModel::train("synthetic", cells, by_rules);
-        assert!(matches!(refused, Err(RankingError::TooFewCells { found: 39, .. })));
-    }
-}
+mod tests;

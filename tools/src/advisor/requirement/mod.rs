@@ -4,6 +4,7 @@
 //! requirement is a valid one. What follows from the answers is the business of the rules.
 
 pub mod choices;
+pub mod file;
 pub mod questions;
 
 use std::collections::BTreeSet;

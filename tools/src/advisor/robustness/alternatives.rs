@@ -6,7 +6,6 @@ use super::build::{Seen, build};
 use super::decide::{Dangers, Levels};
 use super::evidence::Meaning;
 use super::model::Model;
-use super::reach::Reach;
 use super::telling::Telling;
 use super::verdict::witnesses;
 use crate::advisor::report::{Allocation, Work};
@@ -18,7 +17,6 @@ pub struct Alternatives<'a> {
     schema: &'a Schema,
     model: Model,
     dangers: Dangers,
-    reach: Reach,
     telling: Telling,
 }
 
@@ -28,8 +26,7 @@ impl<'a> Alternatives<'a> {
     pub fn of(workload: &'a Workload, schema: &'a Schema) -> Self {
         let model = build(workload, schema, Seen::AsTheyRun);
         let dangers = Dangers::of(&model, &mut Work::default());
-        let reach = Reach::of(&model, &(0..model.programs.len()).collect());
-        Self { workload, schema, model, dangers, reach, telling: Telling::of(workload) }
+        Self { workload, schema, model, dangers, telling: Telling::of(workload) }
     }
 
     /// At most so many witnesses against these levels, those first that are likely to show in values. None if the levels
@@ -39,6 +36,6 @@ impl<'a> Alternatives<'a> {
         let levels: Levels = self.model.programs.iter().map(|name| levels.level(name)).collect();
         let meaning =
             Meaning { workload: self.workload, schema: self.schema, model: &self.model, telling: &self.telling };
-        witnesses(meaning, &self.dangers, &self.reach, &levels, most)
+        witnesses(meaning, &self.dangers, &self.dangers.found_with.reach, &levels, most)
     }
 }

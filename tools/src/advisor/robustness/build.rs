@@ -38,6 +38,28 @@ pub(super) fn build(workload: &Workload, schema: &Schema, seen: Seen) -> Model {
     builder.model
 }
 
+/// A model in which some programs are others, and everything else keeps its number; nothing where a program has not as
+/// many paths as before.
+pub(super) fn rebuild(model: &Model, workload: &Workload, schema: &Schema, changed: &BTreeSet<usize>) -> Option<Model> {
+    let numbered = |(number, relation): (usize, &Relation)| (relation.name.clone(), number);
+    let relations = model.relations.iter().enumerate().map(numbered).collect();
+    let constants =
+        model.constants.iter().enumerate().map(|(number, constant)| (constant.sql.clone(), number)).collect();
+    let mut builder = Builder { model: model.clone(), schema, relations, constants };
+    for number in changed.iter().copied() {
+        let places =
+            || model.paths.iter().enumerate().filter(|(_, path)| path.program == number).map(|(place, _)| place);
+        let unfolded = unfold(&workload.programs[number]);
+        if unfolded.len() != places().count() {
+            return None;
+        }
+        for (place, path) in places().zip(unfolded) {
+            builder.model.paths[place] = builder.path(number, &workload.programs[number], path);
+        }
+    }
+    Some(builder.model)
+}
+
 struct Builder<'a> {
     model: Model,
     schema: &'a Schema,
@@ -113,7 +135,7 @@ impl Builder<'_> {
 
     fn access(&mut self, draft: &mut Draft, access: &Access, on_conflict: bool) {
         let relation = self.relation(&access.relation);
-        let var = self.var(draft, relation, access);
+        let var = self.var(draft, relation, &access.rows);
         let (early, late) = moments(draft, access, self.schema);
         let certain = !access.conditional && !draft.path.is_merged && !on_conflict;
         let reads = self.columns(relation, &access.reads) | EXISTS;
@@ -134,7 +156,7 @@ impl Builder<'_> {
                 let finds = is_check && matches!(access.rows, Rows::One { .. });
                 let base = Op { forbids: is_check && !finds, ..base };
                 // Who looks by more than the key may not find a row that exists.
-                let certain = certain && (conditions == EXISTS || finds);
+                let certain = certain && !access.may_miss && (conditions == EXISTS || finds);
                 if !on_conflict {
                     let action = Action::Read { looks: true };
                     draft.push(Op { first: early.0, last: early.1, action, reads: conditions, table, ..base.clone() });
@@ -160,14 +182,34 @@ impl Builder<'_> {
                     writes: EVERYTHING,
                     values,
                     table,
+                    certain: base.certain && !access.may_miss,
                     ..base
                 });
+                self.other_keys(draft, access);
             }
             Action::Table(mode) => draft.push(Op { first: early.0, last: early.1, action, table: mode, ..base }),
             Action::Advisory { .. } => {
                 draft.push(Op { first: late.0, last: late.1, action, table: TableLock::AccessShare, ..base });
             }
             Action::Anything => {}
+        }
+    }
+
+    /// The new row comes under its other unique keys, too: whoever had one of them must have left it. A key may be null,
+    /// so nothing is certain.
+    fn other_keys(&mut self, draft: &mut Draft, access: &Access) {
+        let Some(inserted) = draft.path.ops.last().cloned() else { return };
+        let chosen = match &access.rows {
+            Rows::One { key, .. } => key.as_slice(),
+            Rows::Where { .. } | Rows::All => return,
+        };
+        let keys =
+            self.schema.relations.get(&access.relation).map(|relation| relation.keys.as_slice()).unwrap_or_default();
+        for key in keys.iter().filter(|key| key.columns != chosen && !key.columns.is_empty()) {
+            let term = |column: &String| access.values.get(column).cloned().unwrap_or(Term::Unknown);
+            let rows = Rows::One { key: key.columns.clone(), terms: key.columns.iter().map(term).collect() };
+            let var = self.var(draft, inserted.relation, &rows);
+            draft.push(Op { var, writes: EXISTS, certain: false, ..inserted.clone() });
         }
     }
 
@@ -196,8 +238,8 @@ impl Builder<'_> {
         self.columns(relation, &columns) | EXISTS
     }
 
-    fn var(&mut self, draft: &mut Draft, relation: usize, access: &Access) -> usize {
-        let rows = match &access.rows {
+    fn var(&mut self, draft: &mut Draft, relation: usize, rows: &Rows) -> usize {
+        let rows = match rows {
             Rows::One { key, terms } => {
                 let mut pairs: Vec<(u8, usize)> = key
                     .iter()
@@ -321,15 +363,26 @@ impl Draft {
 /// When an access reads by a snapshot, and when it locks: the earliest and the latest moment of each.
 fn moments(draft: &Draft, access: &Access, schema: &Schema) -> ((u16, u16), (u16, u16)) {
     let at = |part| moment(draft.place, part);
+    let end = moment(draft.path.statements.len(), 0);
+    let mut triggers = schema.relations.values().flat_map(|relation| &relation.triggers);
+    let mut foreign_keys = schema.relations.values().flat_map(|relation| &relation.foreign_keys);
+    if access.nested {
+        // Before, while or after the row is changed, by statements of their own; of a trigger that may be put off, until
+        // the transaction's end.
+        let is_deferred = match &access.cause {
+            Cause::Function(_) => false,
+            Cause::Trigger(name) => triggers.any(|trigger| trigger.name == *name && trigger.deferrable),
+            _ => triggers.any(|trigger| trigger.deferrable) || foreign_keys.any(|key| key.deferred),
+        };
+        let last = if is_deferred { end.max(at(3)) } else { at(3) };
+        return ((at(0), last), (at(0), last));
+    }
     match &access.cause {
         Cause::Statement | Cause::OnConflict | Cause::View(_) => ((at(0), at(0)), (at(1), at(1))),
-        Cause::ForeignKey(_) | Cause::Cascade(_) => {
-            let is_deferred =
-                schema.relations.values().flat_map(|relation| &relation.foreign_keys).any(|key| key.deferred);
-            let end = if is_deferred { moment(draft.path.statements.len(), 0) } else { 0 };
+        Cause::ForeignKey(name) | Cause::Cascade(name) => {
+            let end = if foreign_keys.any(|key| key.deferred && key.name == *name) { end } else { 0 };
             ((at(2), at(2).max(end)), (at(3), at(3).max(end)))
         }
-        // Before or after the row is changed, by statements of their own.
         Cause::Trigger(_) | Cause::Function(_) => ((at(0), at(3)), (at(0), at(3))),
     }
 }

@@ -3,7 +3,8 @@
 //! Dependencies are per column, as no value flows otherwise; blocking is per row, as PostgreSQL locks rows. So they are
 //! asked for separately, and a dependency is assumed when it is possible, blocking only when it is certain.
 
-use super::model::{Action, Model, Op, row_locks_conflict, table_locks_conflict};
+use super::ground::Tie;
+use super::model::{Action, EXISTS, Model, Op, row_locks_conflict, table_locks_conflict};
 use super::unify::Unifier;
 use crate::advisor::witness::DependencyKind;
 
@@ -43,15 +44,18 @@ pub(super) fn dependencies(one: &Op, two: &Op) -> Kinds {
     if (one.forbids && two.action == Action::Delete) || (two.forbids && one.action == Action::Insert) {
         return Kinds::default();
     }
+    // An update of a key takes its row from one name to another.
+    let moves = |op: &Op| matches!(op.action, Action::Update(_)) && op.writes & EXISTS != 0;
+    let after = if inserts { ends || moves(one) } else { !ends || moves(two) };
     Kinds {
-        ww: one.writes & two.writes != 0 && if inserts { ends } else { !ends },
+        ww: one.writes & two.writes != 0 && after,
         wr: one.writes & two.reads != 0 && !(ends && is_hit(two)),
         rw: one.reads & two.writes != 0 && !(inserts && (is_hit(one) || one.action == Action::Insert)),
     }
 }
 
 /// What is known about which rows exist.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Presence {
     /// By relation: some program inserts or deletes rows, so that a row which is looked for may not be there. Of other
     /// relations every row is assumed to exist that programs name by its key.
@@ -59,6 +63,17 @@ pub(super) struct Presence {
 }
 
 impl Presence {
+    /// Whether rows of a relation come and go.
+    pub fn changes(&self, relation: usize) -> bool {
+        self.changes.get(relation).copied().unwrap_or(false)
+    }
+
+    /// Whether the same is known, relations aside of which neither knows that rows come and go.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (0..self.changes.len().max(other.changes.len()))
+            .all(|relation| self.changes(relation) == other.changes(relation))
+    }
+
     /// Looks at the paths that `included` says take part.
     pub fn of(model: &Model, included: &dyn Fn(usize) -> bool) -> Self {
         let mut changes = vec![false; model.relations.len()];
@@ -95,16 +110,17 @@ pub(super) struct Judge<'a, 'm> {
 }
 
 impl Judge<'_, '_> {
-    fn op(&self, at: At) -> &Op {
+    pub fn op(&self, at: At) -> &Op {
         &self.rows.paths[at.0].ops[at.1]
     }
 
-    fn same_row(&self, one: At, two: At) -> bool {
+    /// Whether two operations are about what is known to be one row.
+    pub fn same_row(&self, one: At, two: At) -> bool {
         self.rows.same_row((one.0, self.op(one).var), (two.0, self.op(two).var))
     }
 
     /// Whether an operation takes place for sure on a row that is there.
-    fn holds(&self, at: At) -> bool {
+    pub fn holds(&self, at: At) -> bool {
         if self.ends.contains(&at) {
             return true;
         }
@@ -115,55 +131,52 @@ impl Judge<'_, '_> {
         self.presence.is_sure(op) || (op.certain && exists())
     }
 
-    /// Whether the first operation, while its transaction goes on, keeps the second one waiting.
-    pub fn blocks(&self, one: At, two: At) -> bool {
-        let (first, second) = (self.op(one), self.op(two));
-        if let (Action::Advisory { shared }, Action::Advisory { shared: other }) = (first.action, second.action) {
-            return !(shared && other) && first.certain && second.certain && self.same_row(one, two);
-        }
-        if first.relation != second.relation {
-            return false;
-        }
-        let locks_table = |op: &Op| matches!(op.action, Action::Table(_));
-        if locks_table(first) || locks_table(second) {
-            return first.certain && second.certain && table_locks_conflict(first.table, second.table);
-        }
-        let excludes = match (first.action, second.action) {
-            (Action::Insert | Action::Delete, Action::Insert) => true,
-            _ => first.strength().zip(second.strength()).is_some_and(|(one, two)| row_locks_conflict(one, two)),
-        };
-        excludes && self.same_row(one, two) && self.holds(one) && self.holds(two)
+    /// Whether the first operation of a tie, while its transaction goes on, keeps the second one waiting.
+    pub fn blocks(&self, tie: Tie, one: At, two: At) -> bool {
+        let is_same = tie.is(Tie::ANY_ROW) || self.same_row(one, two);
+        let is_there = tie.is(Tie::ANY_ROW | Tie::ANY_STATE);
+        tie.is(Tie::BLOCKS) && is_same && (is_there || (self.holds(one) && self.holds(two)))
     }
+}
 
-    /// Whether the first operation, of a transaction at repeatable read or above, fails once the second one has left a
-    /// version that its snapshot does not see (`heapam.c`, `TM_Updated`; a second insert violates the unique key).
-    pub fn fails_after(&self, one: At, two: At) -> bool {
-        let (first, second) = (self.op(one), self.op(two));
-        let leaves = second.is_version() || (first.action == Action::Insert && second.action == Action::Insert);
-        let inserts = first.action == Action::Insert && second.action == Action::Delete;
-        leaves && !inserts && first.locks() && self.blocks(one, two)
+/// Whether two operations on the same row exclude each other, and what besides must be known: nothing more of locks on a
+/// relation ([`Tie::ANY_ROW`]), not whether anything is there of advisory locks ([`Tie::ANY_STATE`]).
+pub(super) fn excludes(first: &Op, second: &Op) -> Option<u8> {
+    let certain = first.certain && second.certain;
+    if first.relation != second.relation {
+        return None;
     }
+    if let (Action::Advisory { shared }, Action::Advisory { shared: other }) = (first.action, second.action) {
+        return (!(shared && other) && certain).then_some(Tie::ANY_STATE);
+    }
+    let locks_table = |op: &Op| matches!(op.action, Action::Table(_));
+    if locks_table(first) || locks_table(second) {
+        return (certain && table_locks_conflict(first.table, second.table)).then_some(Tie::ANY_ROW);
+    }
+    let excludes = match (first.action, second.action) {
+        (Action::Insert | Action::Delete, Action::Insert) => true,
+        _ => first.strength().zip(second.strength()).is_some_and(|(one, two)| row_locks_conflict(one, two)),
+    };
+    excludes.then_some(0)
+}
 
-    /// Whether the two operations depend on each other in every schedule, one way or the other.
-    pub fn surely_depend(&self, one: At, two: At) -> bool {
-        let (first, second) = (self.op(one), self.op(two));
-        let meets = (first.writes & (second.reads | second.writes)) | (first.reads & second.writes);
-        meets != 0 && self.same_row(one, two) && self.holds(one) && self.holds(two)
-    }
+/// Whether the first operation, of a transaction at repeatable read or above, is refused once the second one has left a
+/// version of its row that the snapshot does not see (`heapam.c`, `TM_Updated`; a second insert violates the unique key).
+pub(super) fn is_refused_after(first: &Op, second: &Op) -> bool {
+    let leaves = second.is_version() || (first.action == Action::Insert && second.action == Action::Insert);
+    leaves && first.locks() && !(first.action == Action::Insert && second.action == Action::Delete)
+}
 
-    /// Whether one reads a row that the other writes, whatever the columns: what the server's serializable transactions
-    /// notice of each other (`src/backend/storage/lmgr/predicate.c`). Never less than rows.
-    pub fn notices(&self, reader: At, writer: At) -> bool {
-        let (mine, theirs) = (self.op(reader), self.op(writer));
-        let is_read =
-            !matches!(mine.action, Action::Insert | Action::Table(_) | Action::Advisory { .. } | Action::Anything);
-        let is_write = matches!(theirs.action, Action::Update(_) | Action::Delete | Action::Insert);
-        is_read && is_write && mine.certain && self.same_row(reader, writer) && self.holds(writer)
-    }
+/// Whether one of two operations writes what the other one touches, if they are about the same row.
+pub(super) fn touches(first: &Op, second: &Op) -> bool {
+    (first.writes & (second.reads | second.writes)) | (first.reads & second.writes) != 0
+}
 
-    /// Every pair of operations of two transactions.
-    pub fn pairs(&self, one: usize, two: usize) -> impl Iterator<Item = (At, At)> {
-        let (mine, theirs) = (self.rows.paths[one].ops.len(), self.rows.paths[two].ops.len());
-        (0..mine).flat_map(move |a| (0..theirs).map(move |b| ((one, a), (two, b))))
-    }
+/// Whether the first one is sure to read, and the second one writes, whatever the columns: what the server's serializable
+/// transactions notice of each other if it is the same row (`src/backend/storage/lmgr/predicate.c`). Never less than rows.
+pub(super) fn can_notice(reader: &Op, writer: &Op) -> bool {
+    let is_read =
+        !matches!(reader.action, Action::Insert | Action::Table(_) | Action::Advisory { .. } | Action::Anything);
+    let is_write = matches!(writer.action, Action::Update(_) | Action::Delete | Action::Insert);
+    is_read && is_write && reader.certain
 }

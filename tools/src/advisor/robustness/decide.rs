@@ -1,79 +1,143 @@
-//! Verdicts on allocations of levels, the best allocation, and the largest safe sets.
+//! Verdicts on allocations of levels, and the best allocation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_units::Isolation;
 
+use super::conflict::Presence;
+use super::ground::Ground;
 use super::model::{Action, EXISTS, Model, Op};
+use super::reach::Reach;
 use super::splits::{
-    self, Candidate, Cell, CellKey, T1_READ_COMMITTED, T1_REPEATABLE_READ, T1_SERIALIZABLE, T1_T2_SERIALIZABLE,
-    T1_TM_SERIALIZABLE,
+    Asked, Candidate, Cell, CellKey, Crossings, Search, T1_READ_COMMITTED, T1_REPEATABLE_READ, T1_SERIALIZABLE,
+    T1_T2_SERIALIZABLE, T1_TM_SERIALIZABLE,
 };
-use crate::advisor::report::{MaximalSafeSets, Work};
+use crate::advisor::report::Work;
 
-/// Most subsets that are judged in the search for the largest safe ones of a level.
-const MOST_SUBSETS: usize = 4_000;
-/// Most combinations that are looked at in that search.
-const MOST_COMBINATIONS: u64 = 400_000;
-/// Most sets that are listed for a level.
-const MOST_SETS: usize = 64;
+/// Most candidates that are kept for a cell and a level: if the first cannot be run, another may.
+const KEPT: u8 = 6;
+/// The same where there are so many programs that other cells have candidates enough.
+const KEPT_OF_MANY: u8 = 1;
+/// How many programs are many.
+const MANY_PROGRAMS: usize = 24;
+/// Most candidates that are told of one allocation.
+const MOST_CANDIDATES: usize = 400;
 
 /// A level for each program of the model, by number.
 pub(super) type Levels = Vec<Isolation>;
 
 /// Everything dangerous about some programs.
 pub(super) struct Dangers {
-    pub cells: BTreeMap<CellKey, Cell>,
-    /// By program: the programs whose reads it can hide from the server, see [`hides`].
-    hides: Vec<BTreeSet<usize>>,
+    /// The levels at which each three programs are dangerous.
+    pub levels: BTreeMap<CellKey, u8>,
+    /// The candidates: short ones first, then those of few statements.
+    pub candidates: Vec<(CellKey, Candidate)>,
+    /// By program, and by program whose reads it can hide from the server: see [`hides`].
+    hides: Vec<Vec<bool>>,
+    pub found_with: Found,
+}
+
+/// What the search went by.
+pub(super) struct Found {
+    pub ground: Ground,
+    pub presence: Presence,
+    pub reach: Reach,
+    pub crossings: Crossings,
+}
+
+impl Found {
+    /// Of the programs that take part.
+    pub fn of(model: &Model, ground: &Ground, included: &dyn Fn(usize) -> bool) -> Self {
+        let presence = Presence::of(model, included);
+        let reach = Reach::between(model, ground, &presence, included);
+        let crossings = Crossings::of(model, ground, &presence, included, None);
+        Self { ground: ground.clone(), presence, reach, crossings }
+    }
+
+    /// The search with it.
+    pub const fn search<'a>(&'a self, model: &'a Model) -> Search<'a> {
+        let Self { ground, presence, reach, crossings } = self;
+        Search { model, ground, presence, reach, crossings }
+    }
 }
 
 impl Dangers {
     /// Of all programs of the model.
     pub fn of(model: &Model, work: &mut Work) -> Self {
+        let ground = Ground::of(model, work);
+        let found_with = Found::of(model, &ground, &|_| true);
+        let kept = if model.programs.len() > MANY_PROGRAMS { KEPT_OF_MANY } else { KEPT };
+        let asked = Asked { levels: &|_| u8::MAX, kept, is_long: true };
+        let cells = found_with.search(model).cells(asked, work);
+        Self::out_of(model, cells, found_with)
+    }
+
+    /// Of the same programs, some of which have changed: what they have nothing to do with is as it was. Says at which
+    /// levels, and keeps one candidate for each.
+    pub fn changed(&self, model: &Model, changed: &BTreeSet<usize>, work: &mut Work) -> Self {
+        let before = &self.found_with;
+        let is_new = |program: usize| changed.contains(&program);
+        let is_new_path = |path: usize| is_new(model.paths[path].program);
+        let ground = Ground::changed(model, Some(&before.ground), &is_new_path, work);
+        let presence = Presence::of(model, &|_| true);
+        let is_known = before.presence.is_same(&presence);
+        let known: Option<(&Crossings, &dyn Fn(usize) -> bool)> = is_known.then_some((&before.crossings, &is_new));
+        let crossings = Crossings::of(model, &ground, &presence, &|_| true, known);
+        let reach = Reach::between(model, &ground, &presence, &|_| true);
+        let rerouted = Rerouted::between(model, &before.reach, &reach);
+        let found_with = Found { ground, presence, reach, crossings };
+        let is_asked = |(first, second, last): CellKey| {
+            !is_known || [first, second, last].into_iter().any(is_new) || rerouted.concerns(first, second, last)
+        };
+        let asked = Asked { levels: &|key| if is_asked(key) { u8::MAX } else { 0 }, kept: 1, is_long: true };
+        let cells = found_with.search(model).cells(asked, work);
+        let mut all = Self::out_of(model, cells, found_with);
+        all.levels.extend(self.levels.iter().filter(|(key, _)| !is_asked(**key)).map(|(key, levels)| (*key, *levels)));
+        all
+    }
+
+    fn out_of(model: &Model, cells: BTreeMap<CellKey, Cell>, found_with: Found) -> Self {
+        let levels = cells.iter().map(|(key, cell)| (*key, cell.levels)).collect();
+        let all = cells.into_iter().flat_map(|(key, cell)| cell.candidates.into_iter().map(move |each| (key, each)));
+        let mut candidates: Vec<(CellKey, Candidate)> = all.collect();
+        let length = |candidate: &Candidate| {
+            candidate.paths.iter().map(|path| model.paths[*path].statements.len()).sum::<usize>()
+        };
+        candidates.sort_by_key(|(_, candidate)| (candidate.is_long, candidate.paths.len(), length(candidate)));
         let all = 0..model.programs.len();
-        let hides = all.clone().map(|hider| all.clone().filter(|reader| hides(model, hider, *reader)).collect());
-        let hides = hides.collect();
-        Self { cells: splits::cells(model, &all.collect(), work), hides }
+        let hidden =
+            |hider: usize| all.clone().map(|reader| hides(model, &found_with.crossings, hider, reader)).collect();
+        let hides = all.clone().map(hidden).collect();
+        Self { levels, candidates, hides, found_with }
+    }
+
+    /// What the levels make of each three programs, as bits. Serializable transactions that do not notice each other are as
+    /// they are at repeatable read.
+    fn roles<'a>(&self, levels: &'a [Isolation]) -> impl Fn(&CellKey) -> u8 + use<'a> {
+        let is_hider = |hider: &usize| levels[*hider] != Isolation::Serializable;
+        let is_hidden = |reader: usize| (0..self.hides.len()).filter(is_hider).any(|hider| self.hides[hider][reader]);
+        let hidden: Vec<bool> = (0..self.hides.len()).map(is_hidden).collect();
+        move |key| {
+            let is_unnoticed = levels[key.0] == Isolation::Serializable && (hidden[key.0] || hidden[key.2]);
+            role(key, levels).unwrap_or(0) | if is_unnoticed { T1_REPEATABLE_READ } else { 0 }
+        }
     }
 
     /// Whether nothing dangerous is possible under these levels.
     pub fn is_safe(&self, levels: &[Isolation]) -> bool {
-        self.live(levels).next().is_none()
+        let roles = self.roles(levels);
+        !self.levels.iter().any(|(key, dangerous)| dangerous & roles(key) != 0)
     }
 
-    /// The cells that are dangerous under these levels, each with what T1 is in it.
-    pub fn live<'a>(&'a self, levels: &'a [Isolation]) -> impl Iterator<Item = (&'a CellKey, &'a Cell, u8)> {
-        self.cells.iter().filter_map(move |(key, cell)| {
-            let is_live = |wanted: &u8| cell.levels & wanted != 0;
-            let wanted = role(key, levels).filter(is_live);
-            // What the server does not notice is as at repeatable read.
-            let unnoticed = || self.is_unnoticed(key, levels).then_some(T1_REPEATABLE_READ).filter(is_live);
-            wanted.or_else(unnoticed).map(|wanted| (key, cell, wanted))
-        })
-    }
-
-    /// Whether somebody who is not serializable can hide from the server what T1 or Tm has read.
-    fn is_unnoticed(&self, (first, _, last): &CellKey, levels: &[Isolation]) -> bool {
-        let is_hider = |hider: &usize| levels[*hider] != Isolation::Serializable;
-        let reaches = |hider: usize| self.hides[hider].contains(first) || self.hides[hider].contains(last);
-        levels[*first] == Isolation::Serializable && (0..self.hides.len()).filter(is_hider).any(reaches)
-    }
-
-    /// The candidates that are possible under these levels: short ones first, then those of few statements.
-    pub fn candidates(&self, model: &Model, levels: &[Isolation]) -> Vec<(Candidate, u8)> {
-        let mut all: Vec<(Candidate, u8)> = self
-            .live(levels)
-            .flat_map(|(_, cell, wanted)| {
-                let fits = move |candidate: &&Candidate| candidate.levels & wanted != 0;
-                cell.candidates.iter().filter(fits).map(move |candidate| (candidate.clone(), wanted))
-            })
-            .collect();
-        let length = |candidate: &Candidate| {
-            candidate.paths.iter().map(|path| model.paths[*path].statements.len()).sum::<usize>()
-        };
-        all.sort_by_key(|(candidate, _)| (candidate.is_long, candidate.paths.len(), length(candidate)));
-        all
+    /// The candidates that are possible under these levels, each with what T1 is in it: short ones first, then those of
+    /// few statements.
+    pub fn candidates(&self, _model: &Model, levels: &[Isolation]) -> Vec<(Candidate, u8)> {
+        let roles = self.roles(levels);
+        let live = self.candidates.iter().filter_map(|(key, candidate)| {
+            let wanted = roles(key);
+            (candidate.levels & wanted != 0).then(|| (candidate.clone(), wanted))
+        });
+        live.take(MOST_CANDIDATES).collect()
     }
 
     /// The weakest levels that are safe together: all serializable, then one program after the other as low as the
@@ -94,17 +158,50 @@ impl Dangers {
     }
 }
 
-/// Whether a program can put a version over what another one has read without being in a cycle with it: it updates other
-/// columns of the rows. Who has read a version is looked up by the version that is overwritten
-/// (`src/backend/storage/lmgr/predicate.c`, `CheckForSerializableConflictIn`), so a serializable transaction that then
-/// overwrites the new version is not seen to have been read by the other. If the columns meet, the one in between is in a
-/// cycle of its own: see `splits`.
-fn hides(model: &Model, hider: usize, reader: usize) -> bool {
-    let ops =
-        |program: usize| model.paths.iter().filter(move |path| path.program == program).flat_map(|path| &path.ops);
-    let updates: Vec<&Op> = ops(hider).filter(|op| matches!(op.action, Action::Update(_))).collect();
-    ops(reader).filter(|read| read.reads & !EXISTS != 0).any(|read| {
-        updates.iter().any(|update| update.relation == read.relation && update.writes & read.reads & !EXISTS == 0)
+/// Where a change lets chains of transactions go elsewhere.
+struct Rerouted {
+    begins: BTreeSet<(usize, usize)>,
+    ends: BTreeSet<usize>,
+}
+
+impl Rerouted {
+    fn between(model: &Model, before: &Reach, after: &Reach) -> Self {
+        let paths = || model.paths.iter().enumerate();
+        let (mut begins, mut ends) = (BTreeSet::new(), BTreeSet::new());
+        if before == after {
+            return Self { begins, ends };
+        }
+        for (number, path) in paths() {
+            if before.differs_at_end(after, number) {
+                ends.insert(path.program);
+            }
+            let moved = paths().filter(|(other, _)| before.differs(after, number, *other));
+            begins.extend(moved.map(|(_, second)| (path.program, second.program)));
+        }
+        Self { begins, ends }
+    }
+
+    fn concerns(&self, first: usize, second: usize, last: usize) -> bool {
+        self.ends.contains(&last) || self.begins.contains(&(first, second))
+    }
+}
+
+/// Whether a program that is not serializable can put a version over what another one has read. Who has read a version is
+/// looked up by the version that is overwritten (`src/backend/storage/lmgr/predicate.c`,
+/// `CheckForSerializableConflictIn`), so whoever then overwrites the new version is not seen to have been read by the other:
+/// both may commit although they are serializable. An update of columns that are read must be possible while the reader
+/// runs, which is what a departure is; of one of other columns that is assumed.
+fn hides(model: &Model, crossings: &Crossings, hider: usize, reader: usize) -> bool {
+    let of = |program: usize| model.paths.iter().enumerate().filter(move |(_, path)| path.program == program);
+    let is_update = |op: &Op| matches!(op.action, Action::Update(_));
+    let updates: Vec<&Op> = of(hider).flat_map(|(_, path)| &path.ops).filter(|op| is_update(op)).collect();
+    let beside = |read: &Op| {
+        let is_beside = |update: &&Op| update.relation == read.relation && update.writes & read.reads & !EXISTS == 0;
+        read.reads & !EXISTS != 0 && updates.iter().any(is_beside)
+    };
+    of(reader).any(|(number, path)| {
+        path.ops.iter().any(beside)
+            || crossings.overwriting(number, hider).any(|(path, op)| is_update(&model.paths[path].ops[op]))
     })
 }
 
@@ -121,67 +218,4 @@ fn role((first, second, last): &CellKey, levels: &[Isolation]) -> Option<u8> {
             (true, true) => return None,
         },
     })
-}
-
-/// The largest sets of programs that are safe when all run at one level. A danger among some programs is one in every
-/// larger set, so the sets are what remains when from each danger one program is taken away.
-pub(super) fn maximal_safe(model: &Model, level: Isolation, work: &mut Work) -> MaximalSafeSets {
-    let all: BTreeSet<usize> = (0..model.programs.len()).collect();
-    let mut open = vec![all];
-    let mut seen: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
-    let mut safe: Vec<BTreeSet<usize>> = Vec::new();
-    let mut complete = true;
-    let limit = work.combinations + MOST_COMBINATIONS;
-    let mut dangers: Vec<BTreeSet<usize>> = Vec::new();
-    while let Some(set) = open.pop() {
-        let is_covered = safe.iter().any(|known| known.is_superset(&set));
-        if is_covered || !seen.insert(set.clone()) {
-            continue;
-        }
-        if seen.len() > MOST_SUBSETS || safe.len() >= MOST_SETS || work.combinations > limit {
-            complete = false;
-            break;
-        }
-        let known = dangers.iter().find(|danger| danger.is_subset(&set)).cloned();
-        let Some(danger) = known.or_else(|| danger_in(model, &set, level, work)) else {
-            safe.retain(|known| !known.is_subset(&set));
-            safe.push(set);
-            continue;
-        };
-        if !dangers.contains(&danger) {
-            dangers.push(danger.clone());
-        }
-        for program in danger {
-            let mut smaller = set.clone();
-            smaller.remove(&program);
-            open.push(smaller);
-        }
-    }
-    let name = |program: &usize| model.programs[*program].clone();
-    let mut sets: Vec<Vec<String>> = safe
-        .iter()
-        .filter(|set| !set.is_empty())
-        .map(|set| {
-            let mut names: Vec<String> = set.iter().map(name).collect();
-            names.sort();
-            names
-        })
-        .collect();
-    sets.sort();
-    MaximalSafeSets { sets, complete }
-}
-
-/// Programs that are dangerous together, out of a set whose members all run at one level. Of a long cycle, the whole
-/// set: who is in its middle is not known.
-fn danger_in(model: &Model, set: &BTreeSet<usize>, level: Isolation, work: &mut Work) -> Option<BTreeSet<usize>> {
-    if level == Isolation::Serializable {
-        return None;
-    }
-    let levels = vec![level; model.programs.len()];
-    let dangers = Dangers { cells: splits::cells(model, set, work), hides: Vec::new() };
-    let (candidate, _) = dangers.candidates(model, &levels).into_iter().next()?;
-    if candidate.is_long {
-        return Some(set.clone());
-    }
-    Some(candidate.paths.iter().map(|path| model.paths[*path].program).collect())
 }

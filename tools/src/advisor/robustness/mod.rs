@@ -8,12 +8,19 @@ mod conflict;
 mod decide;
 mod edges;
 mod evidence;
+#[cfg(test)]
+mod gaps;
+mod ground;
 mod machine;
+mod maximal;
 mod model;
+mod numbers;
 #[cfg(test)]
 mod oracle;
 mod promote;
 mod reach;
+#[cfg(test)]
+mod reference;
 mod report;
 mod scope;
 mod search;

@@ -14,10 +14,10 @@ use super::decide::{Dangers, Levels};
 use super::evidence::Meaning;
 use super::machine::{Actor, Stage};
 use super::model::{Action, EXISTS, Model, Path, RowSet, Value};
-use super::reach::Reach;
 use super::telling::Telling;
 use super::{search, verdict};
-use crate::advisor::report::{Verdict, Work};
+use crate::advisor::proof::fuzz::{Broken, Decider};
+use crate::advisor::report::{Options, Verdict, Work};
 use crate::advisor::synthetic::{GROUPS, Shape, template_set};
 
 /// Keys that transactions are run with: two of rows that exist, and one of a row that does not.
@@ -145,7 +145,6 @@ fn compare(seeds: std::ops::Range<u64>, shape: &Shape, choices: usize) -> Tally 
         let model = build(&drawn.workload, &drawn.schema, Seen::AsTheyRun);
         let mut work = Work::default();
         let dangers = Dangers::of(&model, &mut work);
-        let reach = Reach::of(&model, &(0..model.programs.len()).collect());
         let telling = Telling::of(&drawn.workload);
         let meaning = Meaning { workload: &drawn.workload, schema: &drawn.schema, model: &model, telling: &telling };
         let mut lot = ChaCha8Rng::seed_from_u64(seed);
@@ -156,7 +155,7 @@ fn compare(seeds: std::ops::Range<u64>, shape: &Shape, choices: usize) -> Tally 
                 random_levels(&mut lot, model.programs.len())
             };
             let broken = |lot: &mut ChaCha8Rng| is_broken(lot, &model, &levels, choices);
-            match verdict::verdict(meaning, &dangers, &reach, &levels, &mut work) {
+            match verdict::verdict(meaning, &dangers, &dangers.found_with.reach, &levels, &mut work) {
                 Verdict::Safe => {
                     tally.safe += 1;
                     let found = broken(&mut lot);
@@ -192,4 +191,25 @@ fn nothing_that_is_called_safe_breaks_by_brute_force_with_accesses_by_key() {
 fn nothing_that_is_called_safe_breaks_by_brute_force_with_all_that_postgresql_has() {
     let tally = compare(1000..1024, &Shape { tables: 1, ..Shape::everything() }, 12);
     assert!(tally.safe >= 8 && tally.unsafe_ >= 8 && tally.convicted >= 2, "{tally:?}");
+}
+
+/// How often brute force comes across a schedule that breaks what a decider with a mistake calls the best levels.
+fn convictions(mistake: Broken, seeds: std::ops::Range<u64>, shape: &Shape, choices: usize) -> usize {
+    let convicts = |seed: &u64| {
+        let drawn = draw(*seed, shape);
+        let model = build(&drawn.workload, &drawn.schema, Seen::AsTheyRun);
+        let report = mistake.decide(&drawn.workload, &drawn.schema, &Options::default());
+        let levels: Levels = model.programs.iter().map(|name| report.optimal.level(name)).collect();
+        let mut lot = ChaCha8Rng::seed_from_u64(*seed);
+        is_broken(&mut lot, &model, &levels, choices).is_some()
+    };
+    seeds.filter(convicts).count()
+}
+
+#[test]
+fn a_decider_that_takes_locks_for_writes_is_convicted_by_brute_force_over_sets_by_lot() {
+    use crate::advisor::synthetic::StatementKind::{Lock, Read, Update};
+    let weights = vec![(Read, 3), (Lock, 3), (Update, 4)];
+    let shape = Shape { programs: 3, statements: 2, tables: 1, parameters: 2, weights };
+    assert!(convictions(Broken::LocksAreWrites, 0..150, &shape, 40) >= 1);
 }

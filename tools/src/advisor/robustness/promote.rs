@@ -11,7 +11,7 @@ use pgstrata_sqltext::{
 };
 use pgstrata_units::Isolation;
 
-use super::build::{Seen, build};
+use super::build::{Seen, build, rebuild};
 use super::decide::{Dangers, Levels};
 use super::model::Model;
 use crate::advisor::report::{Allocation, ChangedStatement, PromotedAllocation, Promotion, PromotionKind, Work};
@@ -27,12 +27,18 @@ const MOST_LISTED: usize = 8;
 /// What repeatable read counts between read committed (0) and serializable (1).
 const REPEATABLE_READ_COST: f64 = 0.5;
 
-/// The best sets of changes.
-pub(super) fn search(workload: &Workload, schema: &Schema, work: &mut Work) -> Vec<PromotedAllocation> {
+/// The best sets of changes; what is known of the workload as it is serves for what they leave alone.
+pub(super) fn search(
+    workload: &Workload,
+    schema: &Schema,
+    (model, dangers): (&Model, &Dangers),
+    work: &mut Work,
+) -> Vec<PromotedAllocation> {
     let limit = work.combinations + MOST_COMBINATIONS;
-    let mut trials = Trials { workload, schema, work, left: MOST_TRIALS, limit };
-    let Some(before) = trials.decide(&[]) else { return Vec::new() };
-    let singles = candidates(workload, &before);
+    let levels = dangers.optimal(model.programs.len());
+    let before = After { cost: cost(workload, &levels), levels };
+    let singles = candidates(workload, &statements_in_danger(model, dangers));
+    let mut trials = Trials { workload, schema, model, dangers, work, left: MOST_TRIALS - 1, limit };
     let mut found: Vec<PromotedAllocation> = Vec::new();
     let mut open: Vec<(f64, Vec<Promotion>)> = vec![(before.cost, Vec::new())];
     for _ in 0..MOST_CHANGES {
@@ -49,7 +55,7 @@ pub(super) fn search(workload: &Workload, schema: &Schema, work: &mut Work) -> V
                 let larger: Vec<Promotion> = set.iter().chain([single]).cloned().collect();
                 let Some(after) = trials.decide(&larger) else { break };
                 if after.cost < *cost {
-                    found.push(after.listed(workload, schema, larger.clone()));
+                    found.push(after.listed(workload, larger.clone()));
                 }
                 next.push((after.cost.min(*cost), larger));
             }
@@ -90,7 +96,6 @@ fn weight(found: &PromotedAllocation) -> usize {
         PromotionKind::ForUpdate => 2,
         PromotionKind::IdentityUpdate => 4,
         PromotionKind::AdvisoryLock => 5,
-        PromotionKind::Constraint => 0,
     };
     found.promotions.iter().map(of).sum()
 }
@@ -98,6 +103,9 @@ fn weight(found: &PromotedAllocation) -> usize {
 struct Trials<'a> {
     workload: &'a Workload,
     schema: &'a Schema,
+    /// The workload as it is.
+    model: &'a Model,
+    dangers: &'a Dangers,
     work: &'a mut Work,
     left: usize,
     limit: u64,
@@ -105,9 +113,7 @@ struct Trials<'a> {
 
 /// What the decision says after some changes.
 struct After {
-    model: Model,
     levels: Levels,
-    dangerous: BTreeSet<(usize, usize)>,
     cost: f64,
 }
 
@@ -119,17 +125,21 @@ impl Trials<'_> {
             return None;
         }
         let workload = apply(self.workload, changes);
-        let model = build(&workload, self.schema, Seen::AsTheyRun);
-        let dangers = Dangers::of(&model, self.work);
-        let levels = dangers.optimal(model.programs.len());
-        let dangerous = statements_in_danger(&model, &dangers);
-        Some(After { cost: cost(self.workload, &levels), model, levels, dangerous })
+        let is_changed = |name: &String| changes.iter().any(|change| change.program == *name);
+        let names = self.model.programs.iter().enumerate();
+        let changed: BTreeSet<usize> = names.filter(|(_, name)| is_changed(name)).map(|(number, _)| number).collect();
+        let dangers = match rebuild(self.model, &workload, self.schema, &changed) {
+            Some(model) => self.dangers.changed(&model, &changed, self.work),
+            None => Dangers::of(&build(&workload, self.schema, Seen::AsTheyRun), self.work),
+        };
+        let levels = dangers.optimal(self.model.programs.len());
+        Some(After { cost: cost(self.workload, &levels), levels })
     }
 }
 
 impl After {
-    fn listed(&self, workload: &Workload, _schema: &Schema, promotions: Vec<Promotion>) -> PromotedAllocation {
-        let names = self.model.programs.iter().cloned();
+    fn listed(&self, workload: &Workload, promotions: Vec<Promotion>) -> PromotedAllocation {
+        let names = workload.programs.iter().map(|program| program.name.clone());
         PromotedAllocation {
             changed: promotions.iter().filter_map(|promotion| changed(workload, promotion)).collect(),
             promotions,
@@ -141,7 +151,7 @@ impl After {
 
 /// The statements through which some cycle leaves its split transaction.
 fn statements_in_danger(model: &Model, dangers: &Dangers) -> BTreeSet<(usize, usize)> {
-    let candidates = dangers.cells.values().flat_map(|cell| &cell.candidates);
+    let candidates = dangers.candidates.iter().map(|(_, candidate)| candidate);
     candidates
         .flat_map(|candidate| candidate.links.iter().map(move |(from, _)| (candidate, *from)))
         .filter_map(|(candidate, (actor, op))| {
@@ -165,9 +175,9 @@ fn cost(workload: &Workload, levels: &[Isolation]) -> f64 {
 }
 
 /// Changes that may help: reads by key that some cycle goes through, and a lock around programs that meet in predicates.
-fn candidates(workload: &Workload, before: &After) -> Vec<Promotion> {
+fn candidates(workload: &Workload, dangerous: &BTreeSet<(usize, usize)>) -> Vec<Promotion> {
     let mut all = Vec::new();
-    for (program, statement) in &before.dangerous {
+    for (program, statement) in dangerous {
         let owner = &workload.programs[*program];
         let Some(access) = plain_read(owner, *statement) else { continue };
         // Two who share a row and then update it wait for each other.
@@ -186,15 +196,15 @@ fn candidates(workload: &Workload, before: &After) -> Vec<Promotion> {
             }
         }
     }
-    all.extend(advisory_locks(workload, before));
+    all.extend(advisory_locks(workload, dangerous));
     all.sort();
     all
 }
 
 /// For programs with predicates in danger: a lock of the relation's name.
-fn advisory_locks(workload: &Workload, before: &After) -> Vec<Promotion> {
+fn advisory_locks(workload: &Workload, dangerous: &BTreeSet<(usize, usize)>) -> Vec<Promotion> {
     let mut all = BTreeSet::new();
-    for (program, statement) in &before.dangerous {
+    for (program, statement) in dangerous {
         let owner = &workload.programs[*program];
         let in_one = owner.scope == Scope::OneTransaction;
         let accesses = &owner.statements[*statement].accesses;
@@ -239,7 +249,6 @@ fn apply(workload: &Workload, changes: &[Promotion]) -> Workload {
                 access.kind = AccessKind::Update;
             }
             PromotionKind::AdvisoryLock => prepend(program, advisory(program, change)),
-            PromotionKind::Constraint => {}
         }
     }
     workload
@@ -267,6 +276,8 @@ fn advisory(program: &Program, change: &Promotion) -> Statement {
         values: std::collections::BTreeMap::new(),
         conditions: BTreeSet::new(),
         conditional: false,
+        may_miss: false,
+        nested: false,
         cause: Cause::Statement,
         span: span.clone(),
     };
@@ -327,7 +338,6 @@ fn changed(workload: &Workload, promotion: &Promotion) -> Option<ChangedStatemen
             vec![format!("update {from}\nset {column} = {column}\nwhere {condition}\nreturning {list}")]
         }
         PromotionKind::AdvisoryLock => vec![lock_text(promotion), before.clone()],
-        PromotionKind::Constraint => return None,
     };
     Some(ChangedStatement { program: program.name.clone(), statement: promotion.statement, before, after })
 }

@@ -2,84 +2,59 @@
 //!
 //! The arguments of the chain are not looked at, so it may say yes where no arguments fit; never no where some do.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use super::conflict::{Judge, Presence, dependencies};
+use super::conflict::Presence;
+use super::ground::Ground;
 use super::model::Model;
-use super::unify::Unifier;
-
-/// A set of paths.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Paths(Vec<u64>);
-
-impl Paths {
-    fn none(count: usize) -> Self {
-        Self(vec![0; count.div_ceil(64)])
-    }
-
-    fn add(&mut self, path: usize) {
-        self.0[path / 64] |= 1 << (path % 64);
-    }
-
-    pub fn has(&self, path: usize) -> bool {
-        self.0[path / 64] & (1 << (path % 64)) != 0
-    }
-
-    fn meets(&self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).any(|(one, two)| one & two != 0)
-    }
-
-    fn and(&self, other: &Self) -> Self {
-        Self(self.0.iter().zip(&other.0).map(|(one, two)| one & two).collect())
-    }
-
-    fn join(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(one, two)| *one |= two);
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = usize> {
-        (0..self.0.len() * 64).filter(|path| self.has(*path))
-    }
-}
+use super::numbers::Numbers;
 
 /// Chains through all paths that take part.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reach {
     /// By path: those that it can meet.
-    pub meets: Vec<Paths>,
+    meets: Vec<Numbers>,
     /// By split path: those that need not depend on it.
-    free: Vec<Paths>,
-    /// By split path, then by where a chain begins: where it can be, going through free paths only.
-    chains: Vec<Vec<Paths>>,
-    all: Vec<Paths>,
+    free: Vec<Numbers>,
+    /// By split path, then by where a chain begins: where it can be, going through free paths only. Most split paths have
+    /// the same free ones.
+    chains: Vec<Rc<Vec<Numbers>>>,
+    all: Rc<Vec<Numbers>>,
 }
 
 impl Reach {
-    /// Looks at every pair of paths once.
-    pub fn of(model: &Model, included: &BTreeSet<usize>) -> Self {
+    /// Of the programs that take part, by what is known of their paths.
+    pub fn between(model: &Model, ground: &Ground, presence: &Presence, included: &dyn Fn(usize) -> bool) -> Self {
         let count = model.paths.len();
-        let is_in = |path: usize| included.contains(&model.paths[path].program);
-        let presence = Presence::of(model, &|program| included.contains(&program));
-        let mut meets = vec![Paths::none(count); count];
+        let every: Vec<usize> = (0..count).filter(|path| included(model.paths[*path].program)).collect();
+        let mut meets = vec![Numbers::none(count); count];
         let mut free = meets.clone();
-        for one in (0..count).filter(|path| is_in(*path)) {
-            for two in (one..count).filter(|path| is_in(*path)) {
-                let (can, must) = relation_of(model, &presence, one, two);
-                for (this, that) in [(one, two), (two, one)] {
-                    if can {
-                        meets[this].add(that);
-                    }
-                    if !must {
-                        free[this].add(that);
-                    }
+        for one in every.iter().copied() {
+            for two in every.iter().copied() {
+                let pair = ground.pair(one, two);
+                let can = !pair.links.is_empty() || !ground.pair(two, one).links.is_empty();
+                if can {
+                    meets[one].add(two);
+                }
+                let is_sure = |(a, b): &(usize, usize)| {
+                    presence.is_sure(&model.paths[one].ops[*a]) && presence.is_sure(&model.paths[two].ops[*b])
+                };
+                if !(can && pair.always.iter().any(is_sure)) {
+                    free[one].add(two);
                 }
             }
         }
-        let every = (0..count).filter(|path| is_in(*path)).fold(Paths::none(count), |mut all, path| {
+        let mut known: BTreeMap<Numbers, Rc<Vec<Numbers>>> = BTreeMap::new();
+        let mut spread_through = |through: &Numbers| {
+            Rc::clone(known.entry(through.clone()).or_insert_with(|| Rc::new(spread(&meets, through))))
+        };
+        let chains = free.iter().map(&mut spread_through).collect();
+        let all = every.into_iter().fold(Numbers::none(count), |mut all, path| {
             all.add(path);
             all
         });
-        let chains = free.iter().map(|free| spread(&meets, free)).collect();
-        let all = spread(&meets, &every);
+        let all = spread_through(&all);
         Self { meets, free, chains, all }
     }
 
@@ -88,6 +63,16 @@ impl Reach {
     pub fn connects(&self, split: usize, from: usize, to: usize, any: bool) -> bool {
         let chains = if any { &self.all } else { &self.chains[split] };
         chains[from].meets(&self.meets[to])
+    }
+
+    /// Whether chains from some paths to others may differ.
+    pub fn differs(&self, other: &Self, split: usize, from: usize) -> bool {
+        self.chains[split][from] != other.chains[split][from] || self.all[from] != other.all[from]
+    }
+
+    /// Whether others may meet a path.
+    pub fn differs_at_end(&self, other: &Self, to: usize) -> bool {
+        self.meets[to] != other.meets[to]
     }
 
     /// A shortest chain between two paths, both ends excluded.
@@ -125,30 +110,16 @@ fn walk_back(before: &[Option<usize>], end: usize) -> Vec<usize> {
     chain
 }
 
-/// Whether two paths can meet at all, and whether they depend on each other whatever their arguments.
-fn relation_of(model: &Model, presence: &Presence, one: usize, two: usize) -> (bool, bool) {
-    let (mine, theirs) = (&model.paths[one], &model.paths[two]);
-    let rows = Unifier::new(model, &[mine, theirs]);
-    let judge = Judge { rows: &rows, presence, ends: &[] };
-    let meet = |a: usize, b: usize| {
-        let (a, b) = (&mine.ops[a], &theirs.ops[b]);
-        (dependencies(a, b).any() || dependencies(b, a).any()) && rows.clone().meet((0, a), (1, b))
-    };
-    let can = judge.pairs(0, 1).any(|(a, b)| meet(a.1, b.1));
-    let must = can && judge.pairs(0, 1).any(|(a, b)| judge.surely_depend(a, b));
-    (can, must)
-}
-
 /// From each path, what a chain through the given ones can come to, its first step included.
-fn spread(meets: &[Paths], through: &Paths) -> Vec<Paths> {
+fn spread(meets: &[Numbers], through: &Numbers) -> Vec<Numbers> {
     let count = meets.len();
     let mut components: Vec<Option<usize>> = vec![None; count];
-    let mut sets: Vec<Paths> = Vec::new();
+    let mut sets: Vec<Numbers> = Vec::new();
     for start in through.iter().filter(|path| *path < count) {
         if components[start].is_some() {
             continue;
         }
-        let mut set = Paths::none(count);
+        let mut set = Numbers::none(count);
         let mut stack = vec![start];
         set.add(start);
         while let Some(path) = stack.pop() {
@@ -163,10 +134,13 @@ fn spread(meets: &[Paths], through: &Paths) -> Vec<Paths> {
         sets.push(set);
     }
     let from = |path: usize| {
-        meets[path].and(through).iter().filter_map(|next| components[next]).fold(Paths::none(count), |mut all, set| {
-            all.join(&sets[set]);
-            all
-        })
+        meets[path].and(through).iter().filter_map(|next| components[next]).fold(
+            Numbers::none(count),
+            |mut all, set| {
+                all.join(&sets[set]);
+                all
+            },
+        )
     };
     (0..count).map(from).collect()
 }

@@ -6,9 +6,9 @@ use pgstrata_sqltext::{PragmaKind, Program, Schema, Unanalysed, Workload};
 use pgstrata_units::Isolation;
 
 use super::build::{Seen, build};
-use super::decide::{Dangers, Levels, maximal_safe};
+use super::decide::{Dangers, Levels};
 use super::evidence::Meaning;
-use super::reach::Reach;
+use super::maximal::maximal_safe;
 use super::telling::Telling;
 use super::verdict::verdict;
 use crate::advisor::report::{Allocation, Options, ProgramReport, Report, Verdict, Work};
@@ -17,10 +17,10 @@ pub(super) fn report(workload: &Workload, schema: &Schema, options: &Options) ->
     let model = build(workload, schema, Seen::AsTheyRun);
     let mut work = Work { paths: model.paths.len() as u64, ..Work::default() };
     let dangers = Dangers::of(&model, &mut work);
-    let reach = Reach::of(&model, &(0..model.programs.len()).collect());
+    let reach = &dangers.found_with.reach;
     let telling = Telling::of(workload);
     let meaning = Meaning { workload, schema, model: &model, telling: &telling };
-    let mut judge = |levels: &Levels| verdict(meaning, &dangers, &reach, levels, &mut work);
+    let mut judge = |levels: &Levels| verdict(meaning, &dangers, reach, levels, &mut work);
     let levels = |allocation: &Allocation| model.programs.iter().map(|name| allocation.level(name)).collect::<Levels>();
     let named = |levels: &Levels| Allocation(model.programs.iter().cloned().zip(levels.iter().copied()).collect());
 
@@ -31,9 +31,12 @@ pub(super) fn report(workload: &Workload, schema: &Schema, options: &Options) ->
     let why_not_lower = why_not_lower(&model.programs, &best, &mut judge);
     let optimal = named(&best);
     let maximal_safe =
-        Isolation::ALL.into_iter().map(|level| (level, maximal_safe(&model, level, &mut work))).collect();
-    let with_promotion =
-        if options.may_promote { super::promote::search(workload, schema, &mut work) } else { Vec::new() };
+        Isolation::ALL.into_iter().map(|level| (level, maximal_safe(&model, &dangers, level, &mut work))).collect();
+    let with_promotion = if options.may_promote {
+        super::promote::search(workload, schema, (&model, &dangers), &mut work)
+    } else {
+        Vec::new()
+    };
     Report {
         programs: workload.programs.iter().map(|program| of_program(program, &optimal, &asked)).collect(),
         uniform,
@@ -43,7 +46,7 @@ pub(super) fn report(workload: &Workload, schema: &Schema, options: &Options) ->
         optimal,
         with_promotion,
         maximal_safe,
-        edges: super::edges::edges(&model),
+        edges: super::edges::edges(&model, &dangers.found_with.ground),
         scopes: super::scope::findings(workload, schema, &mut work),
         unanalysed: unanalysed(workload),
         work,

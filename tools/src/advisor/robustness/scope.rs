@@ -43,7 +43,6 @@ pub(super) fn findings(workload: &Workload, schema: &Schema, work: &mut Work) ->
                         relation: model.relations[path.ops[b1].relation].name.clone(),
                         columns,
                         other: model.programs[other].clone(),
-                        witness: None,
                         level_as_one: levels[path.program],
                     },
                 );

@@ -9,12 +9,18 @@
 //! PostgreSQL's locks, which are per row and of four strengths, while dependencies are per column: whoever is blocked
 //! without depending on the blocker can still close the cycle later, so blocking counts between T1 and T2 alone.
 //!
+//! Each condition only gets harder to meet the more rows are known to be the same. So what is forbidden to a departure
+//! by itself, or to a return by itself, is forbidden to both together, and need not be tried: that is what makes the
+//! search fast. Nothing else is left out; `super::reference` tries everything, and the tests compare.
+//!
 //! What is found may happen; whether it can be made to happen is shown by a run of the model (`super::machine`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::conflict::{At, Judge, Kinds, Presence, dependencies};
-use super::model::{Action, Model, Op, Path, RowSet};
+use super::conflict::{At, Judge, Presence};
+use super::ground::{Back, Ground, Tie};
+use super::model::{Action, Model, Op, RowSet};
 use super::reach::Reach;
 use super::unify::Unifier;
 use crate::advisor::report::Work;
@@ -30,14 +36,17 @@ pub(super) const T1_T2_SERIALIZABLE: u8 = 8;
 /// T1 and Tm serializable, T2 not.
 pub(super) const T1_TM_SERIALIZABLE: u8 = 16;
 
-/// Most candidates that are kept for a cell and a level: if the first cannot be run, another may.
-const KEPT: usize = 6;
+/// All that T1, T2 and Tm can be.
+pub(super) const ALL_LEVELS: [u8; 5] =
+    [T1_READ_COMMITTED, T1_REPEATABLE_READ, T1_SERIALIZABLE, T1_T2_SERIALIZABLE, T1_TM_SERIALIZABLE];
+const EVERY_LEVEL: u8 = 31;
+const ABOVE_READ_COMMITTED: u8 = EVERY_LEVEL & !T1_READ_COMMITTED;
 
 /// Which programs split, come second and come last.
 pub(super) type CellKey = (usize, usize, usize);
 
 /// What is known of three programs as T1, T2 and Tm.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Cell {
     /// The levels at which some candidate exists.
     pub levels: u8,
@@ -46,7 +55,7 @@ pub(super) struct Cell {
 }
 
 /// A cycle that may be possible.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
     /// At which levels.
     pub levels: u8,
@@ -59,337 +68,431 @@ pub(super) struct Candidate {
 }
 
 /// T1 reads what T2 overwrites.
-struct Departure<'m> {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Departure {
     b1: usize,
     path: usize,
     a2: usize,
-    rows: Unifier<'m>,
+    /// The levels at which T2 is not kept out, whoever Tm is.
+    levels: u8,
 }
 
 /// Tm comes back to T1.
-#[derive(Clone, Copy)]
-struct Return {
-    a1: usize,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Return {
+    back: Back,
     path: usize,
-    bm: usize,
-    /// It can be an anti-dependency.
-    rw: bool,
-    /// Tm ends a row, and T1 inserts it anew: what first-updater-wins does not see.
-    renews: bool,
+    /// Operations of T1 on which Tm certainly depends: the first of their last moments, and each of the first 128.
+    follows_from: u16,
+    follows: u128,
+    /// Tm certainly depends on T1 somewhere.
+    is_tied: bool,
+    /// T1 reads what Tm writes, which serializable transactions notice.
+    is_noticed: bool,
 }
 
-/// All cells of the programs that take part.
-pub(super) fn cells(model: &Model, included: &BTreeSet<usize>, work: &mut Work) -> BTreeMap<CellKey, Cell> {
-    let is_in = |program: usize| included.contains(&program);
-    let presence = Presence::of(model, &is_in);
-    let touching = Touching::of(model, included);
-    let reach = Reach::of(model, included);
-    let mut search =
-        Search { model, presence: &presence, touching: &touching, reach: &reach, cells: BTreeMap::new(), work };
-    for (number, path) in model.paths.iter().enumerate().filter(|(_, path)| is_in(path.program)) {
-        search.split(number, path);
-    }
-    search.cells
-}
-
-/// Whether T2, transaction 1, leaves a version of the row that an operation of T1 has read.
-fn overwritten_by_second(rows: &Unifier<'_>, read: At) -> bool {
-    let var = rows.paths[read.0].ops[read.1].var;
-    let writes = rows.paths[1].ops.iter().filter(|op| op.is_version());
-    writes.into_iter().any(|op| rows.same_row((read.0, var), (1, op.var)))
-}
-
-/// Who touches a relation.
-struct Touching {
-    by_relation: Vec<Vec<(usize, usize)>>,
-}
-
-impl Touching {
-    fn of(model: &Model, included: &BTreeSet<usize>) -> Self {
-        let mut by_relation = vec![Vec::new(); model.relations.len()];
-        for (number, path) in model.paths.iter().enumerate().filter(|(_, path)| included.contains(&path.program)) {
-            for (at, op) in path.ops.iter().enumerate() {
-                if model.relations[op.relation].is_anything {
-                    for list in &mut by_relation {
-                        list.push((number, at));
-                    }
-                } else {
-                    by_relation[op.relation].push((number, at));
-                }
-            }
+impl Return {
+    /// The levels at which Tm does not depend on T1, whoever T2 is.
+    const fn levels(&self, b1: usize, split: &Op) -> u8 {
+        let mut levels = EVERY_LEVEL;
+        if self.is_tied {
+            let before = self.follows_from < split.first || (b1 < 128 && self.follows & (1 << b1) != 0);
+            levels &= if before { 0 } else { T1_READ_COMMITTED };
         }
-        Self { by_relation }
-    }
-
-    /// Everything that can meet an operation.
-    fn partners(&self, model: &Model, op: &Op) -> impl Iterator<Item = (usize, usize)> {
-        let all = if model.relations[op.relation].is_anything {
-            0..self.by_relation.len()
-        } else {
-            op.relation..op.relation + 1
-        };
-        all.flat_map(|relation| self.by_relation[relation].iter().copied())
+        if self.is_noticed { levels & !T1_TM_SERIALIZABLE } else { levels }
     }
 }
 
-struct Search<'a, 'm> {
-    model: &'m Model,
-    presence: &'a Presence,
-    touching: &'a Touching,
-    reach: &'a Reach,
-    cells: BTreeMap<CellKey, Cell>,
-    work: &'a mut Work,
+/// What is asked of a search.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The levels that matter of some programs.
+    pub levels: &'a dyn Fn(CellKey) -> u8,
+    /// Most candidates that are kept for a cell and a level.
+    pub kept: u8,
+    /// Whether cycles with a middle are looked for.
+    pub is_long: bool,
 }
 
-impl<'m> Search<'_, 'm> {
-    /// All cycles in which a path is split.
-    fn split(&mut self, number: usize, path: &'m Path) {
-        let departures = self.departures(path);
-        if departures.is_empty() {
-            return;
-        }
-        let returns = self.returns(path);
-        for is_long in [false, true] {
-            for departure in &departures {
-                for back in &returns {
-                    self.work.combinations += 1;
-                    self.close(number, departure, back, is_long);
-                }
-            }
-        }
-    }
+/// Where paths leave for, and are come back to from, other programs: with the programs that take part, all there is to a
+/// search.
+#[derive(Debug, Clone)]
+pub(super) struct Crossings {
+    programs: usize,
+    /// By path and program.
+    departures: Vec<Arc<[Departure]>>,
+    returns: Vec<Arc<[Return]>>,
+}
 
-    /// b1 → a2. Of operations that stand at the same moment and are about the same rows one is enough.
-    fn departures(&mut self, path: &'m Path) -> Vec<Departure<'m>> {
-        let mut seen = BTreeSet::new();
-        let mut all = Vec::new();
-        for (b1, read) in path.ops.iter().enumerate().filter(|(_, op)| op.reads != 0) {
-            for (other, a2) in self.touching.partners(self.model, read) {
-                let theirs = &self.model.paths[other];
-                let write = &theirs.ops[a2];
-                let kind = (read.var, read.first, read.access, other, write.var, write.access);
-                if !dependencies(read, write).rw || !seen.insert(kind) {
+/// A search for cycles among the programs that take part.
+pub(super) struct Search<'a> {
+    pub model: &'a Model,
+    pub ground: &'a Ground,
+    pub presence: &'a Presence,
+    pub reach: &'a Reach,
+    pub crossings: &'a Crossings,
+}
+
+impl Crossings {
+    /// All of them; those between programs of which neither is new are taken over from before.
+    pub fn of(
+        model: &Model,
+        ground: &Ground,
+        presence: &Presence,
+        included: &dyn Fn(usize) -> bool,
+        before: Option<(&Self, &dyn Fn(usize) -> bool)>,
+    ) -> Self {
+        let programs = model.programs.len();
+        let mut by_program = vec![Vec::new(); programs];
+        for (number, path) in model.paths.iter().enumerate() {
+            by_program[path.program].push(number);
+        }
+        let mut all = Self { programs, departures: Vec::new(), returns: Vec::new() };
+        for (number, path) in model.paths.iter().enumerate() {
+            for (program, paths) in by_program.iter().enumerate() {
+                let known = before.filter(|(_, is_new)| !is_new(path.program) && !is_new(program));
+                if let Some((known, _)) = known {
+                    all.departures.push(Arc::clone(&known.departures[number * programs + program]));
+                    all.returns.push(Arc::clone(&known.returns[number * programs + program]));
                     continue;
                 }
-                self.work.unifications += 1;
-                let mut rows = Unifier::new(self.model, &[path, theirs]);
-                if !rows.meet((0, read), (1, write)) {
-                    continue;
-                }
-                let levels = self.levels_between(&rows, b1, &[(0, b1), (1, a2)]);
+                let paths: &[usize] = if included(path.program) && included(program) { paths } else { &[] };
+                all.departures.push(departures(model, ground, presence, number, paths));
+                all.returns.push(returns(model, ground, presence, number, paths));
+            }
+        }
+        all
+    }
+
+    fn departures(&self, path: usize, program: usize) -> &[Departure] {
+        &self.departures[path * self.programs + program]
+    }
+
+    /// Operations of a program that can overwrite what a path at repeatable read has read, as path and operation.
+    pub fn overwriting(&self, path: usize, program: usize) -> impl Iterator<Item = (usize, usize)> {
+        let possible = |departure: &&Departure| departure.levels & T1_REPEATABLE_READ != 0;
+        self.departures(path, program).iter().filter(possible).map(|departure| (departure.path, departure.a2))
+    }
+
+    fn returns(&self, path: usize, program: usize) -> &[Return] {
+        &self.returns[path * self.programs + program]
+    }
+}
+
+/// b1 → a2, in the order of b1.
+fn departures(model: &Model, ground: &Ground, presence: &Presence, first: usize, others: &[usize]) -> Arc<[Departure]> {
+    let mut all = Vec::new();
+    for path in others.iter().copied() {
+        let pair = ground.pair(first, path);
+        if pair.departures.is_empty() {
+            continue;
+        }
+        let mut rows = Unifier::new(model, &[&model.paths[first], &model.paths[path]]);
+        let fresh = rows.mark();
+        for (b1, a2) in pair.departures.iter().copied() {
+            let (read, write) = (&model.paths[first].ops[b1], &model.paths[path].ops[a2]);
+            if rows.meet((0, read), (1, write)) {
+                let judge = Judge { rows: &rows, presence, ends: &[(0, b1), (1, a2)] };
+                let levels = levels_between(&judge, &pair.ties, b1, EVERY_LEVEL);
                 if levels & (T1_READ_COMMITTED | T1_REPEATABLE_READ) != 0 {
-                    all.push(Departure { b1, path: other, a2, rows });
+                    all.push(Departure { b1, path, a2, levels });
                 }
+            }
+            rows.back(fresh);
+        }
+    }
+    all.sort_by_key(|departure| (departure.b1, departure.path, departure.a2));
+    all.into()
+}
+
+/// bm → a1, in the order of a1.
+fn returns(model: &Model, ground: &Ground, presence: &Presence, first: usize, others: &[usize]) -> Arc<[Return]> {
+    let mut all = Vec::new();
+    for path in others.iter().copied() {
+        let pair = ground.pair(first, path);
+        if pair.returns.is_empty() {
+            continue;
+        }
+        let mut rows = Unifier::new(model, &[&model.paths[first], &model.paths[path]]);
+        let fresh = rows.mark();
+        for back in pair.returns.iter().copied() {
+            let (mine, theirs) = (&model.paths[first].ops[back.a1], &model.paths[path].ops[back.bm]);
+            if rows.meet((1, theirs), (0, mine)) {
+                let judge = Judge { rows: &rows, presence, ends: &[(1, back.bm), (0, back.a1)] };
+                all.push(of_return(&judge, &pair.follows, back, path));
+            }
+            rows.back(fresh);
+        }
+    }
+    all.sort_by_key(|known| (known.back.a1, known.path, known.back.bm));
+    all.into()
+}
+
+fn of_return(judge: &Judge<'_, '_>, follows: &[Tie], back: Back, path: usize) -> Return {
+    let mut known = Return { back, path, follows_from: u16::MAX, follows: 0, is_tied: false, is_noticed: false };
+    for tie in follows {
+        let (one, two) = ((0, tie.one), (1, tie.two));
+        if !judge.same_row(one, two) || !judge.holds(two) {
+            continue;
+        }
+        known.is_noticed |= tie.is(Tie::READS);
+        if tie.is(Tie::FORWARD) && judge.holds(one) {
+            known.is_tied = true;
+            known.follows_from = known.follows_from.min(judge.op(one).last);
+            known.follows |= if tie.one < 128 { 1 << tie.one } else { 0 };
+        }
+    }
+    known
+}
+
+/// The levels of T1 at which T2 is not kept out: T1 is transaction 0, T2 transaction 1. Only `wanted` ones are looked at.
+fn levels_between(judge: &Judge<'_, '_>, ties: &[Tie], b1: usize, wanted: u8) -> u8 {
+    let path = judge.rows.paths[0];
+    let split = &path.ops[b1];
+    let mut levels = wanted;
+    for tie in ties {
+        if levels == 0 {
+            return 0;
+        }
+        let (one, two) = ((0, tie.one), (1, tie.two));
+        let op = &path.ops[tie.one];
+        if judge.blocks(*tie, one, two) {
+            // What T1 locked before b1 it holds until after T2 has committed.
+            if op.last < split.first || (tie.one == b1 && split.locks()) {
+                levels &= !T1_READ_COMMITTED;
+            }
+            // T2's versions are newer than T1's snapshot, whenever T1 comes to them.
+            if tie.is(Tie::FAILS) || op.place < path.snapshot {
+                levels &= T1_READ_COMMITTED;
+            }
+        }
+        // T1 →rw T2 →rw T1 among serializable transactions, T2 committing first, is refused.
+        let can_be_read = levels & T1_T2_SERIALIZABLE != 0 && tie.is(Tie::IS_READ);
+        if can_be_read && judge.same_row(one, two) && judge.holds(one) {
+            levels &= !T1_T2_SERIALIZABLE;
+        }
+    }
+    levels
+}
+
+/// The levels at which Tm, transaction `last`, does not depend on T1: then the cycle would not be a shortest one, and the
+/// shorter one is found by itself.
+fn levels_of_last(judge: &Judge<'_, '_>, follows: &[Tie], b1: usize, last: usize, wanted: u8) -> u8 {
+    let path = judge.rows.paths[0];
+    let split = &path.ops[b1];
+    let mut levels = wanted;
+    for tie in follows {
+        if levels == 0 {
+            return 0;
+        }
+        let (one, two) = ((0, tie.one), (last, tie.two));
+        if !judge.same_row(one, two) || !judge.holds(two) {
+            continue;
+        }
+        if tie.is(Tie::FORWARD) && judge.holds(one) {
+            let is_before = path.ops[tie.one].last < split.first || tie.one == b1;
+            levels &= if is_before { 0 } else { T1_READ_COMMITTED };
+        }
+        // T1 →rw Tm →rw T1 among serializable transactions is refused, whoever commits first.
+        if tie.is(Tie::READS) {
+            levels &= !T1_TM_SERIALIZABLE;
+        }
+    }
+    levels
+}
+
+/// A cell while it is filled.
+#[derive(Debug, Clone, Default)]
+struct Filling {
+    cell: Cell,
+    counts: [u8; 5],
+    /// The levels of which there are candidates enough.
+    full: u8,
+}
+
+impl Filling {
+    fn keep(&mut self, candidate: Candidate, kept: u8) {
+        for (count, level) in self.counts.iter_mut().zip(ALL_LEVELS) {
+            *count = count.saturating_add(u8::from(candidate.levels & level != 0));
+            self.full |= if *count >= kept { level } else { 0 };
+        }
+        self.cell.levels |= candidate.levels;
+        self.cell.candidates.push(candidate);
+    }
+}
+
+/// One way to begin a cycle and one way to end it.
+struct Ends<'a> {
+    first: usize,
+    departure: &'a Departure,
+    back: &'a Return,
+    wanted: u8,
+    kept: u8,
+}
+
+impl<'a> Search<'a> {
+    /// All cells that are asked for.
+    pub fn cells(&self, asked: Asked<'_>, work: &mut Work) -> BTreeMap<CellKey, Cell> {
+        let programs = self.model.programs.len();
+        let mut all = BTreeMap::new();
+        for first in 0..programs {
+            let mut row = vec![Filling::default(); programs * programs];
+            for (number, _) in self.model.paths.iter().enumerate().filter(|(_, path)| path.program == first) {
+                for is_long in [false, true].into_iter().filter(|long| asked.is_long || !long) {
+                    self.split(number, is_long, asked, &mut row, work);
+                }
+            }
+            for (at, filled) in row.into_iter().enumerate().filter(|(_, filled)| filled.cell.levels != 0) {
+                all.insert((first, at / programs, at % programs), filled.cell);
             }
         }
         all
     }
 
-    /// bm → a1.
-    fn returns(&self, path: &Path) -> Vec<Return> {
-        let mut seen = BTreeSet::new();
-        let mut all = Vec::new();
-        for (a1, mine) in path.ops.iter().enumerate() {
-            for (other, bm) in self.touching.partners(self.model, mine) {
-                let theirs = &self.model.paths[other].ops[bm];
-                let Kinds { rw, .. } = dependencies(theirs, mine);
-                if !dependencies(theirs, mine).any() {
-                    continue;
-                }
-                let renews = theirs.action == Action::Delete && mine.action == Action::Insert;
-                if seen.insert((mine.var, mine.last, mine.access, other, theirs.var, theirs.access, rw, renews)) {
-                    all.push(Return { a1, path: other, bm, rw, renews });
+    /// All cycles in which a path is split.
+    fn split(&self, number: usize, is_long: bool, asked: Asked<'_>, row: &mut [Filling], work: &mut Work) {
+        let (first, programs) = (self.model.paths[number].program, self.model.programs.len());
+        for second in 0..programs {
+            for departure in self.crossings.departures(number, second) {
+                let mut rows: Option<Unifier<'a>> = None;
+                for last in 0..programs {
+                    let returns = self.crossings.returns(number, last);
+                    let filling = &mut row[second * programs + last];
+                    let open = !filling.full & departure.levels;
+                    if returns.is_empty() || open == 0 {
+                        continue;
+                    }
+                    let open = open & (asked.levels)((first, second, last));
+                    for back in returns.iter().filter(|_| open != 0) {
+                        work.combinations += 1;
+                        let wanted = open & !filling.full & self.order(number, departure, back);
+                        if wanted != 0 {
+                            let rows = rows.get_or_insert_with(|| self.departed(number, departure));
+                            let ends = Ends { first: number, departure, back, wanted, kept: asked.kept };
+                            self.close(&ends, is_long, rows, filling, work);
+                        }
+                    }
                 }
             }
         }
-        all
     }
 
-    /// Closes the cycle: with T2 alone, with T2 and Tm, or with others between them.
-    fn close(&mut self, number: usize, departure: &Departure<'m>, back: &Return, is_long: bool) {
-        let (path, second, last) = (number, departure.path, back.path);
-        let key = (self.program(path), self.program(second), self.program(last));
-        let wanted = self.missing(key);
-        let wanted = wanted & self.order(path, departure, back);
-        if wanted == 0 {
-            return;
-        }
-        if is_long {
-            self.long(key, path, departure, back, wanted);
-            return;
-        }
-        if second == last {
-            self.two(key, path, departure, back, wanted);
-        }
-        self.three(key, path, departure, back, wanted);
-    }
-
-    fn program(&self, path: usize) -> usize {
-        self.model.paths[path].program
-    }
-
-    /// The levels for which a cell still takes candidates.
-    fn missing(&self, key: CellKey) -> u8 {
-        let all = [T1_READ_COMMITTED, T1_REPEATABLE_READ, T1_SERIALIZABLE, T1_T2_SERIALIZABLE, T1_TM_SERIALIZABLE];
-        let Some(cell) = self.cells.get(&key) else { return all.into_iter().sum() };
-        let is_full =
-            |level: u8| cell.candidates.iter().filter(|candidate| candidate.levels & level != 0).count() >= KEPT;
-        all.into_iter().filter(|level| !is_full(*level)).sum()
+    /// T1 and T2 where the cycle begins.
+    fn departed(&self, number: usize, departure: &Departure) -> Unifier<'a> {
+        let (first, second) = (&self.model.paths[number], &self.model.paths[departure.path]);
+        let mut rows = Unifier::new(self.model, &[first, second]);
+        rows.meet((0, &first.ops[departure.b1]), (1, &second.ops[departure.a2]));
+        rows
     }
 
     /// The levels at which b1 and a1 can stand as they do. Above read committed T1 reads nothing that is newer than its
     /// snapshot and writes over nothing that is, so only an anti-dependency leads back to it. At read committed any
     /// does, if it comes after b1.
-    fn order(&self, number: usize, departure: &Departure<'_>, back: &Return) -> u8 {
+    fn order(&self, number: usize, departure: &Departure, back: &Return) -> u8 {
         let path = &self.model.paths[number];
-        let (b1, a1) = (&path.ops[departure.b1], &path.ops[back.a1]);
+        let (b1, a1) = (&path.ops[departure.b1], &path.ops[back.back.a1]);
         // Who did not find the row by the snapshot does not lock it in the same access.
-        let by_key = matches!(path.vars[b1.var].rows, RowSet::One { .. });
-        let missed = b1.action == Action::Read { looks: true }
-            && by_key
-            && path.same_access(departure.b1, back.a1)
-            && departure.b1 != back.a1;
+        let missed = path.same_access(departure.b1, back.back.a1)
+            && departure.b1 != back.back.a1
+            && b1.action == Action::Read { looks: true }
+            && matches!(path.vars[b1.var].rows, RowSet::One { .. });
         if missed {
             return 0;
         }
-        let above = T1_REPEATABLE_READ | T1_SERIALIZABLE | T1_T2_SERIALIZABLE | T1_TM_SERIALIZABLE;
-        let read_committed = if back.rw || b1.first < a1.last { T1_READ_COMMITTED } else { 0 };
-        read_committed | if back.rw || back.renews { above } else { 0 }
+        let read_committed = if back.back.rw || b1.first < a1.last { T1_READ_COMMITTED } else { 0 };
+        read_committed | if back.back.rw || back.back.renews { ABOVE_READ_COMMITTED } else { 0 }
     }
 
-    /// The levels of T1 at which T2 is not kept out: T1 is transaction 0, T2 transaction 1.
-    fn levels_between(&self, rows: &Unifier<'_>, b1: usize, ends: &[At]) -> u8 {
-        let judge = Judge { rows, presence: self.presence, ends };
-        let path = rows.paths[0];
-        let split = &path.ops[b1];
-        let is_before = |at: usize| path.ops[at].last < split.first || (at == b1 && split.locks());
-        let before_snapshot = |at: usize| path.ops[at].place < path.snapshot;
-        let mut levels = u8::MAX;
-        for (one, two) in judge.pairs(0, 1) {
-            // What T1 locked before b1 it holds until after T2 has committed.
-            if levels & T1_READ_COMMITTED != 0 && is_before(one.1) && judge.blocks(one, two) {
-                levels &= !T1_READ_COMMITTED;
-            }
-            // T2's versions are newer than T1's snapshot, whenever T1 comes to them.
-            let fails = judge.fails_after(one, two) || (before_snapshot(one.1) && judge.blocks(one, two));
-            if levels != T1_READ_COMMITTED & levels && fails {
-                levels &= T1_READ_COMMITTED;
-            }
-            // T1 →rw T2 →rw T1 among serializable transactions, T2 committing first, is refused.
-            if judge.notices((two.0, two.1), (one.0, one.1)) {
-                levels &= !T1_T2_SERIALIZABLE;
-            }
+    /// Closes the cycle: with T2 alone, with T2 and Tm, or with others between them.
+    fn close(&self, ends: &Ends<'a>, is_long: bool, rows: &mut Unifier<'a>, filling: &mut Filling, work: &mut Work) {
+        let (second, last) = (ends.departure.path, ends.back.path);
+        let split = &self.model.paths[ends.first].ops[ends.departure.b1];
+        let start = rows.mark();
+        if second == last && !is_long {
+            self.two(ends, rows, filling, work);
+            rows.back(start);
         }
-        levels
+        let apart = if self.is_new(ends) { EVERY_LEVEL } else { ends.back.levels(ends.departure.b1, split) };
+        let wanted = ends.wanted & apart;
+        let connects = || self.reach.connects(ends.first, second, last, self.is_new(ends));
+        let can = if is_long { connects() } else { !self.ground.pair(second, last).links.is_empty() };
+        if wanted != 0 && can {
+            self.three(&Ends { wanted, ..*ends }, is_long, rows, filling, work);
+            rows.back(start);
+        }
     }
 
-    /// The levels at which Tm, transaction `last`, does not depend on T1: then the cycle would not be a shortest one,
-    /// and the shorter one is found by itself.
-    fn levels_of_last(&self, rows: &Unifier<'_>, b1: usize, last: usize, ends: &[At]) -> u8 {
-        let judge = Judge { rows, presence: self.presence, ends };
-        let path = rows.paths[0];
-        let split = &path.ops[b1];
-        let mut levels = u8::MAX;
-        for (one, two) in judge.pairs(0, last) {
-            let (mine, theirs) = (&path.ops[one.1], &rows.paths[last].ops[two.1]);
-            let forward = (mine.reads | mine.writes) & theirs.writes != 0 && judge.surely_depend(one, two);
-            // Who has read a version is looked up by the version that is overwritten (`predicate.c`,
-            // `CheckForSerializableConflictIn`), and T2, which is not serializable where this counts, may have put its own
-            // in between: then T1 and Tm do not notice each other, neither here nor in a shorter cycle.
-            let hidden = if overwritten_by_second(rows, one) { T1_TM_SERIALIZABLE } else { 0 };
-            if forward {
-                let is_before = mine.last < split.first || one.1 == b1;
-                levels &= hidden | if is_before { 0 } else { T1_READ_COMMITTED };
-            }
-            // T1 →rw Tm →rw T1 among serializable transactions is refused, whoever commits first.
-            if judge.notices(one, two) {
-                levels &= hidden | !T1_TM_SERIALIZABLE;
-            }
-        }
-        levels
+    /// A row that T2 brought into being may be changed by others before it closes the cycle: T1, which did not find it,
+    /// depends on them, too, and the cycle is none the less the one to look at.
+    fn is_new(&self, ends: &Ends<'_>) -> bool {
+        self.model.paths[ends.departure.path].ops[ends.departure.a2].action == Action::Insert
     }
 
     /// T1 and T2 alone.
-    fn two(&mut self, key: CellKey, path: usize, departure: &Departure<'m>, back: &Return, wanted: u8) {
-        let mut rows = departure.rows.clone();
+    fn two(&self, ends: &Ends<'a>, rows: &mut Unifier<'a>, filling: &mut Filling, work: &mut Work) {
+        let wanted = ends.wanted & !(T1_T2_SERIALIZABLE | T1_TM_SERIALIZABLE);
+        let (b1, a2, Back { a1, bm, .. }) = (ends.departure.b1, ends.departure.a2, ends.back.back);
         let (first, second) = (rows.paths[0], rows.paths[1]);
-        self.work.unifications += 1;
-        if !rows.meet((1, &second.ops[back.bm]), (0, &first.ops[back.a1])) {
+        work.unifications += 1;
+        if wanted == 0 || !rows.meet((1, &second.ops[bm]), (0, &first.ops[a1])) {
             return;
         }
-        let ends = [(0, departure.b1), (1, departure.a2), (1, back.bm), (0, back.a1)];
-        let levels =
-            wanted & self.levels_between(&rows, departure.b1, &ends) & !(T1_T2_SERIALIZABLE | T1_TM_SERIALIZABLE);
-        let links = vec![(ends[0], ends[1]), (ends[2], ends[3])];
-        self.keep(key, Candidate { levels, paths: vec![path, departure.path], links, is_long: false });
+        let cycle = [(0, b1), (1, a2), (1, bm), (0, a1)];
+        let judge = Judge { rows, presence: self.presence, ends: &cycle };
+        let ties = &self.ground.pair(ends.first, ends.departure.path).ties;
+        let levels = levels_between(&judge, ties, b1, wanted);
+        if levels != 0 {
+            let paths = vec![ends.first, ends.departure.path];
+            filling.keep(Candidate { levels, paths, links: links(&cycle), is_long: false }, ends.kept);
+        }
     }
 
-    /// T1, T2 and Tm, which meets T2 directly.
-    fn three(&mut self, key: CellKey, path: usize, departure: &Departure<'m>, back: &Return, wanted: u8) {
-        let Some((rows, ends, levels)) = self.ends(departure, back, wanted) else { return };
-        let (second, last) = (rows.paths[1], rows.paths[2]);
-        for (b2, one) in second.ops.iter().enumerate() {
-            for (am, two) in last.ops.iter().enumerate() {
-                if !dependencies(one, two).any() {
-                    continue;
-                }
-                self.work.unifications += 1;
-                let mut rows = rows.clone();
-                if !rows.meet((1, one), (2, two)) {
-                    continue;
-                }
-                let ends = [ends[0], ends[1], (1, b2), (2, am), ends[2], ends[3]];
-                let levels =
-                    levels & self.levels_between(&rows, departure.b1, &ends) & self.last(&rows, departure, &ends);
-                if levels != 0 {
-                    let links = vec![(ends[0], ends[1]), (ends[2], ends[3]), (ends[4], ends[5])];
-                    let paths = vec![path, departure.path, back.path];
-                    self.keep(key, Candidate { levels, paths, links, is_long: false });
-                    return;
-                }
+    /// T1, T2 and Tm, which meets T2 directly, or in a long cycle through others.
+    fn three(&self, ends: &Ends<'a>, is_long: bool, rows: &mut Unifier<'a>, filling: &mut Filling, work: &mut Work) {
+        let (first, second, last) = (ends.first, ends.departure.path, ends.back.path);
+        let (b1, a2, Back { a1, bm, .. }) = (ends.departure.b1, ends.departure.a2, ends.back.back);
+        let path = &self.model.paths[last];
+        rows.add(path);
+        work.unifications += 1;
+        if !rows.meet((2, &path.ops[bm]), (0, &self.model.paths[first].ops[a1])) {
+            return;
+        }
+        let outer = [(0, b1), (1, a2), (2, bm), (0, a1)];
+        let levels = self.levels_of_three(ends, rows, &outer, ends.wanted);
+        let paths = vec![first, second, last];
+        if levels == 0 || is_long {
+            if levels != 0 {
+                filling.keep(Candidate { levels, paths, links: links(&outer), is_long }, ends.kept);
+            }
+            return;
+        }
+        let joined = rows.mark();
+        for (b2, am) in self.ground.pair(second, last).links.iter().copied() {
+            work.unifications += 1;
+            let (one, two) = (&self.model.paths[second].ops[b2], &path.ops[am]);
+            let cycle = [outer[0], outer[1], (1, b2), (2, am), outer[2], outer[3]];
+            let met = rows.meet((1, one), (2, two));
+            let levels = if met { self.levels_of_three(ends, rows, &cycle, levels) } else { 0 };
+            rows.back(joined);
+            if levels != 0 {
+                filling.keep(Candidate { levels, paths, links: links(&cycle), is_long }, ends.kept);
+                return;
             }
         }
     }
 
-    fn last(&self, rows: &Unifier<'_>, departure: &Departure<'_>, ends: &[At]) -> u8 {
-        // A row that T2 brought into being may be changed by others before it closes the cycle: T1, which did not find
-        // it, depends on them, too, and the cycle is none the less the one to look at.
-        let is_new = rows.paths[1].ops[departure.a2].action == Action::Insert;
-        if is_new { u8::MAX } else { self.levels_of_last(rows, departure.b1, 2, ends) }
-    }
-
-    /// T1, T2 and Tm with both ends of the cycle at T1, not yet joined to each other.
-    fn ends(&mut self, departure: &Departure<'m>, back: &Return, wanted: u8) -> Option<(Unifier<'m>, [At; 4], u8)> {
-        let mut rows = departure.rows.clone();
-        let first = rows.paths[0];
-        let last = &self.model.paths[back.path];
-        rows.add(last);
-        self.work.unifications += 1;
-        if !rows.meet((2, &last.ops[back.bm]), (0, &first.ops[back.a1])) {
-            return None;
+    fn levels_of_three(&self, ends: &Ends<'a>, rows: &Unifier<'a>, cycle: &[At], wanted: u8) -> u8 {
+        let judge = Judge { rows, presence: self.presence, ends: cycle };
+        let b1 = ends.departure.b1;
+        let levels = levels_between(&judge, &self.ground.pair(ends.first, ends.departure.path).ties, b1, wanted);
+        if self.is_new(ends) {
+            return levels;
         }
-        let ends = [(0, departure.b1), (1, departure.a2), (2, back.bm), (0, back.a1)];
-        let levels = wanted & self.levels_between(&rows, departure.b1, &ends) & self.last(&rows, departure, &ends);
-        (levels != 0).then_some((rows, ends, levels))
+        levels_of_last(&judge, &self.ground.pair(ends.first, ends.back.path).follows, b1, 2, levels)
     }
+}
 
-    /// Others between T2 and Tm.
-    fn long(&mut self, key: CellKey, path: usize, departure: &Departure<'m>, back: &Return, wanted: u8) {
-        let is_new = self.model.paths[departure.path].ops[departure.a2].action == Action::Insert;
-        if !self.reach.connects(path, departure.path, back.path, is_new) {
-            return;
-        }
-        let Some((_, ends, levels)) = self.ends(departure, back, wanted) else { return };
-        let links = vec![(ends[0], ends[1]), (ends[2], ends[3])];
-        let paths = vec![path, departure.path, back.path];
-        self.keep(key, Candidate { levels, paths, links, is_long: true });
-    }
-
-    fn keep(&mut self, key: CellKey, candidate: Candidate) {
-        if candidate.levels != 0 {
-            let cell = self.cells.entry(key).or_default();
-            cell.levels |= candidate.levels;
-            cell.candidates.push(candidate);
-        }
-    }
+/// The ends of a cycle's dependencies, in pairs.
+fn links(ends: &[At]) -> Vec<(At, At)> {
+    ends.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
 }

@@ -23,6 +23,8 @@ pub fn access(kind: AccessKind, relation: &str, key: &[&str], reads: &[&str], wr
         values: BTreeMap::new(),
         conditions: BTreeSet::new(),
         conditional: false,
+        may_miss: false,
+        nested: false,
         cause: Cause::Statement,
         span: span(),
     }

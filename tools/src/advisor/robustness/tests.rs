@@ -112,6 +112,25 @@ fn tpc_c_in_sql_has_the_published_sets_at_read_committed() {
 }
 
 #[test]
+fn tpc_c_by_keys_in_sql_is_safe_at_repeatable_read() {
+    let tables = include_str!("../examples/tpcc/schema.sql");
+    let report = decide(&format!("{tables}\n{}", include_str!("../examples/tpcc/programs.sql")));
+    assert!(report.uniform[&RepeatableRead].is_safe(), "{:#?}", report.uniform[&RepeatableRead]);
+}
+
+#[test]
+fn a_queue_that_is_read_by_its_order_is_a_predicate_even_at_repeatable_read() {
+    let report = decide(include_str!("../examples/tpcc.sql"));
+    let verdict = &report.uniform[&RepeatableRead];
+    let programs: Vec<&str> = match verdict {
+        Verdict::Unsafe(witness) => witness.instances.iter().map(|instance| instance.program.as_str()).collect(),
+        Verdict::Unknown { programs, .. } => programs.iter().map(String::as_str).collect(),
+        Verdict::Safe => Vec::new(),
+    };
+    assert!(programs.contains(&"Delivery") && programs.contains(&"NewOrder"), "{verdict:#?}");
+}
+
+#[test]
 fn doctors_on_call_need_serializable() {
     let report = decide(include_str!("../examples/doctors-on-call.sql"));
     let verdict = &report.why_not_lower["GoOffCall"][&RepeatableRead];

@@ -18,6 +18,16 @@ pub(super) struct Unifier<'m> {
     constant: Vec<Option<usize>>,
     /// Rows that are the same although different keys name them.
     linked: Vec<((usize, usize), (usize, usize))>,
+    /// What merges have changed, in order: the value that lost its place, and the constant that the other one had.
+    trail: Vec<(Node, Option<usize>)>,
+}
+
+/// A moment to which a [`Unifier`] can be taken back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    paths: usize,
+    linked: usize,
+    trail: usize,
 }
 
 impl<'m> Unifier<'m> {
@@ -29,6 +39,7 @@ impl<'m> Unifier<'m> {
             parent: Vec::new(),
             constant: Vec::new(),
             linked: Vec::new(),
+            trail: Vec::new(),
         };
         paths.iter().fold(empty, |mut all, path| {
             all.add(path);
@@ -45,6 +56,27 @@ impl<'m> Unifier<'m> {
         }
         self.paths.push(path);
         self.paths.len() - 1
+    }
+
+    /// The present moment.
+    pub fn mark(&self) -> Mark {
+        Mark { paths: self.paths.len(), linked: self.linked.len(), trail: self.trail.len() }
+    }
+
+    /// Forgets what was merged and added since a moment. Cheaper than a copy, as most attempts fail.
+    pub fn back(&mut self, mark: Mark) {
+        for (lost, constant) in self.trail.drain(mark.trail..).rev() {
+            let kept = self.parent[lost];
+            self.constant[kept] = constant;
+            self.parent[lost] = lost;
+        }
+        self.linked.truncate(mark.linked);
+        if let Some(base) = self.base.get(mark.paths).copied() {
+            self.base.truncate(mark.paths);
+            self.parent.truncate(base);
+            self.constant.truncate(base);
+            self.paths.truncate(mark.paths);
+        }
     }
 
     /// The representative of a transaction's value.
@@ -74,6 +106,7 @@ impl<'m> Unifier<'m> {
         {
             return false;
         }
+        self.trail.push((two, self.constant[one]));
         self.constant[one] = self.constant[one].or(self.constant[two]);
         self.parent[two] = one;
         true

@@ -5,13 +5,14 @@
 //! tools, and runs it against a server that loses connections during commit.
 
 mod bodies;
+mod own;
 pub mod plan;
 pub mod trial;
 
 use std::fmt;
 use std::str::FromStr;
 
-use pgstrata_sqltext::Program;
+use pgstrata_sqltext::{Program, Schema};
 use pgstrata_units::{Isolation, Text};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -163,10 +164,10 @@ pub fn code(solution: SolutionId, language: Language) -> String {
 }
 
 /// A user's program in a language, at the level that was found for it. What the application computes between its
-/// statements was not in the SQL ([`OWN_PROGRAMS`]).
+/// statements was not in the SQL ([`OWN_PROGRAMS`]). A function of the database is called.
 #[must_use]
-pub fn code_of(program: &Program, level: Isolation, language: Language) -> String {
-    render(language, &Plan::of_program(program, level))
+pub fn code_of(schema: &Schema, program: &Program, level: Isolation, language: Language) -> String {
+    render(language, &own::plan(schema, program, level, language))
 }
 
 /// Puts a transaction into the frame.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use pgstrata_sqltext::Program;
 use pgstrata_units::Isolation;
 
 use crate::advisor::solutions::SolutionId;
@@ -141,36 +140,6 @@ impl Plan {
         Ok(Self { name, about, level, parameters, steps, schema })
     }
 
-    /// A user's program at the level that was found for it.
-    #[must_use]
-    pub fn of_program(program: &Program, level: Isolation) -> Self {
-        let kept = |variable: &str| Parameter {
-            name: identifier(variable),
-            kind: Kind::Cast("text".to_owned()),
-            example: "null".to_owned(),
-        };
-        let steps = program.statements.iter().map(|statement| Step {
-            sql: statement.prepared.clone(),
-            arguments: statement.arguments.iter().map(|name| identifier(name)).collect(),
-            expect: if statement.results.is_empty() { Expect::Anything } else { Expect::RowElseRefused },
-            keeps: statement.results.iter().map(|result| kept(&result.variable)).collect(),
-            returns_rows: returns_rows(&statement.prepared),
-        });
-        let parameters = program.parameters.iter().map(|parameter| Parameter {
-            name: identifier(&parameter.name),
-            kind: Kind::of(parameter.type_name.as_deref().unwrap_or("text")),
-            example: parameter.example.clone().unwrap_or_else(|| "null".to_owned()),
-        });
-        Self {
-            name: identifier(&program.name),
-            about: format!("The program {}, at {level}.", program.name),
-            level,
-            parameters: parameters.collect(),
-            steps: steps.collect(),
-            schema: String::new(),
-        }
-    }
-
     /// The parameter, or the kept value, of this name.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&Parameter> {
@@ -194,13 +163,13 @@ impl Kind {
 }
 
 /// A name that every language takes: `$1` becomes `p1`, what is no letter, digit or underscore an underscore.
-fn identifier(name: &str) -> String {
+pub(super) fn identifier(name: &str) -> String {
     let plain: String =
         name.chars().map(|sign| if sign.is_ascii_alphanumeric() { sign.to_ascii_lowercase() } else { '_' }).collect();
     if plain.starts_with(|first: char| first.is_ascii_digit()) { format!("p{plain}") } else { plain }
 }
 
-fn returns_rows(sql: &str) -> bool {
+pub(super) fn returns_rows(sql: &str) -> bool {
     let lower = sql.trim_start().to_ascii_lowercase();
     lower.starts_with("select") || lower.starts_with("with") || lower.contains(" returning ")
 }

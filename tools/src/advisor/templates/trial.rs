@@ -1,5 +1,6 @@
-//! Holds a program that was made from a template against a real server: several workers at once, and a line that is cut
-//! during commit, once after the server has committed and once before it has heard of it.
+//! Holds a program that was made from a template against a real server: several workers at once; a server that refuses
+//! attempts at fixed places, as one under load does by chance; and a line that is cut during commit, once after the server
+//! has committed and once before it has heard of it.
 //!
 //! The program is any language's: it is told what to do in its environment and answers with one line of JSON. What it
 //! says is compared with what is in the tables.
@@ -28,6 +29,20 @@ const WORKERS: u32 = 4;
 
 /// Transfers of each worker.
 const TRANSFERS: u32 = 40;
+
+/// Transfers while the server refuses attempts: more than there are refusals, so that each is met.
+const TRANSFERS_UNDER_REFUSALS: u32 = 8;
+
+/// Which attempts the server refuses, counted from 1, and with what. Commits are counted by themselves.
+const REFUSALS: [Refusal; 4] = [
+    Refusal { at_commit: false, attempt: 2, code: "40001" },
+    Refusal { at_commit: false, attempt: 4, code: "40P01" },
+    Refusal { at_commit: false, attempt: 6, code: "55P03" },
+    Refusal { at_commit: true, attempt: 3, code: "40001" },
+];
+
+/// An error that no further attempt mends: a check was violated.
+const FINAL: Refusal = Refusal { at_commit: false, attempt: 1, code: "23514" };
 
 /// Transfers over the line that is cut.
 const TRANSFERS_OVER_THE_LINE: u32 = 6;
@@ -69,11 +84,21 @@ pub struct Told {
     pub attempts: u64,
 }
 
+/// An attempt that the server refuses.
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    at_commit: bool,
+    attempt: i64,
+    code: &'static str,
+}
+
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trial {
     /// With several workers.
     pub contended: Told,
+    /// While the server refused some attempts.
+    pub injected: Told,
     /// Over the line that was cut.
     pub cut: Told,
     /// What is wrong; empty where all is right.
@@ -126,6 +151,8 @@ pub async fn run(cluster: &Cluster, solution: SolutionId, launch: &Launch) -> Re
         wrong.push("with several workers: requests were found done, and no line was cut".to_owned());
     }
 
+    let injected = under_refusals(&endpoint, solution, launch, &url(&endpoint, &address), &mut wrong).await?;
+
     let before = prepare(&endpoint, solution).await?;
     let line = CutLine::open(address).await.map_err(|source| io_error("open the line", source))?;
     let cut = start(launch, &url(&endpoint, &line.address), 1, TRANSFERS_OVER_THE_LINE).await?;
@@ -139,7 +166,59 @@ pub async fn run(cluster: &Cluster, solution: SolutionId, launch: &Launch) -> Re
             cut.found
         ));
     }
-    Ok(Trial { contended, cut, wrong })
+    Ok(Trial { contended, injected, cut, wrong })
+}
+
+/// Lets the server refuse some attempts, each of which has to be made again, once; and one that must not be.
+async fn under_refusals(
+    endpoint: &Endpoint,
+    solution: SolutionId,
+    launch: &Launch,
+    url: &str,
+    wrong: &mut Vec<String>,
+) -> Result<Told, TrialError> {
+    const PART: &str = "while the server refused attempts";
+    let before = prepare(endpoint, solution).await?;
+    refuse(endpoint, &REFUSALS).await?;
+    let told = start(launch, url, 1, TRANSFERS_UNDER_REFUSALS).await?;
+    let asked = u64::from(TRANSFERS_UNDER_REFUSALS);
+    judge(PART, endpoint, before, told, asked, wrong).await?;
+    let needed = asked + REFUSALS.len() as u64;
+    if told.done != asked || told.attempts != needed {
+        wrong.push(format!(
+            "{PART}: all {asked} requests are done after {needed} attempts, and the program says {told:?}"
+        ));
+    }
+
+    prepare(endpoint, solution).await?;
+    refuse(endpoint, &[FINAL]).await?;
+    let answer = start(launch, url, 1, 1).await;
+    let attempts = attempts(endpoint).await?;
+    match answer {
+        Err(TrialError::Program { .. }) if attempts == 1 => {}
+        Err(TrialError::Program { .. }) => {
+            wrong.push(format!("{PART}: what no retry mends ({}) was tried {attempts} times", FINAL.code));
+        }
+        Err(error) => return Err(error),
+        Ok(told) => wrong.push(format!("{PART}: {} was taken for an answer: {told:?}", FINAL.code)),
+    }
+    Ok(told)
+}
+
+/// Has the server refuse these attempts from now on.
+async fn refuse(endpoint: &Endpoint, refusals: &[Refusal]) -> Result<(), TrialError> {
+    let session = endpoint.connect().await?;
+    session.batch_execute(include_str!("refusals.sql")).await?;
+    for one in refusals {
+        session.execute(include_str!("refuse.sql"), &[&one.at_commit, &one.attempt, &one.code]).await?;
+    }
+    Ok(())
+}
+
+/// How many attempts the server has seen.
+async fn attempts(endpoint: &Endpoint) -> Result<i64, TrialError> {
+    let session = endpoint.connect().await?;
+    Ok(session.query_one(include_str!("attempts.sql"), &[]).await?.try_get("attempts")?)
 }
 
 fn io_error(action: &'static str, source: io::Error) -> TrialError {

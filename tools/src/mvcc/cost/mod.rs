@@ -5,13 +5,22 @@
 //! else the machine does falls on both. Its statements run inside one block, where each is published and the block's
 //! snapshot given back after it: twice the work of a statement that a client sends. Processor time, not time on the
 //! clock, because a busy machine takes the processor away from both.
+//!
+//! What is left of a load is measured besides: [`throughput()`].
+
+mod throughput;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use pgstrata_pg::pgbench::Script;
 use pgstrata_pg::process::of_process;
 use pgstrata_pg::sql::ClientError;
 use pgstrata_pg::{Cluster, ClusterSpec, Pid, Session, pgbench};
+
+pub use throughput::{MARGIN, Throughput, ThroughputSpec, throughput};
+
+use super::MvccError;
 
 /// The extension.
 const EXTENSION: &str = "mvcc_visualizer";
@@ -39,6 +48,15 @@ pub enum CostError {
     /// The worker does not run.
     #[error("the worker does not run")]
     NoWorker,
+    /// The server could not be recorded.
+    #[error("could not record the server")]
+    Recording(#[from] MvccError),
+    /// There is no place for a recording.
+    #[error("could not make a directory for a recording")]
+    Place(#[source] std::io::Error),
+    /// The windows cannot be compared.
+    #[error("the windows cannot be compared")]
+    Unusable(#[from] pgstrata_stats::Unusable),
 }
 
 /// How much is measured.
@@ -154,8 +172,8 @@ async fn under_load(cluster: &Cluster, worker: Pid, watched: Duration) -> Result
 }
 
 fn load(bindir: &Path, endpoint: &pgstrata_pg::Endpoint, watched: Duration) -> Result<(), pgstrata_pg::Error> {
-    pgbench::initialise(bindir, endpoint)?;
-    pgbench::select_only(bindir, endpoint, CLIENTS, watched + Duration::from_secs(1)).map(drop)
+    pgbench::initialise(bindir, endpoint, 1)?;
+    pgbench::play(bindir, endpoint, Script::SelectOnly, CLIENTS, watched + Duration::from_secs(1)).map(drop)
 }
 
 async fn while_waiting(cluster: &Cluster, session: &Session, worker: Pid, watched: Duration) -> Result<f64, CostError> {

@@ -27,6 +27,9 @@ const ACCOUNTS: i32 = 200;
 const CLIENTS: u32 = 4;
 /// The first part of the time, in which caches and histories fill up; its readings are shown and not judged.
 const WARM_UP: f64 = 1.0 / 6.0;
+/// The least time after the warm-up, seconds, that a slope an hour can be told from: caches and allocators grow in steps of
+/// megabytes for the first quarter of an hour.
+const LEAST_JUDGED_S: f64 = 1_200.0;
 /// Readings of memory in all, about; a short soak reads more often than each five seconds.
 const READINGS: u32 = 720;
 /// The most that memory may rise in an hour and be called flat, as a part of its mean.
@@ -170,7 +173,8 @@ fn judge(spec: &SoakSpec, lasted_s: f64, transactions: u64, readings: Vec<Readin
         .map(|reading| (reading.at_s / 3_600.0, bytes(reading.resident_bytes)))
         .collect();
     let resident = trend(&judged);
-    let memory = resident.map_or(Memory::Undecided, |resident| {
+    let is_long = lasted_s - warm_up_s >= LEAST_JUDGED_S;
+    let memory = resident.filter(|_| is_long).map_or(Memory::Undecided, |resident| {
         let most = resident.mean * FLAT_AN_HOUR;
         if resident.interval.high < most {
             Memory::Flat
@@ -281,6 +285,12 @@ mod tests {
     fn memory_that_rises_all_the_time_is_told() {
         let leaking = |at_s: f64| 1e8 + 1e4 * at_s;
         assert_eq!(judged(leaking, 3_600.0), Memory::Rising);
+    }
+
+    #[test]
+    fn a_short_time_says_nothing_however_memory_rises() {
+        let leaking = |at_s: f64| 1e8 + 1e4 * at_s;
+        assert_eq!(judged(leaking, 1_000.0), Memory::Undecided);
     }
 
     #[test]

@@ -13,9 +13,10 @@ use crate::report::isolation;
 use crate::report::labels::{self, fill};
 use crate::report::number;
 use crate::report::plot::{Chart, Frame};
+use crate::report::servers::ordered_settings;
 use crate::report::style::Meaning;
 use crate::report::summary::{ArmSummary, Broken, Summary, median, preset_name};
-use crate::report::table::{claim_outcome, control_line, ordered_settings};
+use crate::report::table::{claim_outcome, control_line};
 use crate::study::Card;
 
 fn section(html: &mut Html, id: &str, label: Text, language: Language) {

@@ -8,19 +8,24 @@ use pgstrata_lab::error::LabError;
 use pgstrata_lab::report::{Style, wrap};
 use pgstrata_tools::advisor::engine::Decision;
 use pgstrata_tools::advisor::estimate::{Basis, Estimate};
+use pgstrata_tools::advisor::requirement::file;
 use pgstrata_tools::advisor::{DecisionEngine, Report, Requirement};
 use pgstrata_units::{Language, Text};
 
 use crate::cli::advise::{AdviseArgs, RetryArg};
 
+/// What to do about a file that is none.
+const TEMPLATE: &str = "`pgstrata advise --requirement-template` prints a file with every question and its default";
 /// Ways that are shown.
 const WAYS_SHOWN: usize = 4;
 
-/// Decides for the requirement of the arguments; nothing when none is said.
-pub fn decide(args: &AdviseArgs, report: &Report) -> Result<Option<Decision>, LabError> {
-    if args.requirement.is_none() && args.retry.is_none() {
-        return Ok(None);
-    }
+/// Whether anything was said of what the application needs; else only the report is shown.
+pub fn is_asked(args: &AdviseArgs) -> bool {
+    args.requirement.is_some() || args.retry.is_some()
+}
+
+/// What the application needs, as far as the arguments tell.
+pub fn requirement(args: &AdviseArgs) -> Result<Requirement, LabError> {
     let mut requirement = match &args.requirement {
         Some(path) => read(path)?,
         None => Requirement::default(),
@@ -29,15 +34,26 @@ pub fn decide(args: &AdviseArgs, report: &Report) -> Result<Option<Decision>, La
         requirement.may_retry = retry == RetryArg::Yes;
     }
     requirement.may_change_sql |= args.may_change_sql;
-    Ok(Some(DecisionEngine::shipped().decide(&requirement, Some(report))))
+    Ok(requirement)
+}
+
+/// What the engine says to it.
+pub fn decide(requirement: &Requirement, report: &Report) -> Decision {
+    DecisionEngine::shipped().decide(requirement, Some(report))
 }
 
 fn read(path: &Path) -> Result<Requirement, LabError> {
     let name = path.display();
-    let text = fs::read_to_string(path).map_err(|error| {
-        LabError::usage(format!("could not read the requirement {name}: {error}"), "name a file of JSON")
-    })?;
-    Requirement::from_json(&text).map_err(|error| LabError::usage(format!("{name}: {error}"), error.hint()))
+    let text = fs::read_to_string(path)
+        .map_err(|error| LabError::usage(format!("could not read the requirement {name}: {error}"), TEMPLATE))?;
+    if path.extension().is_some_and(|extension| extension == "json") {
+        return Requirement::from_json(&text)
+            .map_err(|error| LabError::usage(format!("{name}: {error}"), error.hint()));
+    }
+    file::read(&text).map_err(|file::FileError(mistakes)| {
+        let shown: Vec<String> = mistakes.iter().map(|mistake| format!("{name}:{mistake}")).collect();
+        LabError::usage(shown.join("\n"), TEMPLATE)
+    })
 }
 
 /// The decision for a terminal.

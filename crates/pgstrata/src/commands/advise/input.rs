@@ -10,6 +10,7 @@ use pgstrata_sqltext::SqlError;
 use pgstrata_tools::advisor::Allocation;
 use pgstrata_tools::advisor::input::{Input, Read, SourceText};
 use pgstrata_tools::advisor::log::LogReading;
+use pgstrata_tools::advisor::present::mistake;
 use pgstrata_units::Isolation;
 
 use super::log;
@@ -18,6 +19,8 @@ use crate::terminal::Terminal;
 
 /// The largest file of SQL that is read, bytes.
 const FILE_MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// All files of SQL together, bytes.
+const FILES_MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Files that are read from directories.
 const FILES_MOST: usize = 5_000;
 /// Directories inside directories.
@@ -29,6 +32,8 @@ const LOG_SOURCE: &str = "log";
 
 /// What was read.
 pub struct Question {
+    /// Its texts.
+    pub input: Input,
     /// Tables and programs.
     pub read: Read,
     /// The log, if there was one.
@@ -44,10 +49,8 @@ pub async fn question(args: &ProgramArgs, terminal: Terminal) -> anyhow::Result<
         )
         .into());
     }
-    let mut input = Input { programs: programs(&args.sql)?, schema: Vec::new() };
-    for path in &args.schema {
-        input.schema.push(source(path)?);
-    }
+    let mut input = Input { programs: sources(&args.sql)?, schema: sources(&args.schema)? };
+    refuse_too_much(&input)?;
     let log = if args.log.is_empty() { None } else { Some(log::read(args, terminal)?) };
     if let Some(log) = &log {
         input.programs.push(SourceText::new(LOG_SOURCE, log.sql()));
@@ -63,26 +66,38 @@ pub async fn question(args: &ProgramArgs, terminal: Terminal) -> anyhow::Result<
         )
         .into());
     }
-    Ok(Question { read, log })
+    Ok(Question { input, read, log })
 }
 
 /// Reads texts; mistakes in them are the user's.
 pub fn read(input: &Input) -> Result<Read, LabError> {
-    input.read().map_err(|errors| mistakes(&errors))
+    input.read().map_err(|errors| mistakes(&errors, input))
 }
 
-fn mistakes(errors: &[SqlError]) -> LabError {
-    let shown: Vec<String> = errors.iter().take(MISTAKES_SHOWN).map(ToString::to_string).collect();
-    let mut problem = shown.join("\n       ");
+fn mistakes(errors: &[SqlError], input: &Input) -> LabError {
+    let shown: Vec<String> = errors.iter().take(MISTAKES_SHOWN).map(|error| mistake(error, input)).collect();
+    let mut problem = shown.join("\n");
     if errors.len() > MISTAKES_SHOWN {
-        let _ = write!(problem, "\n       and {} more", errors.len() - MISTAKES_SHOWN);
+        let _ = write!(problem, "\nand {} more", errors.len() - MISTAKES_SHOWN);
     }
     let hint = errors.iter().find_map(|error| error.hint.clone());
     LabError::usage(problem, hint.unwrap_or_else(|| "the place is file:line:column".to_owned()))
 }
 
+/// Refuses what would take minutes to read and cannot be meant.
+fn refuse_too_much(input: &Input) -> Result<(), LabError> {
+    let bytes: usize = input.programs.iter().chain(&input.schema).map(|source| source.text.len()).sum();
+    if bytes <= FILES_MOST_BYTES {
+        return Ok(());
+    }
+    Err(LabError::usage(
+        format!("the files of SQL have {} MB together, and may have {}", bytes >> 20, FILES_MOST_BYTES >> 20),
+        "name the directories that hold transactions; dumps of data are not needed",
+    ))
+}
+
 /// The files of SQL that are named, and those in directories, in the order of their names.
-fn programs(paths: &[PathBuf]) -> Result<Vec<SourceText>, LabError> {
+fn sources(paths: &[PathBuf]) -> Result<Vec<SourceText>, LabError> {
     let mut sources = Vec::new();
     for path in paths {
         if !path.is_dir() {
@@ -155,13 +170,22 @@ fn source(path: &Path) -> Result<SourceText, LabError> {
             "name files with transactions; dumps of data are not needed",
         ));
     }
+    if bytes.contains(&0) {
+        return Err(LabError::usage(
+            format!("{name} is no text: it holds a zero byte"),
+            "name files of SQL; a dump in PostgreSQL's own format becomes SQL with pg_restore --schema-only -f schema.sql",
+        ));
+    }
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(SourceText::new(name, text)),
+        // Some editors begin a file with a byte order mark, which PostgreSQL's grammar does not know.
+        Ok(text) => {
+            Ok(SourceText::new(name, text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned)))
+        }
         Err(error) => {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let text = String::from_utf8_lossy(valid);
             let (line, column) =
-                (text.matches('\n').count() + 1, text.lines().last().map_or(0, |last| last.chars().count()));
+                (text.matches('\n').count() + 1, text.rsplit('\n').next().map_or(0, |last| last.chars().count()));
             Err(LabError::usage(
                 format!("{name}:{line}:{}: this is not UTF-8", column + 1),
                 format!("convert it: iconv -f LATIN1 -t UTF-8 {name}"),

@@ -26,12 +26,12 @@ pub fn read(args: &ProgramArgs, terminal: Terminal) -> Result<LogReading, LabErr
         files.push(((path, reader), beginning));
     }
     in_order::<Opened>(&mut files);
-    let mut log = LogReader::new(args.log_database.clone());
+    let mut log = LogReader::new(args.log_database.clone()).with_least(args.least);
     for ((path, mut reader), _) in files {
         log.read(path, &mut reader).map_err(refused)?;
     }
     let reading = log.finish().map_err(refused)?;
-    for line in warnings(&reading.counts, terminal.language) {
+    for line in warnings(&reading.counts, terminal.language).into_iter().chain(left_out(&reading, terminal)) {
         eprintln!("{line}");
     }
     Ok(reading)
@@ -68,6 +68,37 @@ fn refused(error: LogError) -> LabError {
     }
 }
 
+/// Which programs are not analysed. To treat what runs as if it never ran is not sound, so it is said whatever is printed.
+fn left_out(reading: &LogReading, terminal: Terminal) -> Vec<String> {
+    if reading.left_out.is_empty() {
+        return Vec::new();
+    }
+    let (number, least) = (reading.left_out.len(), reading.least);
+    let mut lines = vec![match terminal.language {
+        Language::English => format!(
+            "log: {number} programs are LEFT OUT (committed fewer than {least} times, or loading data): the verdict does not \
+             hold beside them; --least 1 takes every program"
+        ),
+        Language::Chinese => format!(
+            "日志：{number} 个程序未纳入分析（提交少于 {least} 次，或仅装载数据）：它们与其他程序并行时结论不成立；--least 1 \
+             会纳入全部程序"
+        ),
+    }];
+    let style = terminal.style();
+    for program in reading.left_out.iter().take(PROGRAMS_SHOWN) {
+        let why = match (program.is_load, terminal.language) {
+            (true, Language::English) => ", loads data",
+            (true, Language::Chinese) => "，装载数据",
+            (false, _) => "",
+        };
+        lines.push(style.text(&format!("  {:>7}  {}{why}", program.commits, program.name)));
+    }
+    if number > PROGRAMS_SHOWN {
+        lines.push(format!("  +{}", number - PROGRAMS_SHOWN));
+    }
+    lines
+}
+
 /// What could not be read or attributed.
 fn warnings(counts: &Counts, language: Language) -> Vec<String> {
     let said = [
@@ -91,9 +122,21 @@ fn warnings(counts: &Counts, language: Language) -> Vec<String> {
         ),
     ];
     let prefix = Text { en: "log: ", zh: "日志：" }.get(language);
+    let slow = counts.only_slow_us().map(|shortest| match language {
+        Language::English => format!(
+            "{prefix}every statement in it took {} ms or longer: the server logs slow ones only, so transactions are seen in \
+             part; set log_min_duration_statement = 0 for a while",
+            shortest / 1000
+        ),
+        Language::Chinese => format!(
+            "{prefix}其中每条语句都耗时 {} ms 以上：服务器只记录慢语句，事务并不完整；请暂时设置 log_min_duration_statement = 0",
+            shortest / 1000
+        ),
+    });
     said.into_iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, text)| format!("{prefix}{count} {}", text.get(language)))
+        .chain(slow)
         .collect()
 }
 

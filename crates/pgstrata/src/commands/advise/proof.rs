@@ -24,7 +24,15 @@ use crate::terminal::Terminal;
 const ROWS_SHOWN: usize = 3;
 
 /// Proves a report; what happens is told while it happens.
-pub async fn prove(args: &AdviseArgs, read: &Read, report: &Report, terminal: Terminal) -> anyhow::Result<Proof> {
+///
+/// `quiet` where standard output holds the answer in another form.
+pub async fn prove(
+    args: &AdviseArgs,
+    read: &Read,
+    report: &Report,
+    terminal: Terminal,
+    quiet: bool,
+) -> anyhow::Result<Proof> {
     if read.definitions.is_empty() {
         return Err(LabError::usage(
             "a proof needs the tables as SQL, and there are no definitions",
@@ -46,7 +54,7 @@ pub async fn prove(args: &AdviseArgs, read: &Read, report: &Report, terminal: Te
         ..ProofOptions::default()
     };
     let stage = Stage::open(args, &stop).await?;
-    let mut teller = Teller { terminal, quiet: args.json, sessions: Vec::new(), attempts: None };
+    let mut teller = Teller { terminal, quiet, sessions: Vec::new(), attempts: None };
     let on = &mut |event| teller.tell(&event);
     let proof = run(&stage.endpoint, &read.definitions, &read.schema, &read.workload, report, &options, on).await;
     stage.close().await;
@@ -54,7 +62,7 @@ pub async fn prove(args: &AdviseArgs, read: &Read, report: &Report, terminal: Te
         ProofError::Stopped => anyhow::Error::from(LabError::Interrupted),
         error => error.into(),
     })?;
-    if !args.json {
+    if !quiet {
         println!("{}", summary(&proof, terminal));
     }
     Ok(proof)

@@ -1,11 +1,13 @@
-//! `pgstrata ext capture` and `pgstrata ext bench`: does the preloaded part see every wait, and what does it cost.
+//! `pgstrata ext capture` and `pgstrata ext bench`: does the preloaded part see every wait, and what does observing cost.
 
 use pgstrata_lab::error::LabError;
 use pgstrata_pg::{ClusterSpec, Dirs, Profile, overlay, sources};
 use pgstrata_scenario::suite;
+use pgstrata_stats::Comparison;
 use pgstrata_tools::mvcc::capture::{Captured, capture};
-use pgstrata_tools::mvcc::cost::{Cost, CostSpec, measure};
+use pgstrata_tools::mvcc::cost::{Cost, CostSpec, MARGIN, Throughput, ThroughputSpec, measure, throughput};
 use pgstrata_units::Text;
+use serde::Serialize;
 
 use crate::Ended;
 use crate::cli::ext::{BenchArgs, CaptureArgs, FilesArgs};
@@ -75,27 +77,71 @@ fn show_captured(captured: &Captured, terminal: Terminal) {
     }
 }
 
-/// Measures hook and worker on a private server; fails when one costs more than promised.
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Costs<'a> {
+    #[serde(flatten)]
+    cost: &'a Cost,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    throughput: Option<&'a Throughput>,
+}
+
+/// Measures hook, worker and load on private servers; fails when one costs more than promised.
 pub async fn bench(args: &BenchArgs, terminal: Terminal) -> anyhow::Result<Ended> {
-    let spec = CostSpec {
-        server: server(&args.files, Profile::Durable)?,
-        statements: args.statements,
-        pairs: args.pairs,
-        watched: args.watched,
-    };
+    let server = server(&args.files, Profile::Durable)?;
     let interrupt = interrupt::token()?;
-    let cost = tokio::select! {
-        cost = measure(spec) => cost?,
+    let spec =
+        CostSpec { server: server.clone(), statements: args.statements, pairs: args.pairs, watched: args.watched };
+    let measured = async {
+        let cost = measure(spec).await?;
+        if args.windows == 0 {
+            return Ok((cost, None));
+        }
+        let spec = ThroughputSpec { server, pairs: args.windows, window: args.window, seed: args.seed };
+        let mut progress = |done: usize| {
+            if terminal.interactive {
+                eprint!("\r[{}/{}] pgbench ", done + 1, 2 * args.windows);
+            }
+        };
+        let throughput = throughput(&spec, &mut progress).await?;
+        if terminal.interactive {
+            eprintln!();
+        }
+        anyhow::Ok((cost, Some(throughput)))
+    };
+    let (cost, throughput) = tokio::select! {
+        measured = Box::pin(measured) => measured?,
         () = interrupt.cancelled() => return Err(LabError::Interrupted.into()),
     };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&cost)?);
+        println!("{}", serde_json::to_string_pretty(&Costs { cost: &cost, throughput: throughput.as_ref() })?);
     } else {
         show_cost(&cost, terminal);
+        if let Some(throughput) = &throughput {
+            show_throughput(throughput, terminal);
+        }
     }
     let worker = [cost.worker_idle_percent, cost.worker_load_percent, cost.worker_waits_percent];
-    let held = cost.hook_ns_median < HOOK_NS_MOST && worker.iter().all(|percent| *percent < WORKER_PERCENT_MOST);
+    let is_slower = |comparison: &Comparison| comparison.interval.high < 1.0 - MARGIN;
+    let held = cost.hook_ns_median < HOOK_NS_MOST
+        && worker.iter().all(|percent| *percent < WORKER_PERCENT_MOST)
+        && !throughput.is_some_and(|throughput| is_slower(&throughput.preloaded) || is_slower(&throughput.recorded));
     Ok(if held { Ended::Held } else { Ended::Failed })
+}
+
+fn show_throughput(throughput: &Throughput, terminal: Terminal) {
+    let Throughput { bare_rate, preloaded, recorded } = throughput;
+    let bare =
+        Text { en: "pgbench transactions a second, nobody observes", zh: "无人观察时 pgbench 每秒事务数" };
+    println!("{bare_rate:>10.0}    {}", terminal.say(bare));
+    let promised = Text { en: "at least 0.98 promised", zh: "承诺不低于 0.98" };
+    let ways = [
+        (preloaded, Text { en: "of it with the extension preloaded", zh: "预加载扩展后所余比例" }),
+        (recorded, Text { en: "of it while both tracks are recorded", zh: "两条轨道均在录制时所余比例" }),
+    ];
+    for (comparison, what) in ways {
+        println!("{comparison}  {} ({})", terminal.say(what), terminal.say(promised));
+    }
 }
 
 fn show_cost(cost: &Cost, terminal: Terminal) {

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use pgstrata_pg::Endpoint;
-use pgstrata_timeline::file::{Ending, FORMAT, Header};
-use pgstrata_timeline::{Change, LogLimits, Moment, Tier};
+use pgstrata_timeline::file::Ending;
+use pgstrata_timeline::{Change, LogLimits, Moment};
 use pgstrata_tools::mvcc::{Follower, Options, Recorder, RecorderLimits, Recording, Watch};
 use pgstrata_units::Text;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,8 @@ pub async fn record(args: &RecordArgs, terminal: Terminal) -> anyhow::Result<()>
     let interrupt = interrupt::token()?;
     let mut follower = begin(&args.server).await?;
     let limits = RecorderLimits { bytes: args.max_size << 20, time: args.duration };
-    let mut recorder = Recorder::create(&args.out, &header(&mut follower, args)?, Moment::default(), limits)?;
+    let header = follower.header(&target(&args.target), args.title.clone());
+    let mut recorder = Recorder::create(&args.out, &header, Moment::default(), limits)?;
     eprintln!("{}", terminal.say(Text { en: "recording; Ctrl-C ends it", zh: "正在录制，Ctrl-C 结束" }));
     let mut shown = Instant::now();
     let take = |change: &Change, _: &Moment| {
@@ -91,30 +92,6 @@ async fn begin(args: &SeenArgs) -> anyhow::Result<Follower> {
 
 fn target(args: &TargetArgs) -> Watch {
     Watch { table: args.table.clone(), row: args.key.clone(), ..Watch::default() }
-}
-
-fn header(follower: &mut Follower, args: &RecordArgs) -> anyhow::Result<Header> {
-    let is_exact = follower.lack().is_none();
-    let observer = follower.observer();
-    let (server, database) = observer.server();
-    let tiers = observer
-        .tiers()
-        .into_iter()
-        .filter(|state| state.is_there && (is_exact || state.tier != Tier::Wal))
-        .map(|state| state.tier)
-        .collect();
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    Ok(Header {
-        format: FORMAT,
-        program: format!("pgstrata {}", env!("CARGO_PKG_VERSION")),
-        server,
-        database,
-        tiers,
-        table: args.target.table.clone(),
-        row: args.target.key.clone(),
-        began_us: i64::try_from(since.as_micros())?,
-        title: args.title.clone(),
-    })
 }
 
 /// Follows until told to stop, and hands on each change with the moment before it.

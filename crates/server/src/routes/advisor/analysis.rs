@@ -278,7 +278,7 @@ pub struct Change {
     pub program: String,
     /// Its statement, from 0.
     pub statement: usize,
-    /// How it is changed: `identity_update`, `for_update`, `for_share`, `constraint`, `advisory_lock`.
+    /// How it is changed: `identity_update`, `for_update`, `for_share`, `advisory_lock`.
     pub kind: String,
     /// The relation that it is about.
     pub relation: String,
@@ -318,7 +318,4 @@ pub struct ScopeFinding {
     pub other: String,
     /// The weakest level that is safe once it is one transaction.
     pub level_as_one: Level,
-    /// What it looks like.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub witness: Option<Witness>,
 }

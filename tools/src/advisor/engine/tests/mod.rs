@@ -56,6 +56,31 @@ fn each_rule_is_taken_in_a_case_and_not_taken_in_another() {
 }
 
 #[test]
+fn each_solution_is_an_answer_in_a_case_and_rejected_for_a_reason_with_a_source_in_another() {
+    let engine = DecisionEngine { rules: RuleSet::shipped(), ml_model: None };
+    let (mut possible, mut rejected) = (BTreeSet::new(), BTreeSet::new());
+    for case in cases::CASES {
+        let requirement = Requirement::from_json(case.answers).expect("a case");
+        let decision = engine.decide_on(&requirement, case.findings);
+        let beside = decision.ranked.iter().flat_map(|one| &one.beside).chain(&decision.suggested);
+        possible.extend(decision.ranked.iter().map(|one| one.solution).chain(beside.map(|one| one.solution)));
+        for one in &decision.rejected {
+            assert!(!one.because.is_empty(), "{}: {:?}", case.name, one.solution);
+            for because in &one.because {
+                let said = [&because.rule, &because.source, &because.text.en, &because.text.zh];
+                assert!(said.iter().all(|text| !text.is_empty()), "{}: {because:?}", case.name);
+            }
+            rejected.insert(one.solution);
+        }
+    }
+    let lacking = |found: &BTreeSet<SolutionId>| {
+        SolutionId::ALL.iter().filter(|id| !found.contains(id)).copied().collect::<Vec<_>>()
+    };
+    assert_eq!(lacking(&possible), [], "never an answer, nor beside one");
+    assert_eq!(lacking(&rejected), [], "never rejected");
+}
+
+#[test]
 fn where_nothing_fits_the_engine_says_so_with_the_reasons() {
     let answers =
         r#"{"invariants": ["no_oversell"], "distribution": "multi_writer", "availability": "always_writable"}"#;

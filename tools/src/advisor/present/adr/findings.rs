@@ -1,68 +1,22 @@
-//! The report as an architecture decision record (Nygard, "Documenting Architecture Decisions", 2011): context, decision,
-//! evidence, consequences; in Markdown to be committed beside the code, or as a page of HTML.
+//! What the analysis found, as parts of a record: levels, evidence, changes of the SQL, and what follows.
 
 use std::fmt::Write as _;
 
 use pgstrata_lab::report::Style;
 use pgstrata_units::{Isolation, Language, Text};
 
-use super::document::{Block, Document};
-use super::lanes::lanes;
-use super::phrases::{dependency_sentence, kind_name, place, promotion_sentence, verdict_word};
-use super::scene::{Scene, label, one_line};
-use super::text::level_groups;
-use crate::advisor::report::Verdict;
+use super::Adr;
+use crate::advisor::present::document::{Block, Document};
+use crate::advisor::present::lanes::lanes;
+use crate::advisor::present::phrases::{dependency_sentence, kind_name, place, promotion_sentence, verdict_word};
+use crate::advisor::present::scene::{label, one_line};
+use crate::advisor::present::text::level_groups;
 use crate::advisor::witness::{Dependency, DependencyEnd, Witness};
 
 /// Wide enough for three lanes, narrow enough for a page, columns.
 const CODE_WIDTH: u16 = 120;
 
-/// What a record is made of.
-#[derive(Clone, Copy, Debug)]
-pub struct Adr<'a> {
-    /// The workload and what was found of it.
-    pub scene: Scene<'a>,
-    /// What is said beside the analysis: estimates, proof, code; at the end, in this order.
-    pub further: &'a [Block],
-    /// The language.
-    pub language: Language,
-}
-
-/// The record as Markdown.
-#[must_use]
-pub fn adr_markdown(adr: &Adr<'_>) -> String {
-    document(adr).markdown()
-}
-
-/// The record as one self-contained page of HTML.
-#[must_use]
-pub fn adr_html(adr: &Adr<'_>) -> String {
-    document(adr).html(if adr.language == Language::Chinese { "zh-CN" } else { "en" })
-}
-
-fn document(adr: &Adr<'_>) -> Document {
-    let mut document = Document::default();
-    let say = |text: Text| text.get(adr.language).to_owned();
-    document.heading(1, say(Text { en: "Isolation levels of the transactions", zh: "事务的隔离级别" }));
-    document.heading(2, say(Text { en: "Context", zh: "背景" }));
-    context(&mut document, adr);
-    document.heading(2, say(Text { en: "Decision", zh: "决定" }));
-    decision(&mut document, adr);
-    if let Verdict::Unsafe(witness) = &adr.scene.report.asked {
-        document.heading(2, say(Text { en: "Evidence", zh: "证据" }));
-        evidence(&mut document, adr, witness);
-    }
-    if !adr.scene.report.with_promotion.is_empty() {
-        document.heading(2, say(Text { en: "Alternatives", zh: "备选方案" }));
-        alternatives(&mut document, adr);
-    }
-    document.heading(2, say(Text { en: "Consequences", zh: "后果" }));
-    consequences(&mut document, adr);
-    document.blocks.extend(adr.further.iter().cloned());
-    document
-}
-
-fn context(document: &mut Document, adr: &Adr<'_>) {
+pub(super) fn context(document: &mut Document, adr: &Adr<'_>) {
     let (programs, verdict) = (adr.scene.workload.programs.len(), verdict_word(&adr.scene.report.asked));
     let verdict = verdict.get(adr.language);
     let levels = level_groups(&adr.scene.report.asked_levels);
@@ -79,7 +33,7 @@ fn context(document: &mut Document, adr: &Adr<'_>) {
     });
 }
 
-fn decision(document: &mut Document, adr: &Adr<'_>) {
+pub(super) fn levels(document: &mut Document, adr: &Adr<'_>) {
     let say = |text: Text| text.get(adr.language).to_owned();
     document.paragraph(say(Text {
         en: "Each program runs at the weakest level at which every execution, whatever the arguments and the \
@@ -104,7 +58,7 @@ fn decision(document: &mut Document, adr: &Adr<'_>) {
     document.blocks.push(Block::Table(heads.into_iter().map(say).collect(), rows.collect()));
 }
 
-fn evidence(document: &mut Document, adr: &Adr<'_>, witness: &Witness) {
+pub(super) fn evidence(document: &mut Document, adr: &Adr<'_>, witness: &Witness) {
     let say = |text: Text| text.get(adr.language).to_owned();
     document.paragraph(say(Text {
         en: "These transactions can all commit, and no order of them, one after the other, explains what they saw:",
@@ -120,7 +74,7 @@ fn evidence(document: &mut Document, adr: &Adr<'_>, witness: &Witness) {
     let rows = witness.cycle.iter().map(|dependency| dependency_row(adr, witness, dependency));
     document.blocks.push(Block::Table(heads.into_iter().map(say).collect(), rows.collect()));
     let style = Style { color: false, width: CODE_WIDTH, unicode: true, language: adr.language };
-    document.blocks.push(Block::Code("text", lanes(&adr.scene, witness, style).join("\n")));
+    document.blocks.push(Block::Code("text".to_owned(), lanes(&adr.scene, witness, style).join("\n")));
 }
 
 fn dependency_row(adr: &Adr<'_>, witness: &Witness, dependency: &Dependency) -> Vec<String> {
@@ -143,7 +97,7 @@ fn code(text: &str) -> String {
     one_line(text).replace('`', "'")
 }
 
-fn alternatives(document: &mut Document, adr: &Adr<'_>) {
+pub(super) fn alternatives(document: &mut Document, adr: &Adr<'_>) {
     for promoted in &adr.scene.report.with_promotion {
         let levels = level_groups(&promoted.allocation);
         let changes = promoted
@@ -158,11 +112,11 @@ fn alternatives(document: &mut Document, adr: &Adr<'_>) {
                 let _ = writeln!(diff, "+ {}", one_line(after));
             }
         }
-        document.blocks.push(Block::Code("diff", diff));
+        document.blocks.push(Block::Code("diff".to_owned(), diff));
     }
 }
 
-fn consequences(document: &mut Document, adr: &Adr<'_>) {
+pub(super) fn consequences(document: &mut Document, adr: &Adr<'_>) {
     let say = |text: Text| text.get(adr.language).to_owned();
     let mut items = Vec::new();
     if adr.scene.report.optimal.0.values().any(|level| *level > Isolation::ReadCommitted) {
