@@ -63,7 +63,7 @@ test.each(['live', 'timeline', 'consoles', 'cases', 'cases/flash-sale'])('%s', a
   for (const look of LOOKS) await shoot(page.replace('/', '-'), `${workbench.address}#/${page}`, look);
 });
 
-test.each(['smallbank', 'doctors', 'flash-sale'])('advisor %s', async (example) => {
+test.each(['smallbank', 'tpcc', 'doctors-on-call', 'flash-sale'])('advisor %s', async (example) => {
   if (!workbench) return;
   for (const look of LOOKS) {
     const { context, page } = await openPage(browser, look);

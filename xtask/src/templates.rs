@@ -67,7 +67,7 @@ const MISTAKES: [Mistake; 3] = [
         what: "every error is tried again",
         right: "TRY_AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)",
         wrong: "TRY_AGAIN = (psycopg.Error,)",
-        says: "what no retry mends (23514)",
+        says: "23514 was taken for an answer",
     },
 ];
 

@@ -30,7 +30,8 @@ pub struct Access {
     /// It happens on some paths only: in a branch of a function or a trigger, when rows conflict. Who relies on it to
     /// block others must not.
     pub conditional: bool,
-    /// The statement runs, but a condition besides the key decides whether it comes to the row: `random() < 0.5`, a
+    /// Of one row that is locked or written: the statement runs, but a condition besides the key decides whether it comes to
+    /// the row: `random() < 0.5`, a
     /// parameter, a subquery, a joined table, a trigger before it. Who relies on it to block others must not; that the
     /// row is read is sure all the same.
     pub may_miss: bool,

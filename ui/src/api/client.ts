@@ -24,7 +24,8 @@ export function drawKey(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-async function send<Body>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Body> {
+/** What the server answers, as the text that it is. */
+async function sendForText(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<string> {
   const isBytes = body instanceof Blob;
   const headers: Record<string, string> = body === undefined ? {} : { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' };
   const init: RequestInit = { method, headers, credentials: 'same-origin' };
@@ -33,6 +34,11 @@ async function send<Body>(method: string, path: string, body?: unknown, signal?:
   const response = await fetch(path, init);
   const text = await response.text();
   if (!response.ok) throw new Problem(problemIn(text, response.status));
+  return text;
+}
+
+async function send<Body>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Body> {
+  const text = await sendForText(method, path, body, signal);
   return (text === '' ? undefined : JSON.parse(text)) as Body;
 }
 
@@ -84,6 +90,7 @@ export const api = {
   decide: (question: Rest.Question, signal?: AbortSignal) => send<Rest.Decision>('POST', at('advisor', 'decide'), question, signal),
   advisorLog: (file: Blob) => send<Rest.AdvisorLog>('POST', at('advisor', 'log'), file),
   advisorCode: (wanted: Rest.AdvisorCodeRequest) => send<Rest.AdvisorCode>('POST', at('advisor', 'code'), wanted),
+  advisorRecord: (question: Rest.Question, language: string) => sendForText('POST', `${at('advisor', 'record')}?lang=${language}`, question),
   decisions: () => send<Rest.DecisionEntry[]>('GET', at('advisor', 'decisions')),
   decision: (id: string) => send<Rest.DecisionDetail>('GET', at('advisor', 'decisions', id)),
   saveDecision: (question: Rest.Question) => send<Rest.DecisionDetail>('POST', at('advisor', 'decisions'), question),

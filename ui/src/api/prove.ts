@@ -1,5 +1,5 @@
 // One proof over one WebSocket: what happens on the server, message by message. It knows nothing of React.
-import type { ProveMessage, ProveRequest, Question } from './rest.ts';
+import type { ProveMessage, ProveRequest, ProveShow, Question } from './rest.ts';
 
 /** What a test puts in place of the browser's own. */
 export type Opener = () => WebSocket;
@@ -19,12 +19,12 @@ export interface Proving {
 }
 
 /** Has a verdict proved. `end` is told once, with whether the server said its last word. */
-export function prove(question: Question, withFix: boolean, told: (message: ProveMessage) => void, end: (isWhole: boolean) => void, open: Opener = openHere): Proving {
+export function prove(question: Question, show: ProveShow, told: (message: ProveMessage) => void, end: (isWhole: boolean) => void, open: Opener = openHere): Proving {
   const socket = open();
   const say = (request: ProveRequest) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(request));
   let isWhole = false;
   let isClosed = false;
-  socket.addEventListener('open', () => say({ type: 'prove', question, with_fix: withFix, random_schedules: 0 }));
+  socket.addEventListener('open', () => say({ type: 'prove', question, show }));
   socket.addEventListener('message', (event: MessageEvent<string>) => {
     if (isClosed) return;
     const message = JSON.parse(event.data) as ProveMessage;

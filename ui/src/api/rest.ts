@@ -36,6 +36,7 @@ export type AdvisorCode = Of<'AdvisorCode'>;
 export type AdvisorCodeRequest = Of<'AdvisorCodeRequest'>;
 export type AdvisorLog = Of<'AdvisorLog'>;
 export type ProveRequest = Of<'ProveRequest'>;
+export type ProveShow = Of<'ProveShow'>;
 /** Rows keep their nulls: they are SQL's. */
 export type ProveMessage = Of<'ProveMessage'>;
 export type PlayOutcome = Of<'PlayOutcome'>;

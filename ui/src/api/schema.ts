@@ -198,6 +198,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/advisor/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The answer to a question as text: the same architecture decision record that a kept decision is exported as. Nothing is
+         *     kept.
+         */
+        post: operations["advisor_record"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/consoles": {
         parameters: {
             query?: never;
@@ -2258,7 +2278,7 @@ export interface components {
              * @description Those whose outcome no serial order gives.
              */
             anomalies: number;
-            /** @description Of what. */
+            /** @description Of what, in English. */
             of: string;
             /**
              * Format: int64
@@ -2273,7 +2293,7 @@ export interface components {
             /** @enum {string} */
             type: "random";
         } | {
-            /** @description Whether the server agrees with every verdict that was tried; none if it was ended before. */
+            /** @description Whether the server agrees with every verdict that was tried; none if none was, or it was ended before. */
             agrees?: boolean | null;
             /** @description Why a witness could not be shown, in English. */
             notes: string[];
@@ -2302,18 +2322,24 @@ export interface components {
         ProveRequest: {
             /** @description The question. */
             question: components["schemas"]["AdvisorQuestion"];
-            /**
-             * Format: int64
-             * @description Random schedules for each verdict "safe".
-             */
-            random_schedules?: number;
+            /** @description What to show. */
+            show: components["schemas"]["ProveShow"];
             /** @enum {string} */
             type: "prove";
-            /** @description Whether each fix is played too, to show that the anomaly is gone. */
-            with_fix: boolean;
         } | {
             /** @enum {string} */
             type: "cancel";
+        };
+        /** @description What is to be shown. */
+        ProveShow: "witness" | "fix" | {
+            /** @description Random schedules of every set of levels that is called safe. */
+            schedules: {
+                /**
+                 * Format: int64
+                 * @description How many of each.
+                 */
+                count: number;
+            };
         };
         /** @description What was measured in a trial within a short while; one point of a live chart. */
         Pulse: {
@@ -3690,6 +3716,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    advisor_record: {
+        parameters: {
+            query?: {
+                /** @description `en` or `zh`. */
+                lang?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdvisorQuestion"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
+                };
             };
             default: {
                 headers: {

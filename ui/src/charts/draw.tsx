@@ -47,6 +47,21 @@ export function clip(text: string, width: number, size = 11): string {
   return kept.length < 2 ? '' : `${kept.trimEnd()}…`;
 }
 
+/** A text in at most so many lines of `width` pixels, broken between words; what is left over is cut off. */
+export function wrap(text: string, width: number, most: number, size = 11): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.replaceAll(/\s+/g, ' ').trim().split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line === '' || lines.length === most - 1 || textWidth(longer, size) <= width) line = longer;
+    else {
+      lines.push(line);
+      line = word;
+    }
+  }
+  return [...lines, line].map((each) => clip(each, width, size));
+}
+
 export const mono = { fontFamily: MONO, fontSize: 11 } as const;
 export const sans = { fontFamily: SANS, fontSize: 11 } as const;
 

@@ -1,17 +1,18 @@
 // The advisor: what is asked, what the analysis and the engine say of it, and the proof on a server. Three panes over one
 // question; whatever changes the question has all three follow.
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 
 import { api, problemOf } from '../api/client.ts';
-import type { Analysed, Decision, Example, ProblemBody, Question } from '../api/rest.ts';
+import type { Analysed, Decision, Example, ProblemBody, Question, Remark } from '../api/rest.ts';
 import { useTexts } from '../i18n/index.ts';
 import { go, hashOf, patchParams, type Route } from '../state/route.ts';
-import { BadLink, emptyQuestion, LINK_LETTERS, pack, questionOf, unpack } from '../state/question.ts';
+import { BadLink, canonical, emptyQuestion, LINK_LETTERS, pack, questionOf, unpack } from '../state/question.ts';
 import { ProblemNote } from '../views/parts.tsx';
 import { DecisionPane } from './advisor/DecisionPane.tsx';
 import { EvidencePane } from './advisor/EvidencePane.tsx';
 import { HistoryPanel } from './advisor/History.tsx';
 import { InputPane } from './advisor/InputPane.tsx';
+import { TextPanel } from './advisor/TextPanel.tsx';
 
 /** How long nothing must change before the server is asked. */
 const QUIET_MS = 250;
@@ -69,15 +70,26 @@ export function AdvisorPage({ route }: { route: Route }) {
   const [question, setQuestion] = useState<Question>(emptyQuestion);
   const [problem, setProblem] = useState<ProblemBody>();
   const [picked, setPicked] = useState<string>();
+  // A new object each time, so that the same field can be asked for twice.
+  const [field, setField] = useState<{ name: string }>();
+  // Told once, when something is picked: what is typed later must not be jumped away from.
+  const [place, setPlace] = useState<Remark['at']>();
   const load = useCallback((loaded: Question) => {
     setProblem(undefined);
     setPicked(undefined);
-    setQuestion(loaded);
+    setPlace(undefined);
+    setField(undefined);
+    // The link of what is shown already changes nothing: what was played stays.
+    setQuestion((shown) => (canonical(shown) === canonical(loaded) ? shown : loaded));
   }, []);
   const examples = useAddressed(route, load, setProblem);
   const answers = useAnswers(question);
   const analysis = answers.analysed?.analysis;
-  const place = useMemo(() => analysis?.programs.find((program) => picked === `program/${program.name}`)?.at, [analysis, picked]);
+  const pick = (key: string) => {
+    setPicked(key);
+    const program = analysis?.programs.find(({ name }) => key === `program/${name}`);
+    if (program) setPlace({ ...program.at });
+  };
   return (
     <div className="page advisor">
       <header className="advisor-head">
@@ -92,10 +104,11 @@ export function AdvisorPage({ route }: { route: Route }) {
       {problem && <ProblemNote problem={problem} onClose={() => setProblem(undefined)} />}
       {answers.problem && <ProblemNote problem={answers.problem} />}
       <div className="advisor-panes" aria-busy={answers.isStale}>
-        <InputPane question={question} onChange={setQuestion} examples={examples} answers={answers} onProblem={setProblem} place={place} onExample={(name) => go(hashOf('advisor', [], { example: name }))} />
-        <DecisionPane question={question} onChange={setQuestion} answers={answers} picked={picked} onPick={setPicked} />
+        <InputPane question={question} onChange={setQuestion} examples={examples} answers={answers} onProblem={setProblem} place={place} field={field} onExample={(name) => go(hashOf('advisor', [], { example: name }))} />
+        <DecisionPane question={question} onChange={setQuestion} answers={answers} picked={picked} onPick={pick} onField={(name) => setField({ name })} />
         <EvidencePane question={question} answers={answers} />
       </div>
+      {answers.analysed && analysis && analysis.programs.length > 0 && <TextPanel question={question} id={answers.analysed.id} />}
       <HistoryPanel question={question} current={answers.analysed?.id} canKeep={analysis !== undefined && analysis.programs.length > 0} opened={route.params.get('id')} onProblem={setProblem} />
     </div>
   );

@@ -8,8 +8,10 @@ export interface PlayedStep {
   act: 'begin' | 'statement' | 'commit';
   sql: string;
   state: StepState;
-  /** It waited for a while, whatever came of it. */
-  hasWaited: boolean;
+  /** For whom it waited for a while, whatever came of it. */
+  waitedFor: number[];
+  /** The last step that had been sent when it ended. */
+  until?: number;
   tag?: string;
   rows?: (string | null)[][];
   sqlstate?: string;
@@ -26,16 +28,26 @@ export interface Played {
   outcome: PlayOutcome | undefined;
 }
 
+/** Random schedules of what is called safe. */
+export interface Trial {
+  /** Of what, in English. */
+  of: string;
+  schedules: number;
+  planned: number;
+  anomalies: number;
+}
+
 export interface ProofState {
   server: string | undefined;
   plays: Played[];
+  trials: Trial[];
   isRunning: boolean;
   agrees: boolean | undefined;
   notes: string[];
   problem: ProblemBody | undefined;
 }
 
-export const IDLE: ProofState = { server: undefined, plays: [], isRunning: false, agrees: undefined, notes: [], problem: undefined };
+export const IDLE: ProofState = { server: undefined, plays: [], trials: [], isRunning: false, agrees: undefined, notes: [], problem: undefined };
 export const BEGUN: ProofState = { ...IDLE, isRunning: true };
 
 /** The last step of a player that has not ended. */
@@ -48,10 +60,10 @@ function withPlay(state: ProofState, change: (play: Played) => Played): ProofSta
   return last ? { ...state, plays: [...state.plays.slice(0, -1), change(last)] } : state;
 }
 
-function withStep(state: ProofState, player: number, change: (step: PlayedStep) => PlayedStep): ProofState {
+function withStep(state: ProofState, player: number, change: (step: PlayedStep, sent: number) => PlayedStep): ProofState {
   return withPlay(state, (play) => {
     const index = lastOf(play.steps, player);
-    return index < 0 ? play : { ...play, steps: play.steps.map((step, at) => (at === index ? change(step) : step)) };
+    return index < 0 ? play : { ...play, steps: play.steps.map((step, at) => (at === index ? change(step, play.steps.length - 1) : step)) };
   });
 }
 
@@ -64,24 +76,30 @@ export function told(state: ProofState, message: ProveMessage): ProofState {
     case 'step-began':
       return withPlay(state, (play) => {
         const isAgain = play.steps.some((step) => step.player === message.player && step.state === 'failed');
-        return { ...play, steps: [...play.steps, { player: message.player, act: message.act, sql: message.sql, state: 'running', hasWaited: false, isAgain }] };
+        return { ...play, steps: [...play.steps, { player: message.player, act: message.act, sql: message.sql, state: 'running', waitedFor: [], isAgain }] };
       });
     case 'blocked':
-      return withStep(state, message.player, (step) => ({ ...step, state: 'waiting', hasWaited: true }));
+      return withStep(state, message.player, (step) => ({ ...step, state: 'waiting', waitedFor: message.by }));
     case 'step-done': {
       const rows = message.rows as (string | null)[][] | undefined;
-      return withStep(state, message.player, (step) => ({ ...step, state: 'done', tag: message.tag, ...(rows ? { rows } : {}) }));
+      return withStep(state, message.player, (step, until) => ({ ...step, state: 'done', until, tag: message.tag, ...(rows ? { rows } : {}) }));
     }
     case 'failed':
-      return withStep(state, message.player, (step) => ({ ...step, state: 'failed', sqlstate: message.sqlstate, message: message.message }));
+      return withStep(state, message.player, (step, until) => ({ ...step, state: 'failed', until, sqlstate: message.sqlstate, message: message.message }));
     case 'compared':
       return withPlay(state, (play) => ({ ...play, outcome: message.outcome }));
     case 'done':
       return { ...state, isRunning: false, agrees: message.agrees, notes: message.notes };
     case 'problem':
       return { ...state, isRunning: false, problem: message.problem as ProblemBody };
+    case 'random': {
+      const { of, schedules, planned, anomalies } = message;
+      const last = state.trials.at(-1);
+      // Two trials may be of the same: the next begins when the one before is through.
+      const isSame = last !== undefined && last.of === of && last.schedules < schedules;
+      return { ...state, trials: [...(isSame ? state.trials.slice(0, -1) : state.trials), { of, schedules, planned, anomalies }] };
+    }
     case 'retried':
-    case 'random':
       return state;
   }
 }

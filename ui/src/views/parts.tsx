@@ -1,5 +1,5 @@
 // Small parts of which pages are made: panels, problems, the width of an element, how a datum is known.
-import { useCallback, useEffect, useRef, useState, type ReactNode } from 'react';
+import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 
 import type { ProblemBody } from '../api/rest.ts';
 import type { Origin } from '../api/timeline.ts';
@@ -52,6 +52,39 @@ export function Wide({ children }: { children: (width: number) => ReactNode }) {
   return (
     <div className="wide" ref={follow}>
       {width > 0 && children(width)}
+    </div>
+  );
+}
+
+interface TabsProps<Name extends string> {
+  /** A prefix for ids, and the id of what the tabs show is `${name}-shown`. */
+  name: string;
+  label: string;
+  all: readonly (readonly [Name, string])[];
+  chosen: Name;
+  onChoose: (name: Name) => void;
+}
+
+/** A list of tabs; arrow keys go from one to the next. */
+export function Tabs<Name extends string>({ name, label, all, chosen, onChoose }: TabsProps<Name>) {
+  const list = useRef<HTMLDivElement>(null);
+  const walk = (event: KeyboardEvent) => {
+    const steps: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1 };
+    const step = steps[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const at = all.findIndex(([each]) => each === chosen);
+    const next = all[(at + step + all.length) % all.length]![0];
+    onChoose(next);
+    list.current?.querySelector<HTMLElement>(`[data-tab="${next}"]`)?.focus();
+  };
+  return (
+    <div className="tabs" role="tablist" tabIndex={-1} aria-label={label} ref={list} onKeyDown={walk}>
+      {all.map(([each, words]) => (
+        <button key={each} type="button" role="tab" id={`${name}-${each}`} data-tab={each} aria-selected={chosen === each} aria-controls={`${name}-shown`} tabIndex={chosen === each ? 0 : -1} onClick={() => onChoose(each)}>
+          {words}
+        </button>
+      ))}
     </div>
   );
 }

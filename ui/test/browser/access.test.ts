@@ -1,21 +1,12 @@
 // Every page in both themes and both widths: axe finds nothing, nothing is wider than the window, the content security
 // policy refuses nothing.
 import { AxeBuilder } from '@axe-core/playwright';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { deadlock, everything, writeSkew } from '../fixtures/stories.ts';
-import { launch, openPage, refused, serve, sharedFile, type Look, type Workbench } from './harness.ts';
+import { openPage, refused, sharedFile, stageWithServer, type Look } from './harness.ts';
 
-let browser: Browser;
-let workbench: Workbench;
-beforeAll(async () => {
-  [browser, workbench] = await Promise.all([launch(), serve()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await workbench?.stop();
-});
+const stage = stageWithServer();
 
 const LOOKS = [
   { theme: 'light', width: 1280 },
@@ -25,7 +16,7 @@ const LOOKS = [
 ] as const;
 
 async function judge(address: string, language: Look['language'] & string) {
-  const { context, page, faults } = await openPage(browser, { language });
+  const { context, page, faults } = await openPage(stage.browser, { language });
   await page.goto(address);
   await page.waitForSelector('main h1, main .page');
   for (const { theme, width } of LOOKS) {
@@ -43,7 +34,7 @@ async function judge(address: string, language: Look['language'] & string) {
 }
 
 describe.each(['en', 'zh'] as const)('in %s', (language) => {
-  test.each(['live', 'timeline', 'consoles', 'cases', 'cases/flash-sale', 'advisor', 'advisor?example=smallbank'])('%s', (page) => judge(`${workbench.address}#/${page}`, language));
+  test.each(['live', 'timeline', 'consoles', 'cases', 'cases/flash-sale', 'advisor', 'advisor?example=smallbank'])('%s', (page) => judge(`${stage.workbench.address}#/${page}`, language));
 });
 
 test.each([

@@ -2,30 +2,23 @@
 // also after the program was killed.
 import { rmSync } from 'node:fs';
 
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 
-import { keepFolder, launch, openPage, refused, serveIn, type Workbench } from './harness.ts';
+import { keepFolder, openPage, refused, serveIn, stageWithServer } from './harness.ts';
 
-let browser: Browser;
-let workbench: Workbench;
 const keep = keepFolder();
-beforeAll(async () => {
-  [browser, workbench] = await Promise.all([launch(), serveIn(keep)]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await workbench?.stop();
-  rmSync(keep, { recursive: true, force: true });
-});
+// Hooks of the end run in reverse: when this one does, the workbench has ended.
+afterAll(() => rmSync(keep, { recursive: true, force: true }));
+const stage = stageWithServer(() => serveIn(keep));
 
 /** Far more than it takes; what it takes is said, and not asserted on a machine that others use. */
 const PATIENCE = { timeout: 150_000 };
 
 async function open(hash: string) {
-  const watched = await openPage(browser, { height: 1000 });
+  const watched = await openPage(stage.browser, { height: 1000 });
   onTestFinished(() => watched.context.close());
-  await watched.page.goto(`${workbench.address}#/${hash}`);
+  await watched.page.goto(`${stage.workbench.address}#/${hash}`);
   await watched.page.locator('[data-panel=advisor-input]').waitFor(PATIENCE);
   return watched;
 }
@@ -77,11 +70,12 @@ test('a mistake is shown at its line and column, and nothing is run', async () =
 });
 
 test('a shared link opens the same question with the same hash', async () => {
-  const { page } = await open('advisor?example=transfer');
+  const { page } = await open('advisor?example=bank-transfer');
   await page.locator('[data-verdict]').waitFor(PATIENCE);
   const hash = await hashShown(page);
-  await page.getByRole('button', { name: 'Share' }).click();
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
   await page.waitForURL(/[?]q=1[.]/, PATIENCE);
+  expect(await page.locator('.share [role=status]').innerText()).toMatch(/link/);
   const link = new URL(page.url()).hash;
   const other = await open(link.replace('#/', ''));
   await other.page.locator('[data-verdict]').waitFor(PATIENCE);
@@ -96,19 +90,119 @@ test.each(['q=1.AAAA', 'q=1.%3Cscript%3Ealert(1)%3C%2Fscript%3E', `q=1.${'A'.rep
 });
 
 test('decisions are there again after a restart, and after the program was killed', async () => {
-  const { page } = await open('advisor?example=doctors');
+  const { page } = await open('advisor?example=doctors-on-call');
   await page.locator('[data-verdict]').waitFor(PATIENCE);
   const hash = await hashShown(page);
   await page.getByRole('button', { name: 'Keep this decision' }).click(PATIENCE);
   await page.locator(`[data-decision="${hash}"]`).waitFor(PATIENCE);
-  for (const end of [() => workbench.stop(), () => workbench.kill()]) {
+  for (const end of [() => stage.workbench.stop(), () => stage.workbench.kill()]) {
     await end();
-    workbench = await serveIn(keep);
+    stage.workbench = await serveIn(keep);
     const again = await open(`advisor?id=${hash}`);
     await again.page.locator('[data-verdict]').waitFor(PATIENCE);
     expect(await hashShown(again.page)).toBe(hash);
     await again.page.locator(`[data-decision="${hash}"]`).waitFor(PATIENCE);
-    const record = await again.page.request.get(`${workbench.address}api/advisor/decisions/${hash}/export?as=md&lang=zh`);
+    const record = await again.page.request.get(`${stage.workbench.address}api/advisor/decisions/${hash}/export?as=md&lang=zh`);
     expect(await record.text()).toContain('## 决定');
   }
+});
+
+test('a line of the graph is picked by keyboard, and shows the statements that meet; a program is found in its text', async () => {
+  const { page, faults } = await open('advisor?example=smallbank');
+  await page.locator('[data-verdict=unsafe]').waitFor(PATIENCE);
+  const graph = page.locator('[data-panel=advisor-graph] svg[role=listbox]');
+  await graph.locator('[tabindex="0"]').first().focus();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  const detail = page.locator('.link-detail');
+  await detail.locator('.meeting pre').first().waitFor(PATIENCE);
+  expect(await graph.locator('[data-key][aria-selected=true]').count()).toBe(1);
+  expect((await detail.locator('.meeting').first().locator('pre').allInnerTexts()).every((text) => /select|update/i.test(text))).toBe(true);
+  await graph.locator('[data-key="program/Balance"]').focus();
+  await page.keyboard.press('Enter');
+  const area = page.locator('.code-area textarea');
+  await expect.poll(() => area.evaluate((element: HTMLTextAreaElement) => element.value.slice(element.selectionStart, element.selectionEnd)), PATIENCE).toMatch(/select balance from savings/);
+  expect(faults).toEqual([]);
+});
+
+test('every option that was rejected says why', async () => {
+  const { page } = await open('advisor?example=smallbank');
+  const why = page.locator('.why-not select');
+  await why.waitFor(PATIENCE);
+  const rejected = await why.locator('option').evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value).filter(Boolean));
+  expect(rejected.length).toBeGreaterThan(5);
+  for (const option of rejected) {
+    await why.selectOption(option);
+    const because = page.locator('[data-panel=advisor-options] .because li');
+    await because.first().waitFor(PATIENCE);
+    expect([option, (await because.allInnerTexts()).every((text) => text.trim().length > 20)]).toEqual([option, true]);
+  }
+});
+
+test('what the wizard and the switches are told changes the path and the options', async () => {
+  const { page } = await open('advisor?example=smallbank');
+  const options = () => page.locator('[data-option]').evaluateAll((all) => all.map((option) => option.getAttribute('data-option')));
+  await page.locator('[data-option]').first().waitFor(PATIENCE);
+  const before = await options();
+  await page.locator('[data-panel=advisor-graph]').getByLabel('retry allowed').uncheck();
+  await expect.poll(options, PATIENCE).not.toEqual(before);
+  await page.locator('[data-tab=describe]').click();
+  const retry = page.locator('[data-field=may_retry] input');
+  expect(await retry.isChecked()).toBe(false);
+  await retry.check();
+  await expect.poll(options, PATIENCE).toEqual(before);
+  const taken = await page.locator('.path.taken li').count();
+  expect(taken).toBeGreaterThan(1);
+});
+
+test('code is there in all seven languages, for a solution and for a program, and can be copied', async () => {
+  const { page, context, faults } = await open('advisor?example=smallbank');
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  const panel = page.locator('[data-panel=advisor-code]');
+  await panel.locator('pre').waitFor(PATIENCE);
+  const languages = await panel.locator('[role=tab]').evaluateAll((tabs) => tabs.map((tab) => tab.getAttribute('data-tab')!));
+  expect(languages).toHaveLength(7);
+  for (const subject of [0, 'program/WriteCheck'] as const) {
+    await panel.locator('select').selectOption(subject === 0 ? { index: 0 } : subject);
+    const seen = new Set<string>();
+    for (const language of languages) {
+      await panel.locator(`[data-tab="${language}"]`).click();
+      await panel.locator(`[data-code="${language}"] pre`).waitFor(PATIENCE);
+      const text = (await panel.locator('pre').textContent())!;
+      seen.add(text);
+      await panel.getByRole('button', { name: 'Copy', exact: true }).click();
+      await expect.poll(() => page.evaluate(() => navigator.clipboard.readText()), PATIENCE).toBe(text);
+    }
+    expect(seen.size).toBe(7);
+  }
+  expect(faults).toEqual([]);
+});
+
+test('levels that are called safe are tried with random schedules, and no order of their commits is missed', async () => {
+  const { page, faults } = await open('advisor?example=doctors-on-call');
+  await page.locator('[data-all=optimal]').click(PATIENCE);
+  await page.locator('[data-verdict=safe]').waitFor(PATIENCE);
+  const proof = page.locator('[data-panel=advisor-proof]');
+  expect(await proof.getByRole('button', { name: 'Run on PostgreSQL' }).count()).toBe(0);
+  await proof.getByRole('button', { name: 'Try what is safe' }).click(PATIENCE);
+  await proof.locator('[data-proof=true]').waitFor(PATIENCE);
+  const trials = await proof.locator('[data-trial]').evaluateAll((all) => all.map((trial) => [trial.getAttribute('data-schedules'), trial.getAttribute('data-anomalies')]));
+  expect(trials.length).toBeGreaterThan(0);
+  expect(trials.every(([schedules, anomalies]) => Number(schedules) > 0 && anomalies === '0')).toBe(true);
+  // It is in the text, too.
+  await page.locator('[data-panel=advisor-text]').getByRole('button', { name: 'Show' }).click();
+  await page.locator('[data-panel=advisor-text] pre', { hasText: /server .*agrees/ }).waitFor(PATIENCE);
+  expect(faults).toEqual([]);
+});
+
+test('a log of the server becomes programs', async () => {
+  const { page } = await open('advisor');
+  await page.locator('[data-tab=log]').click(PATIENCE);
+  const statements = ['begin', 'select on_call from doctor where id = 7', 'update doctor set on_call = false where id = 7', 'commit'];
+  const entries = statements.map((sql, index) => JSON.stringify({ timestamp: '2026-01-01 00:00:00.000 UTC', dbname: 'shop', session_id: 'a.1', line_num: index + 1, vxid: '3/1', error_severity: 'LOG', message: `statement: ${sql}`, backend_type: 'client backend' }));
+  await page.locator('.from-log input[type=file]').setInputFiles({ name: 'postgresql.json', mimeType: 'application/json', buffer: Buffer.from(`${entries.join('\n')}\n`) });
+  await page.locator('.from-log tbody tr').waitFor(PATIENCE);
+  expect(await page.locator('.from-log tbody tr').count()).toBe(1);
+  await page.getByRole('button', { name: 'Use these programs' }).click();
+  await expect.poll(() => page.locator('.code-area textarea').inputValue(), PATIENCE).toContain('update doctor set on_call');
 });

@@ -1,28 +1,19 @@
 // A run of a case from the page on a real server: its charts move while it goes on, and it ends when it is cancelled.
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 
 import type { RunDetail, Studies } from '../../src/api/rest.ts';
-import { launch, openPage, refused, serve, type Workbench } from './harness.ts';
+import { openPage, refused, stageWithServer } from './harness.ts';
 import { PATIENCE, request } from './truth.ts';
 
-let browser: Browser;
-let workbench: Workbench;
-beforeAll(async () => {
-  [browser, workbench] = await Promise.all([launch(), serve()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await workbench?.stop();
-});
+const stage = stageWithServer();
 
 /** A run makes a server of its own before it measures anything; on a loaded machine that takes its time. */
 const START = { timeout: 120_000 };
 
 test('a smoke run of one arm of the flash sale: the charts move, and it is cancelled from the page', async () => {
-  const { context, page, faults } = await openPage(browser, { height: 1000 });
+  const { context, page, faults } = await openPage(stage.browser, { height: 1000 });
   onTestFinished(() => context.close());
-  await page.goto(`${workbench.address}#/cases/flash-sale`);
+  await page.goto(`${stage.workbench.address}#/cases/flash-sale`);
   const form = page.locator('form.run-form');
   await form.waitFor(PATIENCE);
   const { studies } = await request<Studies>(page, 'GET', 'api/studies');

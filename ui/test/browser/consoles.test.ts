@@ -2,31 +2,23 @@
 // is cancelled; what was done is saved as a scenario file.
 import { readFileSync } from 'node:fs';
 
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, onTestFinished, test } from 'vitest';
 
 import type { Console } from '../../src/api/rest.ts';
-import { launch, openPage, refused, serve, type Watched, type Workbench } from './harness.ts';
+import { openPage, refused, stageWithServer, type Watched } from './harness.ts';
 import { asker, PATIENCE, request } from './truth.ts';
 
-let browser: Browser;
-let workbench: Workbench;
-beforeAll(async () => {
-  [browser, workbench] = await Promise.all([launch(), serve()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await workbench?.stop();
-});
+const stage = stageWithServer();
 
 const UPDATE = 'update purse set coins = coins - 1 where id = 1';
 
 /** The page with its two consoles, and a table made through the first. */
 async function twoConsoles(): Promise<Watched> {
-  const watched = await openPage(browser, { height: 1000 });
+  const watched = await openPage(stage.browser, { height: 1000 });
   const { page } = watched;
   onTestFinished(() => watched.context.close());
-  await page.goto(`${workbench.address}#/consoles`);
+  await page.goto(`${stage.workbench.address}#/consoles`);
   await console(page, 'B').locator('textarea').waitFor(PATIENCE);
   onTestFinished(async () => {
     for (const { id } of await request<Console[]>(page, 'GET', 'api/consoles')) await request(page, 'DELETE', `api/consoles/${id}`);

@@ -1,20 +1,12 @@
 // On a real server: the deadlock is made from the page; the circle is seen before the error is told; going back shows it
 // again. What the page says is held against what the server says of itself.
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 
 import type { Scene } from '../../src/api/rest.ts';
-import { launch, openPage, refused, serve, type Workbench } from './harness.ts';
+import { openPage, refused, stageWithServer } from './harness.ts';
 
-let browser: Browser;
-let workbench: Workbench;
-beforeAll(async () => {
-  [browser, workbench] = await Promise.all([launch(), serve()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await workbench?.stop();
-});
+const stage = stageWithServer();
 
 /** Something happens on a real server within this, or not at all. */
 const PATIENCE = { timeout: 60_000 };
@@ -33,8 +25,8 @@ async function step(page: Page, name: string): Promise<Scene> {
 }
 
 test('the deadlock is made from the page, its circle is seen before the error, and going back shows it again', async () => {
-  const { context, page, faults } = await openPage(browser, { height: 1000 });
-  await page.goto(`${workbench.address}#/live?scene=deadlock`);
+  const { context, page, faults } = await openPage(stage.browser, { height: 1000 });
+  await page.goto(`${stage.workbench.address}#/live?scene=deadlock`);
   await page.locator('[data-panel=script] li.next').waitFor(PATIENCE);
   const alarm = page.locator('[data-panel=waits].alarm');
   const failed = page.locator('[data-panel=script] li.failed');

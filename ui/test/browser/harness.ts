@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { afterAll, beforeAll } from 'vitest';
 
 import type { SharedRecording } from '../../src/state/shared.ts';
 
@@ -85,6 +86,34 @@ function addressOf(child: ChildProcess): Promise<string> {
       reject(new Error(`pgstrata ended with ${code}:\n${said}`));
     });
   });
+}
+
+/** What all tests of a file have at hand: there when the first begins, gone after the last. */
+export interface Stage {
+  browser: Browser;
+  /** One with a private server. */
+  workbench: Workbench;
+}
+
+/** A browser for the tests of the file that calls this. */
+export function stageWithoutServer(): Pick<Stage, 'browser'> {
+  const stage = {} as Pick<Stage, 'browser'>;
+  beforeAll(async () => {
+    stage.browser = await launch();
+  });
+  // Not there if it could not be started.
+  afterAll(() => (stage as Partial<Stage>).browser?.close());
+  return stage;
+}
+
+/** A browser and a workbench for the tests of the file that calls this. A test may put another workbench in its place. */
+export function stageWithServer(open: () => Promise<Workbench> = serve): Stage {
+  const stage = stageWithoutServer() as Stage;
+  beforeAll(async () => {
+    stage.workbench = await open();
+  });
+  afterAll(() => (stage as Partial<Stage>).workbench?.stop());
+  return stage;
 }
 
 export interface Look {

@@ -1,21 +1,13 @@
 // Every built-in scene on a real server, played from the page: after each step the page is held against what the server
 // says of itself (rows and their places, pages, waits, states of sessions), and each scene against what it is about.
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, onTestFinished, test } from 'vitest';
 
 import type { Scene, SceneCard } from '../../src/api/rest.ts';
-import { launch, openPage, refused, serve, type Workbench } from './harness.ts';
+import { openPage, refused, stageWithServer } from './harness.ts';
 import { agree, asker, PATIENCE, request, type Ask, type Told } from './truth.ts';
 
-let browser: Browser;
-let workbench: Workbench;
-beforeAll(async () => {
-  [browser, workbench] = await Promise.all([launch(), serve()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await workbench?.stop();
-});
+const stage = stageWithServer();
 
 /** What is at hand when a step has been played and page and server agree. */
 interface Stand {
@@ -148,8 +140,8 @@ async function step(page: Page, name: string): Promise<Scene> {
 }
 
 test('every scene that there is has its play here', async () => {
-  const { context, page } = await openPage(browser);
-  await page.goto(`${workbench.address}#/live`);
+  const { context, page } = await openPage(stage.browser);
+  await page.goto(`${stage.workbench.address}#/live`);
   const cards = await request<SceneCard[]>(page, 'GET', 'api/scenes');
   expect(cards.map((card) => card.name).toSorted()).toEqual(PLAYS.map((play) => play.name).toSorted());
   await expect.poll(() => page.locator('ul.scenes > li').count(), PATIENCE).toBe(cards.length);
@@ -157,9 +149,9 @@ test('every scene that there is has its play here', async () => {
 });
 
 test.each(PLAYS)('the scene $name shows after each step what the server says', async ({ name, errors = [], after = {} }) => {
-  const { context, page, faults } = await openPage(browser, { height: 1400, width: 1600 });
+  const { context, page, faults } = await openPage(stage.browser, { height: 1400, width: 1600 });
   onTestFinished(() => context.close());
-  await page.goto(`${workbench.address}#/live`);
+  await page.goto(`${stage.workbench.address}#/live`);
   await page.locator(`ul.scenes a[href*="scene=${name}"]`).click(PATIENCE);
   await page.locator('[data-panel=script] li.next').waitFor(PATIENCE);
   const { ask, close } = await asker(page);

@@ -1,20 +1,15 @@
 // A shared file: the page with a recording inside, opened from the disk, without any server.
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { deadlock, everything, many, server } from '../fixtures/stories.ts';
-import { launch, openPage, sharedFile } from './harness.ts';
+import { openPage, sharedFile, stageWithoutServer } from './harness.ts';
 
-let browser: Browser;
-beforeAll(async () => {
-  browser = await launch();
-});
-afterAll(() => browser?.close());
+const stage = stageWithoutServer();
 
 describe('a shared deadlock', () => {
   test('plays without a server: the circle closes before the error is told, and comes back when one goes back', async () => {
     const file = sharedFile(deadlock());
-    const { context, page, faults } = await openPage(browser);
+    const { context, page, faults } = await openPage(stage.browser);
     const requests: string[] = [];
     page.on('request', (request) => requests.push(request.url()));
     await page.goto(`${file.address}#/timeline?seq=1`);
@@ -42,7 +37,7 @@ describe('a shared deadlock', () => {
 
   test('a link to a moment, an item and a view opens just that', async () => {
     const file = sharedFile(everything());
-    const { context, page, faults } = await openPage(browser, { language: 'zh', theme: 'dark' });
+    const { context, page, faults } = await openPage(stage.browser, { language: 'zh', theme: 'dark' });
     await page.goto(`${file.address}#/timeline?seq=2&pick=version/16400/0/4/751`);
     await page.locator('.inspector .verdict', { hasText: '创建它的事务 751 已回滚' }).waitFor();
     expect(await page.getAttribute('html', 'lang')).toBe('zh-CN');
@@ -57,7 +52,7 @@ describe('a shared deadlock', () => {
 
 test('everything can be reached and picked by keyboard, and the sheet of keys opens and closes', async () => {
   const file = sharedFile(everything());
-  const { context, page } = await openPage(browser);
+  const { context, page } = await openPage(stage.browser);
   await page.goto(`${file.address}#/timeline`);
   const first = page.locator('[data-panel=versions] [role=option]').first();
   await first.focus();
@@ -85,7 +80,7 @@ const MEASURED_MS = 3000;
 
 test('5,000 versions are painted in every frame of a drag; the rate is measured and told', async () => {
   const file = sharedFile({ name: '5,000', moment: { seq: 0, items: [server(6000), ...many(5000, 100)] }, changes: [{ seq: 1, unix_us: 1, cause: 'begin' }] });
-  const { context, page, faults } = await openPage(browser);
+  const { context, page, faults } = await openPage(stage.browser);
   await page.goto(`${file.address}#/timeline`);
   const canvas = page.locator('canvas.field-canvas');
   await canvas.waitFor();

@@ -1,28 +1,20 @@
 // A scene recorded from the page on a real server: the recording opened, scrubbed to its first change and back, seen as of
 // a point of the server's log; and exported as one file that plays the same without any server.
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, onTestFinished, test } from 'vitest';
 
 import type { LiveMoment, Recording, Scene } from '../../src/api/rest.ts';
-import { launch, openPage, refused, serve, type Workbench } from './harness.ts';
+import { openPage, refused, stageWithServer } from './harness.ts';
 import { asker, PATIENCE, request, said, shown, type Told } from './truth.ts';
 
-let browser: Browser;
-let workbench: Workbench;
-beforeAll(async () => {
-  [browser, workbench] = await Promise.all([launch(), serve()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await workbench?.stop();
-});
+const stage = stageWithServer();
 
 const SCENE = 'lost-update';
 const SESSIONS = ['T1', 'T2'];
 
 /** Plays the whole scene from the page while it is recorded; what the server says in the end. */
 async function record(page: Page): Promise<Told> {
-  await page.goto(`${workbench.address}#/live?scene=${SCENE}`);
+  await page.goto(`${stage.workbench.address}#/live?scene=${SCENE}`);
   await page.locator('[data-panel=script] li.next').waitFor(PATIENCE);
   const scene = await request<Scene>(page, 'GET', `api/scenes/${SCENE}`);
   const { ask, close } = await asker(page);
@@ -51,7 +43,7 @@ async function scrub(page: Page, seq: number): Promise<void> {
 const bounds = (page: Page) => page.locator('.player input[type=range]').evaluate((input: HTMLInputElement) => [Number(input.min), Number(input.max)] as [number, number]);
 
 test('a scene is recorded, scrubbed, seen as of a point of the log, and exported; every way folds to the same moment', async () => {
-  const { context, page, faults } = await openPage(browser, { width: 1600, height: 1200 });
+  const { context, page, faults } = await openPage(stage.browser, { width: 1600, height: 1200 });
   onTestFinished(() => context.close());
   const end = await record(page);
   const id = /timeline\/([^?]+)/.exec(page.url())![1]!;
@@ -100,7 +92,7 @@ test('a scene is recorded, scrubbed, seen as of a point of the log, and exported
   // The file: no server, the same moments.
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Share as HTML' }).click(PATIENCE)]);
   expect(download.suggestedFilename()).toMatch(/\.html$/);
-  const alone = await openPage(browser, { width: 1600, height: 1200 });
+  const alone = await openPage(stage.browser, { width: 1600, height: 1200 });
   onTestFinished(() => alone.context.close());
   const requests: string[] = [];
   alone.page.on('request', (asked) => requests.push(asked.url()));

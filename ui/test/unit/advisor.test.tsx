@@ -3,15 +3,17 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, test } from 'vitest';
 
 import type { Question } from '../../src/api/rest.ts';
-import { linksOf, placesOf, ProgramGraph } from '../../src/charts/programs.tsx';
+import { BOX, layoutOf } from '../../src/charts/programs-layout.ts';
+import { kindsOf, linksOf, pairsOf, readersOf } from '../../src/charts/programs-links.ts';
+import { ProgramGraph } from '../../src/charts/programs.tsx';
 import { Schedule } from '../../src/charts/schedule.tsx';
 import { textsOf } from '../../src/i18n/index.ts';
 import { offsetOf } from '../../src/pages/advisor/Editor.tsx';
-import { playedData } from '../../src/pages/advisor/EvidencePane.tsx';
+import { expectedData, playedData } from '../../src/pages/advisor/ProofView.tsx';
 import { BEGUN, told } from '../../src/state/play.ts';
 import { BadLink, canonical, pack, questionOf, unpack } from '../../src/state/question.ts';
 import { DARK, LIGHT } from '../../src/theme.ts';
-import { EDGES, MESSAGES, PROGRAMS, WITNESS } from '../fixtures/advisor.ts';
+import { BANK, BANK_EDGES, BANK_WITNESS, EDGES, MESSAGES, program, PROGRAMS, WITNESS } from '../fixtures/advisor.ts';
 
 const question = questionOf({ title: 'écrire 偏差', schema: 'create table a (b int)', sources: [{ name: 'a.sql', text: 'select 1' }], levels: { A: 'serializable' } });
 
@@ -57,15 +59,25 @@ describe('a proof', () => {
       [true, 'anomaly'],
       [false, 'serial'],
     ]);
-    expect(state.plays[0]!.steps.map((step) => [step.player, step.state, step.hasWaited])).toEqual([
-      [0, 'done', false],
-      [0, 'done', false],
-      [1, 'done', true],
-      [0, 'done', false],
+    expect(state.plays[0]!.steps.map((step) => [step.player, step.state, step.waitedFor, step.until])).toEqual([
+      [0, 'done', [], 0],
+      [0, 'done', [], 1],
+      // It was answered when the other had committed.
+      [1, 'done', [0], 3],
+      [0, 'done', [], 3],
     ]);
     expect(state.plays[1]!.steps.map((step) => [step.state, step.isAgain])).toEqual([
       ['failed', false],
       ['running', true],
+    ]);
+  });
+  test('random schedules are counted for each thing that was tried, one after the other', () => {
+    const random = (of: string, schedules: number, anomalies = 0) => ({ type: 'random', of, schedules, planned: 20, anomalies }) as const;
+    const tried = [random('a', 10), random('a', 20), random('b', 10), random('b', 20), random('b', 10, 1)].reduce(told, BEGUN);
+    expect(tried.trials.map(({ of, schedules, anomalies }) => [of, schedules, anomalies])).toEqual([
+      ['a', 20, 0],
+      ['b', 20, 0],
+      ['b', 10, 1],
     ]);
   });
   test('an answer without its step, or before any play, changes nothing', () => {
@@ -83,12 +95,25 @@ describe('dependencies', () => {
     ]);
     expect(links.find((link) => link.key === 'FromSavings>FromChecking>rw')!.edges).toHaveLength(1);
   });
-  test('no two programs have the same place, whatever their number', () => {
-    for (const count of [1, 2, 5, 12, 24]) {
-      const { places, height } = placesOf(Array.from({ length: count }, (_, index) => `p${index}`), 500);
-      const seen = new Set([...places.values()].map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`));
-      expect(seen.size).toBe(count);
-      expect([...places.values()].every(({ y }) => y > 0 && y < height)).toBe(true);
+  test('two programs outside the cycle have one line, with the kinds and who reads', () => {
+    const pairs = pairsOf(links);
+    expect(pairs.map((pair) => [pair.key, kindsOf(pair), readersOf(pair)])).toEqual([
+      ['pair/FromSavings|Report', ['rw'], { from: false, to: true }],
+      ['pair/FromSavings|FromSavings', ['ww'], { from: false, to: false }],
+    ]);
+    expect(pairsOf(linksOf(EDGES, undefined)).map((pair) => pair.key)).toContain('pair/FromChecking|FromSavings');
+  });
+  test.each([300, 346, 420, 700])('no two programs stand on each other in %i pixels, whatever their number', (width) => {
+    for (const count of [1, 2, 3, 4, 5, 6, 7, 12, 24]) {
+      const { places, box, height } = layoutOf(Array.from({ length: count }, (_, index) => `p${index}`), width);
+      const all = [...places.values()];
+      expect(all).toHaveLength(count);
+      for (const [index, { x, y }] of all.entries()) {
+        expect(x - box / 2).toBeGreaterThanOrEqual(0);
+        expect(x + box / 2).toBeLessThanOrEqual(width);
+        expect(y + BOX.height / 2).toBeLessThan(height);
+        for (const other of all.slice(index + 1)) expect([count, Math.abs(other.x - x) >= box || Math.abs(other.y - y) >= BOX.height]).toEqual([count, true]);
+      }
     }
   });
 });
@@ -105,7 +130,21 @@ describe('drawings', () => {
   const data = { programs: PROGRAMS, levels: { FromSavings: 'repeatable_read' as const, FromChecking: 'read_committed' as const }, links: linksOf(EDGES, WITNESS) };
   test('programs', () => golden('programs', renderToStaticMarkup(<ProgramGraph data={data} width={520} {...en} picked="Report>FromSavings>rw" />)));
   test('programs, dark and in Chinese', () => golden('programs-dark-zh', renderToStaticMarkup(<ProgramGraph data={data} width={360} {...zh} />)));
-  test('a schedule that was played', () => golden('schedule', renderToStaticMarkup(<Schedule data={playedData(MESSAGES.reduce(told, BEGUN).plays[0]!)} width={420} {...en} />)));
+  test('a ring of five with a cycle of three, and no cycle at all', async () => {
+    const five = { programs: BANK, levels: {}, links: linksOf(BANK_EDGES, BANK_WITNESS) };
+    await golden('programs-five', renderToStaticMarkup(<ProgramGraph data={five} width={420} {...en} picked="pair/Amalgamate|WriteCheck" />));
+    const safe = { ...five, links: linksOf(BANK_EDGES, undefined) };
+    await golden('programs-five-safe-zh', renderToStaticMarkup(<ProgramGraph data={safe} width={346} {...zh} />));
+  });
+  test('more programs than a ring holds, in two columns', () => {
+    const nine = Array.from({ length: 9 }, (_, index) => program(`Program${index}`, 'select 1'));
+    const edges = nine.slice(1).map(({ name }) => ({ ...EDGES[2]!, from: 'Program0', to: name }));
+    return golden('programs-columns', renderToStaticMarkup(<ProgramGraph data={{ programs: nine, levels: {}, links: linksOf(edges, undefined) }} width={420} {...en} />));
+  });
+  const plays = MESSAGES.reduce(told, BEGUN).plays;
+  test('a schedule as it is expected, with the cycle', () => golden('schedule-expected', renderToStaticMarkup(<Schedule data={expectedData(WITNESS)} width={420} {...en} />)));
+  test('a schedule that was played', () => golden('schedule', renderToStaticMarkup(<Schedule data={playedData(plays[0]!, WITNESS, en.texts)} width={420} {...en} />)));
+  test('a schedule that was played with a fix, narrow, dark and in Chinese', () => golden('schedule-fixed-zh', renderToStaticMarkup(<Schedule data={playedData(plays[1]!, WITNESS, zh.texts)} width={300} {...zh} />)));
 });
 
 test('lines and columns are letters, also where a letter is two units', () => {

@@ -61,6 +61,13 @@ test('every note of the observer has its sentence in Chinese', () => {
   expect(textsOf('en').note('table-dropped: the table a is gone')).toBe('the table a is gone');
 });
 
+test('whatever a proof can have tried has its words', () => {
+  const rust = readFileSync(join(root, '../tools/src/advisor/proof/mod.rs'), 'utf8');
+  const tried = [...rust.slice(rust.indexOf('fn safe(')).matchAll(/\("(the [a-z ]+)"/g)].map((match) => `tried.${match[1]}`);
+  expect(tried.length).toBeGreaterThan(2);
+  expect(Object.keys(en).filter((key) => key.startsWith('tried.')).toSorted()).toEqual(tried.toSorted());
+});
+
 test('every text is used, and every key that is asked for exists', () => {
   const code = sources(join(root, 'src')).join('\n');
   const asked = [...code.matchAll(/\bt\('([\w.-]+)'/g)].map((match) => match[1]!);

@@ -8,7 +8,7 @@ use super::metadata::{Metadata, Package};
 /// layer do not know each other.
 const LAYERS: &[&[&str]] = &[
     &["pgstrata-units"],
-    &["pgstrata-stats"],
+    &["pgstrata-stats", "pgstrata-forest"],
     &["pgstrata-tuple"],
     &["pgstrata-wal", "pgstrata-history", "pgstrata-sqltext", "pgstrata-timeline"],
     &["pgstrata-pg"],
@@ -29,6 +29,7 @@ const OWNERS: &[(&str, Owner, &str)] = &[
     ("tokio-util", Owner::Above("pgstrata-pg"), "below pg there is no I/O and no clock"),
     ("clap", Owner::Only(&["pgstrata", BESIDE]), "only the programs have a command line"),
     ("indicatif", Owner::Only(&["pgstrata"]), "only the binary prints"),
+    ("smartcore", Owner::Only(&["pgstrata-forest"]), "only forest is optimized in builds for tests"),
     ("anyhow", Owner::Only(&["pgstrata", BESIDE]), "libraries return typed errors"),
 ];
 

@@ -62,8 +62,8 @@ pub struct ProgramArgs {
 
 /// `pgstrata advise`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct AdviseArgs {
     /// Something else than advice.
     #[command(subcommand)]

@@ -7,9 +7,13 @@ use serde_json::{Value, json};
 
 use super::reading::{self, Read};
 use super::{Advisor, convert};
+use crate::decisions::{Kept, KeptAnswer, canonical, content_id};
 use crate::problem::{Code, Problem};
 use crate::routes::advisor::decisions::{Export, Form, Summary};
 use crate::routes::advisor::question::{Level, Question};
+
+/// The media type of a record.
+const MARKDOWN: &str = "text/markdown; charset=utf-8";
 
 impl Advisor {
     /// What this program answers to a question, as it is kept.
@@ -36,6 +40,19 @@ impl Advisor {
         .await?
     }
 
+    /// The answer to a question as text, which is not kept.
+    pub async fn record(&self, question: Question, language: Option<&str>) -> Result<Response, Problem> {
+        let text = super::value_of(&question)?;
+        let document = self.answer(question).await?;
+        let answer =
+            KeptAnswer { id: String::new(), document, made_by: env!("CARGO_PKG_VERSION").to_owned(), made_us: 0 };
+        let id = content_id(&canonical(&text));
+        let asked = Kept { id, question: text, made_us: 0, answers: vec![answer], notes: Vec::new() };
+        let mut answer = super::record::markdown(&asked, language)?.into_response();
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MARKDOWN));
+        Ok(answer)
+    }
+
     /// A decision as a file.
     pub async fn export(&self, id: &str, export: &Export) -> Result<Response, Problem> {
         let kept = self.0.decisions.show(id).await?;
@@ -52,7 +69,7 @@ impl Advisor {
                 let whole = json!({ "id": kept.id, "made_us": kept.made_us, "question": kept.question, "answers": answers, "notes": notes });
                 (format!("{whole:#}\n"), "application/json", "json")
             }
-            Form::Md => (super::record::markdown(&kept, export.lang.as_deref())?, "text/markdown; charset=utf-8", "md"),
+            Form::Md => (super::record::markdown(&kept, export.lang.as_deref())?, MARKDOWN, "md"),
         };
         let mut answer = text.into_response();
         let headers = answer.headers_mut();

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use pgstrata_tools::advisor::proof::Proof;
 use pgstrata_tools::advisor::{Decision, DecisionEngine, Report};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -44,7 +45,7 @@ struct Shared {
     /// Proofs that run at a time.
     proofs: Arc<Semaphore>,
     /// What was shown last, by questions' hashes.
-    proved: Mutex<VecDeque<(String, Value)>>,
+    proved: Mutex<VecDeque<(String, Proof)>>,
     /// Ends proofs.
     stop: CancellationToken,
 }

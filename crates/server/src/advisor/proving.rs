@@ -19,7 +19,7 @@ use super::{Advisor, convert, reading};
 use crate::limits;
 use crate::problem::{Code, Problem};
 use crate::routes::advisor::analysis::Act;
-use crate::routes::advisor::prove::{Message, PlayOutcome, ProveFix, Request};
+use crate::routes::advisor::prove::{Message, PlayOutcome, ProveFix, Request, Show};
 use crate::routes::advisor::question::Question;
 
 /// Why a page is left.
@@ -35,8 +35,7 @@ enum Left {
 /// What is to be proved.
 struct Wanted {
     question: Question,
-    with_fix: bool,
-    random_schedules: u64,
+    show: Show,
 }
 
 impl Advisor {
@@ -68,9 +67,7 @@ impl Advisor {
             asked = tokio::time::timeout(limits::PROOF_QUESTION_TIME, receive(socket)) => asked,
         };
         let wanted = match asked {
-            Ok(Ok(Request::Prove { question, with_fix, random_schedules })) => {
-                Wanted { question: *question, with_fix, random_schedules }
-            }
+            Ok(Ok(Request::Prove { question, show })) => Wanted { question: *question, show },
             Ok(Ok(Request::Cancel)) => return Ok(()),
             Ok(Err(left)) => return Err(left),
             Err(_) => return Err(Left::Nonsense("nothing was asked for")),
@@ -123,12 +120,14 @@ impl Advisor {
             let first = errors.first().map(ToString::to_string).unwrap_or_default();
             Problem::new(Code::BadRequest, format!("the SQL cannot be read: {first}"))
         })?;
-        let options = ProofOptions {
-            witnesses_max: usize::from(read.report.asked.witness().is_some()),
-            random_schedules: wanted.random_schedules.min(limits::PROOF_SCHEDULES),
-            stop: stop.clone(),
-            ..ProofOptions::default()
+        // The witness against what was asked about is the first of a report's.
+        let witness = usize::from(read.report.asked.witness().is_some());
+        let (witnesses_max, random_schedules) = match wanted.show {
+            Show::Witness | Show::Fix => (witness, 0),
+            Show::Schedules { count } => (0, count.min(limits::PROOF_SCHEDULES)),
         };
+        let options =
+            ProofOptions { witnesses_max, random_schedules, stop: stop.clone(), ..ProofOptions::default() };
         let mut has_shown = false;
         let mut on = |event: ProofEvent| {
             let shows = matches!(&event, ProofEvent::Compared { outcome } if outcome.is_anomaly());
@@ -138,7 +137,7 @@ impl Advisor {
                 tracing::info!("a page is too slow for its proof");
                 stop.cancel();
             }
-            if shows && !wanted.with_fix {
+            if shows && wanted.show == Show::Witness {
                 has_shown = true;
                 stop.cancel();
             }
@@ -148,30 +147,49 @@ impl Advisor {
             prove(&server, &input.definitions, &input.schema, &input.workload, &read.report, &options, &mut on).await;
         match proved {
             Ok(proof) => {
-                self.remember(id, &proof);
-                Ok(Message::Done { agrees: Some(proof.agrees()), notes: notes(&proof) })
+                let agrees = has_tried(&proof).then(|| proof.agrees());
+                let notes = notes(&proof);
+                self.remember(id, proof);
+                Ok(Message::Done { agrees, notes })
             }
             Err(ProofError::Stopped) => Ok(Message::Done { agrees: has_shown.then_some(true), notes: Vec::new() }),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Keeps what was shown, until its question is kept.
-    fn remember(&self, id: String, proof: &Proof) {
-        let shown = serde_json::to_value(proof).unwrap_or_default();
+    /// Keeps what was shown, until its question is kept; beside what was shown of it before.
+    fn remember(&self, id: String, mut proof: Proof) {
+        if !has_tried(&proof) {
+            return;
+        }
         let mut proofs = self.0.proved.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        proofs.retain(|(known, _)| *known != id);
+        if let Some(place) = proofs.iter().position(|(known, _)| *known == id)
+            && let Some((_, before)) = proofs.remove(place)
+        {
+            if proof.witnesses.is_empty() {
+                proof.witnesses = before.witnesses;
+            }
+            if proof.random.is_empty() {
+                proof.random = before.random;
+            }
+        }
         if proofs.len() >= limits::KEPT_PROOFS {
             proofs.pop_front();
         }
-        proofs.push_back((id, json!({ "agrees": proof.agrees(), "shown": shown })));
+        proofs.push_back((id, proof));
     }
 
-    /// What was shown of a question since this program was started.
+    /// What was shown of a question since this program was started, as it is kept.
     pub(super) fn proof_of(&self, id: &str) -> Option<Value> {
         let proofs = self.0.proved.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        proofs.iter().find(|(known, _)| known == id).map(|(_, shown)| shown.clone())
+        let (_, proof) = proofs.iter().find(|(known, _)| known == id)?;
+        Some(json!({ "agrees": proof.agrees(), "shown": proof }))
     }
+}
+
+/// Whether anything was played: a proof that tried nothing agrees with everything.
+fn has_tried(proof: &Proof) -> bool {
+    !proof.witnesses.is_empty() || proof.random.iter().any(|random| random.schedules > 0)
 }
 
 /// Hands on what happens until it is over, and listens for the page meanwhile.

@@ -34,6 +34,7 @@ pub fn router() -> OpenApiRouter<Workbench> {
         .routes(routes!(advisor::advisor_decide))
         .routes(routes!(advisor::advisor_code))
         .routes(routes!(advisor::advisor_log))
+        .routes(routes!(advisor::decisions::advisor_record))
         .routes(routes!(advisor::prove::advisor_prove))
         .routes(routes!(advisor::decisions::list_decisions, advisor::decisions::save_decision))
         .routes(routes!(advisor::decisions::decision))

@@ -139,13 +139,35 @@ async fn the_engine_answers_with_every_rule_and_every_rejection() {
     }
     let form = open.get("/api/advisor/form").await.json();
     assert!(form["questions"].as_array().expect("a list").len() > 15);
+    open.close().await;
+}
+
+#[tokio::test]
+async fn code_is_given_in_every_language_for_a_solution_and_for_a_program() {
+    let open = Open::without_server().await;
+    // What every language must have said to be that language.
+    let languages = [
+        ("sql", "begin"),
+        ("rust-tokio-postgres", "tokio_postgres"),
+        ("rust-sqlx", "sqlx"),
+        ("python", "def "),
+        ("java", "java.sql"),
+        ("go", "func "),
+        ("typescript", "async "),
+    ];
     for of in [
         json!({ "of": "solution", "solution": "serializable" }),
         json!({ "of": "program", "question": small(), "program": "Leave" }),
     ] {
-        let code = open.post("/api/advisor/code", &json!({ "language": "python", "of": of })).await;
-        assert!(code.json()["code"].as_str().expect("code").contains("def "), "{}", code.body);
+        for (language, word) in languages {
+            let code = open.post("/api/advisor/code", &json!({ "language": language, "of": of })).await;
+            assert_eq!(code.status, 200, "{language}: {}", code.body);
+            let text = code.json()["code"].as_str().expect("code").to_owned();
+            assert!(text.contains(word), "{language}: {text}");
+        }
     }
+    let missing = json!({ "language": "sql", "of": { "of": "program", "question": small(), "program": "Stay" } });
+    assert_eq!(open.post("/api/advisor/code", &missing).await.status, 404);
     open.close().await;
 }
 
@@ -154,12 +176,12 @@ async fn a_witness_is_played_on_the_server_and_gone_with_the_fix() {
     let open = Open::usual().await;
     let question = example(&open, "smallbank").await;
     let mut viewer = prover(&open).await;
-    viewer.send(&json!({ "type": "prove", "question": question, "with_fix": false })).await;
+    viewer.send(&json!({ "type": "prove", "question": question, "show": "witness" })).await;
     let messages = rest(&mut viewer).await;
     assert_eq!(outcomes(&messages).last(), Some(&"anomaly"), "{messages:?}");
     assert_eq!(messages.last().expect("a last word")["type"], "done");
     let mut viewer = prover(&open).await;
-    viewer.send(&json!({ "type": "prove", "question": question, "with_fix": true })).await;
+    viewer.send(&json!({ "type": "prove", "question": question, "show": "fix" })).await;
     let messages = rest(&mut viewer).await;
     let last = messages.last().expect("a last word");
     assert_eq!((&last["type"], &last["agrees"]), (&json!("done"), &json!(true)), "{last}");
@@ -179,13 +201,53 @@ async fn a_witness_is_played_on_the_server_and_gone_with_the_fix() {
 }
 
 #[tokio::test]
+async fn what_is_called_safe_is_tried_with_random_schedules_and_kept_beside_what_was_shown() {
+    let open = Open::usual().await;
+    let mut question = small();
+    question["levels"] = json!({ "Leave": "serializable" });
+    let show = async |show: Value| {
+        let mut viewer = prover(&open).await;
+        viewer.send(&json!({ "type": "prove", "question": question, "show": show })).await;
+        rest(&mut viewer).await
+    };
+    // There is no witness against it: a proof that tried nothing claims nothing.
+    let nothing = show(json!("witness")).await;
+    let last = nothing.last().expect("a last word");
+    assert_eq!((&last["type"], last.get("agrees")), (&json!("done"), None), "{last}");
+    let kept = open.post("/api/advisor/decisions", &question).await.json();
+    assert_eq!(kept["answers"][0]["summary"].get("is_proved"), None, "{kept}");
+
+    let tried = show(json!({ "schedules": { "count": 20 } })).await;
+    let last = tried.last().expect("a last word");
+    assert_eq!((&last["type"], &last["agrees"]), (&json!("done"), &json!(true)), "{last}");
+    let random: Vec<&Value> = tried.iter().filter(|message| message["type"] == "random").collect();
+    assert!(random.iter().any(|told| told["of"] == "the recommended levels" && told["schedules"] == 20), "{tried:?}");
+    assert!(random.iter().all(|told| told["anomalies"] == 0), "{random:?}");
+    let kept = open.post("/api/advisor/decisions", &question).await.json();
+    assert_eq!(kept["answers"][0]["summary"]["is_proved"], true, "{kept}");
+    open.close().await;
+}
+
+#[tokio::test]
+async fn the_answer_as_text_is_the_record_of_a_decision_and_keeps_nothing() {
+    let open = Open::without_server().await;
+    for (language, word) in [("en", "## Decision"), ("zh", "## 决定")] {
+        let text = open.post(&format!("/api/advisor/record?lang={language}"), &small()).await;
+        assert_eq!(text.status, 200, "{}", text.body);
+        assert!(text.body.contains(word) && text.body.contains("Leave"), "{}", text.body);
+    }
+    assert_eq!(open.get("/api/advisor/decisions").await.json(), json!([]));
+    open.close().await;
+}
+
+#[tokio::test]
 async fn a_proof_wants_our_own_page_a_writable_server_and_a_message_that_is_one() {
     let open = Open::through(Door { is_read_only: true, ..Door::default() }).await;
     let foreign = open.socket_of("/api/advisor/prove", "http://evil.example", None).await;
     assert_eq!(foreign.err(), Some(403));
     assert_eq!(open.get("/api/advisor/prove").await.status, 400);
     let mut viewer = prover(&open).await;
-    viewer.send(&json!({ "type": "prove", "question": small(), "with_fix": false })).await;
+    viewer.send(&json!({ "type": "prove", "question": small(), "show": "witness" })).await;
     assert_eq!(viewer.until("problem").await["problem"]["code"], "read-only");
     for nonsense in [json!("prove"), json!({ "type": "run", "sql": "drop table doctor" }), json!({ "type": "prove" })] {
         let mut viewer = prover(&open).await;
@@ -205,7 +267,7 @@ async fn pages_that_take_nothing_harm_nobody_and_proofs_are_few_at_a_time() {
     let origin = format!("http://{}", open.address);
     assert_eq!(open.socket_of("/api/advisor/prove", &origin, None).await.err(), Some(429));
     for viewer in &mut deaf {
-        viewer.send(&json!({ "type": "prove", "question": small(), "with_fix": true })).await;
+        viewer.send(&json!({ "type": "prove", "question": small(), "show": "fix" })).await;
     }
     assert_eq!(open.post("/api/advisor/analyse", &small()).await.status, 200, "others are answered meanwhile");
     drop(deaf);
@@ -268,21 +330,36 @@ async fn what_is_no_log_is_refused_with_what_to_do_even_when_it_is_large() {
         assert_eq!(answer.status, 400, "{}", answer.body);
         assert!(answer.json()["hint"].is_string(), "{}", answer.body);
     }
-    let entry = |line: u32, message: &str| {
-        let entry = json!({
-            "timestamp": "2026-01-01 00:00:00.000 UTC", "dbname": "shop", "session_id": "a.1", "line_num": line,
-            "vxid": "3/1", "error_severity": "LOG", "message": format!("statement: {message}"), "backend_type": "client backend",
-        });
-        format!("{entry}\n")
-    };
-    let log: String = ["begin", "update account set balance = 1 where id = 7", "commit"]
-        .iter()
-        .zip(1..)
-        .map(|(message, line)| entry(line, message))
-        .collect();
+    open.close().await;
+}
+
+/// Entries of a jsonlog: transactions that each move a balance.
+fn log_of(transactions: u32) -> String {
+    let statements = ["begin", "update account set balance = balance - 1 where id = 7", "commit"];
+    let entries = (0..transactions).flat_map(|transaction| {
+        statements.iter().zip(1..).map(move |(message, line)| {
+            let entry = json!({
+                "timestamp": "2026-01-01 00:00:00.000 UTC", "dbname": "shop", "session_id": format!("a.{transaction}"),
+                "line_num": line, "vxid": format!("3/{transaction}"), "error_severity": "LOG",
+                "message": format!("statement: {message}"), "backend_type": "client backend",
+            });
+            format!("{entry}\n")
+        })
+    });
+    entries.collect()
+}
+
+#[tokio::test]
+async fn a_log_of_ten_megabytes_is_read_into_its_programs() {
+    let open = Open::without_server().await;
+    let headers = ["Content-Type: application/octet-stream"];
+    let transactions = 10_000_000 / u32::try_from(log_of(1).len()).expect("a short line") + 1;
+    let log = log_of(transactions);
+    assert!(log.len() >= 10_000_000, "{}", log.len());
     let answer = open.request("POST", "/api/advisor/log", &headers, log.as_bytes()).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let answer = answer.json();
+    assert_eq!((&answer["transactions"], &answer["garbled"]), (&json!(transactions), &json!(0)), "{answer}");
     assert_eq!(answer["programs"].as_array().expect("a list").len(), 1, "{answer}");
     assert!(answer["sql"].as_str().expect("SQL").contains("update account"), "{answer}");
     open.close().await;

@@ -249,6 +249,7 @@ fn is_bound_otherwise(used: &Use, rows: &Rows) -> bool {
 
 impl Use {
     pub fn into_access(self) -> Access {
+        let is_one = matches!(self.rows, Some(Rows::One { .. })) && self.kind != AccessKind::Read;
         Access {
             relation: self.relation,
             kind: self.kind,
@@ -258,7 +259,7 @@ impl Use {
             values: self.values,
             conditions: self.predicate,
             conditional: self.conditional,
-            may_miss: self.may_miss,
+            may_miss: self.may_miss && is_one,
             nested: false,
             cause: self.cause,
             span: self.span,

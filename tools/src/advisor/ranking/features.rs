@@ -19,7 +19,7 @@ pub struct Features {
 }
 
 /// How many numbers [`Features::numbers`] gives.
-pub(crate) const NUMBERS: usize = 7;
+const NUMBERS: usize = 7;
 
 impl Features {
     /// Written rows for each row that is read, as `TxnSails` counts them (VLDB 2025): every row is read, and those that are

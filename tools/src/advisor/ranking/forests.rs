@@ -1,14 +1,11 @@
-//! The model itself: forests of regression trees (Breiman, *Random Forests*, Machine Learning 45, 2001), one for each
-//! strategy's relative throughput and one for its aborts, by the crate `smartcore`.
+//! The model itself: forests of regression trees, one for each strategy's relative throughput and one for its aborts.
 //!
 //! Training is a function of the cells and of [`SEED`]: the same cells give the same forests.
 
-use smartcore::ensemble::extra_trees_regressor::{ExtraTreesRegressor, ExtraTreesRegressorParameters};
-use smartcore::error::Failed;
-use smartcore::linalg::basic::matrix::DenseMatrix;
+use pgstrata_forest::{Forest, ForestError, Growth};
 
 use super::data::TrainingCell;
-use super::features::{Features, NUMBERS};
+use super::features::Features;
 use crate::advisor::grid::Strategy;
 
 /// The seed of all forests.
@@ -19,8 +16,6 @@ pub(crate) const TREES: usize = 100;
 
 /// How many cells a leaf has at least.
 const LEAF: usize = 2;
-
-type Forest = ExtraTreesRegressor<f64, f64, DenseMatrix<f64>, Vec<f64>>;
 
 /// What is predicted for one strategy.
 #[derive(Clone, Copy, Debug)]
@@ -47,67 +42,57 @@ pub(crate) struct Forests {
 
 impl Choice {
     /// Trains on these cells.
-    pub(crate) fn train(cells: &[&TrainingCell], trees: usize) -> Result<Self, Failed> {
+    pub(crate) fn train(cells: &[&TrainingCell], trees: usize) -> Result<Self, ForestError> {
         let throughput: Vec<Vec<f64>> = cells.iter().map(|cell| cell.relative_throughput()).collect();
         Ok(Self { relative: forests(cells, trees, |cell, place| throughput[cell][place])? })
     }
 
     /// The logarithm of each strategy's throughput, less that of all together; in the order of [`Strategy::ALL`].
-    pub(crate) fn predict(&self, features: &Features) -> Result<Vec<f64>, Failed> {
-        let row = row(features)?;
-        self.relative.iter().map(|forest| one(forest, &row)).collect()
+    pub(crate) fn predict(&self, features: &Features) -> Result<Vec<f64>, ForestError> {
+        let row = features.numbers();
+        self.relative.iter().map(|forest| forest.ask(&row)).collect()
     }
 }
 
 impl Forests {
     /// Trains on these cells.
-    pub(crate) fn train(cells: &[&TrainingCell], trees: usize) -> Result<Self, Failed> {
+    pub(crate) fn train(cells: &[&TrainingCell], trees: usize) -> Result<Self, ForestError> {
         let level = cells.iter().map(|cell| cell.level()).collect();
         Ok(Self {
             choice: Choice::train(cells, trees)?,
             aborts: forests(cells, trees, |cell, place| cells[cell].outcomes[place].aborts)?,
-            level: fit(&table(cells)?, &level, trees)?,
+            level: Forest::grow(&table(cells), &level, growth(trees))?,
         })
     }
 
     /// What is expected of each strategy, in the order of [`Strategy::ALL`].
-    pub(crate) fn predict(&self, features: &Features) -> Result<Vec<Predicted>, Failed> {
-        let row = row(features)?;
+    pub(crate) fn predict(&self, features: &Features) -> Result<Vec<Predicted>, ForestError> {
+        let row = features.numbers();
         let each = self.choice.predict(features)?.into_iter().zip(&self.aborts);
-        each.map(|(relative, aborts)| Ok(Predicted { relative, aborts: one(aborts, &row)? })).collect()
+        each.map(|(relative, aborts)| Ok(Predicted { relative, aborts: aborts.ask(&row)? })).collect()
     }
 
     /// The logarithm of the throughput of all strategies together, commits per second on the machine of the grid.
-    pub(crate) fn level(&self, features: &Features) -> Result<f64, Failed> {
-        one(&self.level, &row(features)?)
+    pub(crate) fn level(&self, features: &Features) -> Result<f64, ForestError> {
+        self.level.ask(&features.numbers())
     }
 }
 
 /// A forest for each strategy; `target` is asked for a cell and a strategy by their places.
-fn forests(cells: &[&TrainingCell], trees: usize, target: impl Fn(usize, usize) -> f64) -> Result<Vec<Forest>, Failed> {
-    let table = table(cells)?;
+fn forests(
+    cells: &[&TrainingCell],
+    trees: usize,
+    target: impl Fn(usize, usize) -> f64,
+) -> Result<Vec<Forest>, ForestError> {
+    let table = table(cells);
     let of = |strategy: Strategy| (0..cells.len()).map(|cell| target(cell, strategy.place())).collect();
-    Strategy::ALL.into_iter().map(|strategy| fit(&table, &of(strategy), trees)).collect()
+    Strategy::ALL.into_iter().map(|strategy| Forest::grow(&table, &of(strategy), growth(trees))).collect()
 }
 
-fn table(cells: &[&TrainingCell]) -> Result<DenseMatrix<f64>, Failed> {
-    DenseMatrix::from_2d_vec(&cells.iter().map(|cell| cell.features.numbers().to_vec()).collect())
+const fn growth(trees: usize) -> Growth {
+    Growth { trees, leaf: LEAF, seed: SEED }
 }
 
-fn fit(table: &DenseMatrix<f64>, target: &Vec<f64>, trees: usize) -> Result<Forest, Failed> {
-    let parameters = ExtraTreesRegressorParameters::default()
-        .with_n_trees(trees)
-        .with_min_samples_leaf(LEAF)
-        // All of the few numbers are looked at in every split.
-        .with_m(NUMBERS)
-        .with_seed(SEED);
-    ExtraTreesRegressor::fit(table, target, parameters)
-}
-
-fn row(features: &Features) -> Result<DenseMatrix<f64>, Failed> {
-    DenseMatrix::from_2d_vec(&vec![features.numbers().to_vec()])
-}
-
-fn one(forest: &Forest, row: &DenseMatrix<f64>) -> Result<f64, Failed> {
-    Ok(forest.predict(row)?[0])
+fn table(cells: &[&TrainingCell]) -> Vec<Vec<f64>> {
+    cells.iter().map(|cell| cell.features.numbers().to_vec()).collect()
 }

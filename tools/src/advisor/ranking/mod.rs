@@ -67,7 +67,7 @@ pub struct ModelFile {
 pub enum RankingError {
     /// A forest could not be grown.
     #[error("could not train the ranking")]
-    Training(#[from] smartcore::error::Failed),
+    Training(#[from] pgstrata_forest::ForestError),
     /// There are too few cells to hold some of them out.
     #[error("the grid has {found} complete cells, and a ranking needs at least {needed}")]
     TooFewCells {

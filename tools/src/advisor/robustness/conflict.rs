@@ -40,13 +40,13 @@ pub(super) fn dependencies(one: &Op, two: &Op) -> Kinds {
     // An insert finds no row, and locks, updates and deletes find one.
     let is_hit = |op: &Op| matches!(op.action, Action::Lock(_) | Action::Update(_) | Action::Delete);
     let (inserts, ends) = (two.action == Action::Insert, one.action == Action::Delete);
+    // An update of a key takes its row from one name to another.
+    let moves = |op: &Op| matches!(op.action, Action::Update(_)) && op.writes & EXISTS != 0;
+    let after = if inserts { ends || moves(one) } else { !ends || moves(two) };
     // Who must find no row was not there before it went, nor after it came.
     if (one.forbids && two.action == Action::Delete) || (two.forbids && one.action == Action::Insert) {
         return Kinds::default();
     }
-    // An update of a key takes its row from one name to another.
-    let moves = |op: &Op| matches!(op.action, Action::Update(_)) && op.writes & EXISTS != 0;
-    let after = if inserts { ends || moves(one) } else { !ends || moves(two) };
     Kinds {
         ww: one.writes & two.writes != 0 && after,
         wr: one.writes & two.reads != 0 && !(ends && is_hit(two)),

@@ -6,7 +6,7 @@ use pgstrata_units::Isolation;
 
 use super::conflict::Presence;
 use super::ground::Ground;
-use super::model::{Action, EXISTS, Model, Op};
+use super::model::{Action, Columns, EXISTS, Model, Op};
 use super::reach::Reach;
 use super::splits::{
     Asked, Candidate, Cell, CellKey, Crossings, Search, T1_READ_COMMITTED, T1_REPEATABLE_READ, T1_SERIALIZABLE,
@@ -32,9 +32,9 @@ pub(super) struct Dangers {
     pub levels: BTreeMap<CellKey, u8>,
     /// The candidates: short ones first, then those of few statements.
     pub candidates: Vec<(CellKey, Candidate)>,
-    /// By program, and by program whose reads it can hide from the server: see [`hides`].
-    hides: Vec<Vec<bool>>,
     pub found_with: Found,
+    /// By program: those whose reads it can hide from the server, see [`hides`].
+    hides: Vec<BTreeSet<usize>>,
 }
 
 /// What the search went by.
@@ -104,38 +104,29 @@ impl Dangers {
             candidate.paths.iter().map(|path| model.paths[*path].statements.len()).sum::<usize>()
         };
         candidates.sort_by_key(|(_, candidate)| (candidate.is_long, candidate.paths.len(), length(candidate)));
-        let all = 0..model.programs.len();
-        let hidden =
-            |hider: usize| all.clone().map(|reader| hides(model, &found_with.crossings, hider, reader)).collect();
-        let hides = all.clone().map(hidden).collect();
-        Self { levels, candidates, hides, found_with }
-    }
-
-    /// What the levels make of each three programs, as bits. Serializable transactions that do not notice each other are as
-    /// they are at repeatable read.
-    fn roles<'a>(&self, levels: &'a [Isolation]) -> impl Fn(&CellKey) -> u8 + use<'a> {
-        let is_hider = |hider: &usize| levels[*hider] != Isolation::Serializable;
-        let is_hidden = |reader: usize| (0..self.hides.len()).filter(is_hider).any(|hider| self.hides[hider][reader]);
-        let hidden: Vec<bool> = (0..self.hides.len()).map(is_hidden).collect();
-        move |key| {
-            let is_unnoticed = levels[key.0] == Isolation::Serializable && (hidden[key.0] || hidden[key.2]);
-            role(key, levels).unwrap_or(0) | if is_unnoticed { T1_REPEATABLE_READ } else { 0 }
-        }
+        Self { levels, candidates, found_with, hides: hides(model) }
     }
 
     /// Whether nothing dangerous is possible under these levels.
     pub fn is_safe(&self, levels: &[Isolation]) -> bool {
-        let roles = self.roles(levels);
-        !self.levels.iter().any(|(key, dangerous)| dangerous & roles(key) != 0)
+        let hidden = self.hidden(levels);
+        !self.levels.iter().any(|(key, dangerous)| part(key, *dangerous, levels, &hidden).is_some())
+    }
+
+    /// By program: whether somebody who is not serializable can hide from the server what it has read.
+    fn hidden(&self, levels: &[Isolation]) -> Vec<bool> {
+        let mut hidden = vec![false; levels.len()];
+        let hiders = self.hides.iter().zip(levels).filter(|(_, level)| **level != Isolation::Serializable);
+        hiders.flat_map(|(readers, _)| readers).for_each(|reader| hidden[*reader] = true);
+        hidden
     }
 
     /// The candidates that are possible under these levels, each with what T1 is in it: short ones first, then those of
     /// few statements.
     pub fn candidates(&self, _model: &Model, levels: &[Isolation]) -> Vec<(Candidate, u8)> {
-        let roles = self.roles(levels);
+        let hidden = self.hidden(levels);
         let live = self.candidates.iter().filter_map(|(key, candidate)| {
-            let wanted = roles(key);
-            (candidate.levels & wanted != 0).then(|| (candidate.clone(), wanted))
+            part(key, candidate.levels, levels, &hidden).map(|wanted| (candidate.clone(), wanted))
         });
         live.take(MOST_CANDIDATES).collect()
     }
@@ -186,23 +177,34 @@ impl Rerouted {
     }
 }
 
-/// Whether a program that is not serializable can put a version over what another one has read. Who has read a version is
-/// looked up by the version that is overwritten (`src/backend/storage/lmgr/predicate.c`,
-/// `CheckForSerializableConflictIn`), so whoever then overwrites the new version is not seen to have been read by the other:
-/// both may commit although they are serializable. An update of columns that are read must be possible while the reader
-/// runs, which is what a departure is; of one of other columns that is assumed.
-fn hides(model: &Model, crossings: &Crossings, hider: usize, reader: usize) -> bool {
-    let of = |program: usize| model.paths.iter().enumerate().filter(move |(_, path)| path.program == program);
-    let is_update = |op: &Op| matches!(op.action, Action::Update(_));
-    let updates: Vec<&Op> = of(hider).flat_map(|(_, path)| &path.ops).filter(|op| is_update(op)).collect();
-    let beside = |read: &Op| {
-        let is_beside = |update: &&Op| update.relation == read.relation && update.writes & read.reads & !EXISTS == 0;
-        read.reads & !EXISTS != 0 && updates.iter().any(is_beside)
+/// By program: those over whose reads it can put a version without being in a cycle with them: it updates other columns of
+/// the rows. Who has read a version is looked up by the version that is overwritten
+/// (`src/backend/storage/lmgr/predicate.c`, `CheckForSerializableConflictIn`), so a serializable transaction that then
+/// overwrites the new version is not seen to have been read by the other. If the columns meet, the one in between is in a
+/// cycle of its own: see `splits`.
+fn hides(model: &Model) -> Vec<BTreeSet<usize>> {
+    let of = |program: usize, columns: &dyn Fn(&Op) -> Columns| -> BTreeSet<(usize, Columns)> {
+        let paths = model.paths.iter().filter(|path| path.program == program);
+        paths.flat_map(|path| &path.ops).map(|op| (op.relation, columns(op) & !EXISTS)).filter(|of| of.1 != 0).collect()
     };
-    of(reader).any(|(number, path)| {
-        path.ops.iter().any(beside)
-            || crossings.overwriting(number, hider).any(|(path, op)| is_update(&model.paths[path].ops[op]))
-    })
+    let updated = |op: &Op| if matches!(op.action, Action::Update(_)) { op.writes } else { 0 };
+    let programs = 0..model.programs.len();
+    let reads: Vec<_> = programs.clone().map(|program| of(program, &|op| op.reads)).collect();
+    let updates = programs.map(|program| of(program, &updated));
+    let is_apart = |updates: &BTreeSet<(usize, Columns)>, reads: &BTreeSet<(usize, Columns)>| {
+        reads.iter().any(|(relation, read)| updates.iter().any(|(other, update)| other == relation && update & read == 0))
+    };
+    updates.map(|updates| (0..reads.len()).filter(|reader| is_apart(&updates, &reads[*reader])).collect()).collect()
+}
+
+/// What T1 is in a cell that is dangerous at some levels; nothing if it is not dangerous under these. `hidden` are the
+/// programs whose reads the server may not notice: then it is as at repeatable read.
+fn part(key: &CellKey, dangerous: u8, levels: &[Isolation], hidden: &[bool]) -> Option<u8> {
+    let (first, _, last) = *key;
+    let is_live = |wanted: &u8| dangerous & wanted != 0;
+    let is_unnoticed = levels[first] == Isolation::Serializable && (hidden[first] || hidden[last]);
+    let unnoticed = || is_unnoticed.then_some(T1_REPEATABLE_READ).filter(is_live);
+    role(key, levels).filter(is_live).or_else(unnoticed)
 }
 
 /// What the levels make of a cell.

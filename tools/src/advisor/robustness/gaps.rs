@@ -234,8 +234,13 @@ commit;
 "
         )
     };
-    assert!(is_safe(&with("")).0);
-    assert!(!is_safe(&with(", check (checking + savings >= 0)")).0);
+    let meet = |check: &str| {
+        let report = decide(&with(check));
+        report.edges.iter().any(|edge| edge.from.program != edge.to.program && edge.relation.name() == "account")
+    };
+    assert!(!meet(""));
+    assert!(meet(", check (checking + savings >= 0)"));
+    assert!(meet(", constraint sum check (account.checking + account.savings >= 0)"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use pgstrata_sqltext::{Schema, Workload, read_sources};
+use pgstrata_sqltext::{LockStrength, Schema, Workload, read_sources};
 use pgstrata_units::Isolation;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,8 +16,7 @@ use super::machine::{Actor, Stage};
 use super::model::{Action, EXISTS, Model, Path, RowSet, Value};
 use super::telling::Telling;
 use super::{search, verdict};
-use crate::advisor::proof::fuzz::{Broken, Decider};
-use crate::advisor::report::{Options, Verdict, Work};
+use crate::advisor::report::{Verdict, Work};
 use crate::advisor::synthetic::{GROUPS, Shape, template_set};
 
 /// Keys that transactions are run with: two of rows that exist, and one of a row that does not.
@@ -193,23 +192,54 @@ fn nothing_that_is_called_safe_breaks_by_brute_force_with_all_that_postgresql_ha
     assert!(tally.safe >= 8 && tally.unsafe_ >= 8 && tally.convicted >= 2, "{tally:?}");
 }
 
-/// How often brute force comes across a schedule that breaks what a decider with a mistake calls the best levels.
-fn convictions(mistake: Broken, seeds: std::ops::Range<u64>, shape: &Shape, choices: usize) -> usize {
-    let convicts = |seed: &u64| {
-        let drawn = draw(*seed, shape);
+/// The model as somebody sees it who takes a row lock for a new version, as other systems do: of the columns that are read.
+fn with_locks_as_writes(model: &Model) -> Model {
+    let mut model = model.clone();
+    for path in &mut model.paths {
+        let vars = path.vars.clone();
+        for op in &mut path.ops {
+            if let Action::Lock(strength @ (LockStrength::Update | LockStrength::NoKeyUpdate)) = op.action {
+                let key = match &vars[op.var].rows {
+                    RowSet::One { key, .. } => key.iter().fold(EXISTS, |columns, column| columns | 1 << column),
+                    RowSet::Some { .. } => EXISTS,
+                };
+                op.action = Action::Update(strength);
+                op.writes = op.reads & !key;
+            }
+        }
+    }
+    model
+}
+
+/// Sets of which somebody with a mistake says that they are safe at their best levels, or at repeatable read, and is wrong;
+/// and how many of them brute force convicts.
+fn convictions(mistake: fn(&Model) -> Model, seeds: std::ops::Range<u64>, shape: &Shape, choices: usize) -> (usize, usize) {
+    let (mut wrong, mut convicted) = (0, 0);
+    for seed in seeds {
+        let drawn = draw(seed, shape);
         let model = build(&drawn.workload, &drawn.schema, Seen::AsTheyRun);
-        let report = mistake.decide(&drawn.workload, &drawn.schema, &Options::default());
-        let levels: Levels = model.programs.iter().map(|name| report.optimal.level(name)).collect();
-        let mut lot = ChaCha8Rng::seed_from_u64(*seed);
-        is_broken(&mut lot, &model, &levels, choices).is_some()
-    };
-    seeds.filter(convicts).count()
+        let mistaken = mistake(&model);
+        let programs = model.programs.len();
+        let theirs = Dangers::of(&mistaken, &mut Work::default());
+        let ours = Dangers::of(&model, &mut Work::default());
+        let asked = [theirs.optimal(programs), vec![Isolation::RepeatableRead; programs]];
+        let Some(levels) = asked.into_iter().find(|levels| theirs.is_safe(levels) && !ours.is_safe(levels)) else {
+            continue;
+        };
+        wrong += 1;
+        let mut lot = ChaCha8Rng::seed_from_u64(seed);
+        convicted += usize::from(is_broken(&mut lot, &model, &levels, choices).is_some());
+    }
+    (wrong, convicted)
 }
 
 #[test]
 fn a_decider_that_takes_locks_for_writes_is_convicted_by_brute_force_over_sets_by_lot() {
     use crate::advisor::synthetic::StatementKind::{Lock, Read, Update};
     let weights = vec![(Read, 3), (Lock, 3), (Update, 4)];
-    let shape = Shape { programs: 3, statements: 2, tables: 1, parameters: 2, weights };
-    assert!(convictions(Broken::LocksAreWrites, 0..150, &shape, 40) >= 1);
+    let shape = Shape { programs: 3, statements: 2, tables: 2, parameters: 1, weights };
+    let (wrong, convicted) = convictions(with_locks_as_writes, 0..400, &shape, 200);
+    assert!(convicted >= 1, "of {wrong} sets");
+    let (wrong, convicted) = convictions(Model::clone, 0..400, &shape, 200);
+    assert_eq!((wrong, convicted), (0, 0), "who makes no mistake is not convicted");
 }

@@ -3,7 +3,7 @@
 //! The arguments of the chain are not looked at, so it may say yes where no arguments fit; never no where some do.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::conflict::Presence;
 use super::ground::Ground;
@@ -19,8 +19,8 @@ pub(super) struct Reach {
     free: Vec<Numbers>,
     /// By split path, then by where a chain begins: where it can be, going through free paths only. Most split paths have
     /// the same free ones.
-    chains: Vec<Rc<Vec<Numbers>>>,
-    all: Rc<Vec<Numbers>>,
+    chains: Vec<Arc<Vec<Numbers>>>,
+    all: Arc<Vec<Numbers>>,
 }
 
 impl Reach {
@@ -45,9 +45,9 @@ impl Reach {
                 }
             }
         }
-        let mut known: BTreeMap<Numbers, Rc<Vec<Numbers>>> = BTreeMap::new();
+        let mut known: BTreeMap<Numbers, Arc<Vec<Numbers>>> = BTreeMap::new();
         let mut spread_through = |through: &Numbers| {
-            Rc::clone(known.entry(through.clone()).or_insert_with(|| Rc::new(spread(&meets, through))))
+            Arc::clone(known.entry(through.clone()).or_insert_with(|| Arc::new(spread(&meets, through))))
         };
         let chains = free.iter().map(&mut spread_through).collect();
         let all = every.into_iter().fold(Numbers::none(count), |mut all, path| {

@@ -13,7 +13,7 @@ use super::model::{Action, Model, Op, Path, RowSet, row_locks_conflict, table_lo
 use super::numbers::Numbers;
 use super::splits::{
     ALL_LEVELS, Asked, Candidate, Cell, CellKey, T1_READ_COMMITTED, T1_REPEATABLE_READ, T1_SERIALIZABLE,
-    T1_T2_SERIALIZABLE, T1_TM_SERIALIZABLE,
+    T1_T2_SERIALIZABLE, T1_TM_SERIALIZABLE, is_overwritten_by_second,
 };
 use super::templates::{small_bank, tpc_c, with_rows_that_exist, workload};
 use super::unify::Unifier;
@@ -251,13 +251,14 @@ impl<'m> Search<'_, 'm> {
         for (one, two) in judge.pairs(0, last) {
             let (mine, theirs) = (&path.ops[one.1], &rows.paths[last].ops[two.1]);
             let forward = (mine.reads | mine.writes) & theirs.writes != 0 && judge.surely_depend(one, two);
+            let hidden = if is_overwritten_by_second(rows, one) { T1_TM_SERIALIZABLE } else { 0 };
             if forward {
                 let is_before = mine.last < split.first || one.1 == b1;
-                levels &= if is_before { 0 } else { T1_READ_COMMITTED };
+                levels &= hidden | if is_before { 0 } else { T1_READ_COMMITTED };
             }
             // T1 →rw Tm →rw T1 among serializable transactions is refused, whoever commits first.
             if judge.notices(one, two) {
-                levels &= !T1_TM_SERIALIZABLE;
+                levels &= hidden | !T1_TM_SERIALIZABLE;
             }
         }
         levels

@@ -87,19 +87,17 @@ pub(super) struct Return {
     follows: u128,
     /// Tm certainly depends on T1 somewhere.
     is_tied: bool,
-    /// T1 reads what Tm writes, which serializable transactions notice.
-    is_noticed: bool,
 }
 
 impl Return {
-    /// The levels at which Tm does not depend on T1, whoever T2 is.
+    /// The levels at which Tm does not depend on T1, or may be hidden from it by T2.
     const fn levels(&self, b1: usize, split: &Op) -> u8 {
         let mut levels = EVERY_LEVEL;
         if self.is_tied {
             let before = self.follows_from < split.first || (b1 < 128 && self.follows & (1 << b1) != 0);
-            levels &= if before { 0 } else { T1_READ_COMMITTED };
+            levels &= T1_TM_SERIALIZABLE | if before { 0 } else { T1_READ_COMMITTED };
         }
-        if self.is_noticed { levels & !T1_TM_SERIALIZABLE } else { levels }
+        levels
     }
 }
 
@@ -168,12 +166,6 @@ impl Crossings {
         &self.departures[path * self.programs + program]
     }
 
-    /// Operations of a program that can overwrite what a path at repeatable read has read, as path and operation.
-    pub fn overwriting(&self, path: usize, program: usize) -> impl Iterator<Item = (usize, usize)> {
-        let possible = |departure: &&Departure| departure.levels & T1_REPEATABLE_READ != 0;
-        self.departures(path, program).iter().filter(possible).map(|departure| (departure.path, departure.a2))
-    }
-
     fn returns(&self, path: usize, program: usize) -> &[Return] {
         &self.returns[path * self.programs + program]
     }
@@ -229,13 +221,12 @@ fn returns(model: &Model, ground: &Ground, presence: &Presence, first: usize, ot
 }
 
 fn of_return(judge: &Judge<'_, '_>, follows: &[Tie], back: Back, path: usize) -> Return {
-    let mut known = Return { back, path, follows_from: u16::MAX, follows: 0, is_tied: false, is_noticed: false };
+    let mut known = Return { back, path, follows_from: u16::MAX, follows: 0, is_tied: false };
     for tie in follows {
         let (one, two) = ((0, tie.one), (1, tie.two));
         if !judge.same_row(one, two) || !judge.holds(two) {
             continue;
         }
-        known.is_noticed |= tie.is(Tie::READS);
         if tie.is(Tie::FORWARD) && judge.holds(one) {
             known.is_tied = true;
             known.follows_from = known.follows_from.min(judge.op(one).last);
@@ -289,16 +280,27 @@ fn levels_of_last(judge: &Judge<'_, '_>, follows: &[Tie], b1: usize, last: usize
         if !judge.same_row(one, two) || !judge.holds(two) {
             continue;
         }
+        // Who has read a version is looked up by the version that is overwritten (`predicate.c`,
+        // `CheckForSerializableConflictIn`), and T2, which is not serializable where this counts, may have put its own in
+        // between: then T1 and Tm do not notice each other, neither here nor in a shorter cycle.
+        let hidden = if is_overwritten_by_second(judge.rows, one) { T1_TM_SERIALIZABLE } else { 0 };
         if tie.is(Tie::FORWARD) && judge.holds(one) {
             let is_before = path.ops[tie.one].last < split.first || tie.one == b1;
-            levels &= if is_before { 0 } else { T1_READ_COMMITTED };
+            levels &= hidden | if is_before { 0 } else { T1_READ_COMMITTED };
         }
         // T1 →rw Tm →rw T1 among serializable transactions is refused, whoever commits first.
         if tie.is(Tie::READS) {
-            levels &= !T1_TM_SERIALIZABLE;
+            levels &= hidden | !T1_TM_SERIALIZABLE;
         }
     }
     levels
+}
+
+/// Whether T2, transaction 1, leaves a version of the row that an operation of T1 has read.
+pub(super) fn is_overwritten_by_second(rows: &Unifier<'_>, read: At) -> bool {
+    let var = rows.paths[read.0].ops[read.1].var;
+    let mut writes = rows.paths[1].ops.iter().filter(|op| op.is_version());
+    writes.any(|op| rows.same_row((read.0, var), (1, op.var)))
 }
 
 /// A cell while it is filled.

@@ -112,13 +112,6 @@ fn tpc_c_in_sql_has_the_published_sets_at_read_committed() {
 }
 
 #[test]
-fn tpc_c_by_keys_in_sql_is_safe_at_repeatable_read() {
-    let tables = include_str!("../examples/tpcc/schema.sql");
-    let report = decide(&format!("{tables}\n{}", include_str!("../examples/tpcc/programs.sql")));
-    assert!(report.uniform[&RepeatableRead].is_safe(), "{:#?}", report.uniform[&RepeatableRead]);
-}
-
-#[test]
 fn a_queue_that_is_read_by_its_order_is_a_predicate_even_at_repeatable_read() {
     let report = decide(include_str!("../examples/tpcc.sql"));
     let verdict = &report.uniform[&RepeatableRead];

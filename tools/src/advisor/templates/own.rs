@@ -153,28 +153,51 @@ fn steps(schema: &Schema, program: &Program, language: Language) -> Vec<Step> {
     let used: BTreeSet<&str> =
         program.statements.iter().flat_map(|statement| &statement.arguments).map(String::as_str).collect();
     let types = types(schema, program);
-    let step = |statement: &Statement| {
+    // What a variable is called now: two statements may set the same one, and no language declares a name twice.
+    let mut called: BTreeMap<&str, String> = BTreeMap::new();
+    let mut steps: Vec<Step> = Vec::new();
+    for (number, statement) in program.statements.iter().enumerate() {
+        let name = |argument: &String| called.get(argument.as_str()).cloned().unwrap_or_else(|| free(argument));
+        let arguments: Vec<String> = statement.arguments.iter().map(name).collect();
         let results = statement.results.iter().filter(|result| used.contains(result.variable.as_str()));
-        let keeps: Vec<(Parameter, &str)> = results
-            .map(|result| {
-                let kind = Kind::of(types.get(result.variable.as_str()).map_or("text", String::as_str));
-                let kept = Parameter { name: free(&result.variable), kind, example: "null".to_owned() };
-                (kept, result.column.as_str())
-            })
-            .collect();
-        let is_whole = keeps.len() == statement.results.len();
-        let is_read = keeps.iter().all(|(kept, _)| reads(language, &kept.kind));
-        let sql =
-            if is_whole && is_read { statement.prepared.clone() } else { only(&statement.prepared, &keeps, language) };
-        Step {
-            arguments: statement.arguments.iter().map(|name| free(name)).collect(),
-            expect: if keeps.is_empty() { Expect::Anything } else { Expect::RowElseRefused },
-            returns_rows: returns_rows(&sql),
-            keeps: keeps.into_iter().map(|(kept, _)| kept).collect(),
-            sql,
+        let mut keeps: Vec<(Parameter, &str)> = Vec::new();
+        for result in results {
+            let is_taken = called.contains_key(result.variable.as_str());
+            let own = free(&result.variable);
+            let name = if is_taken { format!("{own}_{}", number + 1) } else { own };
+            called.insert(&result.variable, name.clone());
+            let kind = Kind::of(types.get(result.variable.as_str()).map_or("text", String::as_str));
+            keeps.push((Parameter { name, kind, example: "null".to_owned() }, result.column.as_str()));
         }
-    };
-    program.statements.iter().map(step).collect()
+        steps.push(step(statement, number, arguments, keeps, language));
+    }
+    steps
+}
+
+fn step(
+    statement: &Statement,
+    number: usize,
+    arguments: Vec<String>,
+    keeps: Vec<(Parameter, &str)>,
+    language: Language,
+) -> Step {
+    let sql = &statement.prepared;
+    if keeps.is_empty() {
+        // PL/pgSQL drops the rows of a query that begins with `select`, and of nothing else.
+        let has_rows = returns_rows(sql) && !sql.trim_start().to_ascii_lowercase().starts_with("select");
+        if language == Language::Sql && has_rows {
+            let count = Parameter { name: format!("rows_{}", number + 1), kind: Kind::Long, example: "0".to_owned() };
+            let sql = format!("with found as ({sql}) select count(*) from found");
+            return Step { sql, arguments, expect: Expect::Anything, keeps: vec![count], returns_rows: true };
+        }
+        let returns_rows = returns_rows(sql);
+        return Step { sql: sql.clone(), arguments, expect: Expect::Anything, keeps: Vec::new(), returns_rows };
+    }
+    let is_whole = keeps.len() == statement.results.len();
+    let is_read = keeps.iter().all(|(kept, _)| reads(language, &kept.kind));
+    let sql = if is_whole && is_read { sql.clone() } else { only(sql, &keeps, language) };
+    let keeps = keeps.into_iter().map(|(kept, _)| kept).collect();
+    Step { returns_rows: returns_rows(&sql), sql, arguments, expect: Expect::RowElseRefused, keeps }
 }
 
 /// Whether a language's library hands out a value of this type as the template takes it. Those of Rust and Go take only
@@ -185,9 +208,6 @@ fn reads(language: Language, kind: &Kind) -> bool {
 
 /// The statement with the columns that are used and no others, as types that the language takes.
 fn only(sql: &str, keeps: &[(Parameter, &str)], language: Language) -> String {
-    if keeps.is_empty() {
-        return sql.to_owned();
-    }
     let columns: Vec<String> = keeps
         .iter()
         .map(|(kept, column)| {

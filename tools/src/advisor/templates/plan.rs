@@ -171,7 +171,8 @@ pub(super) fn identifier(name: &str) -> String {
 
 pub(super) fn returns_rows(sql: &str) -> bool {
     let lower = sql.trim_start().to_ascii_lowercase();
-    lower.starts_with("select") || lower.starts_with("with") || lower.contains(" returning ")
+    let has_returning = lower.split_whitespace().any(|word| word == "returning");
+    lower.starts_with("select") || lower.starts_with("with") || has_returning
 }
 
 #[derive(Default)]

@@ -4,18 +4,21 @@ import { useState } from 'react';
 import { api } from '../../api/client.ts';
 import type { AdvisorLanguage, Analysis, Decision, Question } from '../../api/rest.ts';
 import { useTexts } from '../../i18n/index.ts';
+import { Tabs } from '../../views/parts.tsx';
 import { Answered, useAnswer, useWords } from '../Cases.tsx';
 import { Copy } from './Changes.tsx';
 
+/** Names of languages and of their drivers are the same in every language of people. */
 const LANGUAGES: Record<AdvisorLanguage, string> = {
-  sql: 'SQL (PL/pgSQL)',
-  'rust-tokio-postgres': 'Rust (tokio-postgres)',
-  'rust-sqlx': 'Rust (sqlx)',
-  python: 'Python (psycopg 3)',
-  java: 'Java (JDBC)',
-  go: 'Go (pgx 5)',
-  typescript: 'TypeScript (pg)',
+  sql: 'SQL',
+  'rust-tokio-postgres': 'Rust · tokio-postgres',
+  'rust-sqlx': 'Rust · sqlx',
+  python: 'Python · psycopg',
+  java: 'Java · JDBC',
+  go: 'Go · pgx',
+  typescript: 'TypeScript · pg',
 };
+const TABS = Object.entries(LANGUAGES) as [AdvisorLanguage, string][];
 
 interface CodeProps {
   question: Question;
@@ -53,17 +56,8 @@ export function CodePanel({ question, analysis, decision, id }: CodeProps) {
             ))}
           </select>
         </label>
-        <label>
-          {t('advisor.language')}
-          <select value={language} onChange={(event) => setLanguage(event.target.value as AdvisorLanguage)}>
-            {Object.entries(LANGUAGES).map(([value, name]) => (
-              <option key={value} value={value}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
       </p>
+      <Tabs name="code" label={t('advisor.language')} all={TABS} chosen={language} onChoose={setLanguage} />
       <Code question={question} program={program} option={option} language={language} of={`${program === undefined ? option : `${id}/${program}`}/${language}`} />
     </>
   );
@@ -81,18 +75,20 @@ function Code({ question, program, option, language, of }: OneCodeProps) {
   const words = useWords();
   const answer = useAnswer(() => api.advisorCode({ language, of: program === undefined ? { of: 'solution', solution: option! } : { of: 'program', question, program } }), of);
   return (
-    <Answered answer={answer}>
-      {({ file, code, note }) => (
-        <figure className="template">
-          <figcaption>
-            <code>{file}</code> <Copy text={code} />
-          </figcaption>
-          {note && <p className="muted">{words(note)}</p>}
-          <pre tabIndex={0} role="region" aria-label={file}>
-            {code}
-          </pre>
-        </figure>
-      )}
-    </Answered>
+    <div role="tabpanel" id="code-shown" aria-labelledby={`code-${language}`} data-code={answer.value === undefined ? '' : language}>
+      <Answered answer={answer}>
+        {({ file, code, note }) => (
+          <figure className="template">
+            <figcaption>
+              <code>{file}</code> <Copy text={code} />
+            </figcaption>
+            {note && <p className="muted">{words(note)}</p>}
+            <pre tabIndex={0} role="region" aria-label={file}>
+              {code}
+            </pre>
+          </figure>
+        )}
+      </Answered>
+    </div>
   );
 }

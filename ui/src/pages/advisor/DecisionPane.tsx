@@ -1,14 +1,15 @@
 // The middle pane: where programs meet, the levels they need, and the path of rules that led to the answer.
-import { useState } from 'react';
+import { useMemo } from 'react';
 
-import type { AdvisorProgram, Analysis, Decision, Level, Question, Requirement, Witness } from '../../api/rest.ts';
-import { LEVEL_SHORT, linksOf, ProgramGraph, PROGRAMS_DRAWN, type ProgramLink } from '../../charts/programs.tsx';
+import type { AdvisorProgram, Analysis, Level, Question, Requirement, Witness } from '../../api/rest.ts';
+import { linksOf, pairsOf, type ProgramLink } from '../../charts/programs-links.ts';
+import { LEVEL_SHORT, ProgramGraph, PROGRAMS_DRAWN } from '../../charts/programs.tsx';
 import { useTexts } from '../../i18n/index.ts';
 import { useTheme } from '../../state/context.ts';
 import { LEVELS } from '../../state/question.ts';
 import { Empty, Panel, Wide } from '../../views/parts.tsx';
 import type { Answers } from '../Advisor.tsx';
-import { useWords } from '../Cases.tsx';
+import { Path } from './Path.tsx';
 
 interface DecisionProps {
   question: Question;
@@ -16,13 +17,14 @@ interface DecisionProps {
   answers: Answers;
   picked: string | undefined;
   onPick: (key: string) => void;
+  onField: (field: string) => void;
 }
 
 export function witnessOf(analysis: Analysis | undefined): Witness | undefined {
   return analysis?.asked.outcome === 'unsafe' ? analysis.asked.witness : undefined;
 }
 
-export function DecisionPane({ question, onChange, answers, picked, onPick }: DecisionProps) {
+export function DecisionPane({ question, onChange, answers, picked, onPick, onField }: DecisionProps) {
   const { t } = useTexts();
   const analysis = answers.analysed?.analysis;
   const hasPrograms = analysis !== undefined && analysis.programs.length > 0;
@@ -38,7 +40,7 @@ export function DecisionPane({ question, onChange, answers, picked, onPick }: De
       )}
       {answers.decision && (
         <Panel title={t('advisor.path')} name="advisor-path">
-          <Path decision={answers.decision} />
+          <Path decision={answers.decision} onField={onField} />
         </Panel>
       )}
     </div>
@@ -64,12 +66,10 @@ function Switches({ question, onChange }: { question: Question; onChange: (quest
 
 function Dependencies({ analysis, picked, onPick }: { analysis: Analysis; picked: string | undefined; onPick: (key: string) => void }) {
   const texts = useTexts();
-  const { t, code } = texts;
+  const { t } = texts;
   const theme = useTheme();
-  const [withWr, setWithWr] = useState(false);
-  const all = linksOf(analysis.edges, witnessOf(analysis));
-  const links = all.filter((link) => withWr || link.kind !== 'wr' || link.steps.length > 0);
-  const link = all.find((each) => each.key === picked);
+  const links = useMemo(() => linksOf(analysis.edges, witnessOf(analysis)), [analysis]);
+  const shown = useMemo(() => pairsOf(links).find((pair) => pair.key === picked)?.links ?? links.filter((link) => link.key === picked), [links, picked]);
   return (
     <>
       <p className="legend">
@@ -77,56 +77,65 @@ function Dependencies({ analysis, picked, onPick }: { analysis: Analysis; picked
           <svg width={26} height={8} aria-hidden="true">
             <path d="M0 4 H26" stroke={theme.muted} strokeWidth={1.6} strokeDasharray="5 4" />
           </svg>{' '}
-          rw · {code('dependency', 'rw')}
+          {t('advisor.legendRw')}
         </span>
         <span>
           <svg width={26} height={8} aria-hidden="true">
             <path d="M0 4 H26" stroke={theme.muted} strokeWidth={1.6} />
           </svg>{' '}
-          ww, wr
+          {t('advisor.legendWw')}
         </span>
-        <label>
-          <input type="checkbox" checked={withWr} onChange={(event) => setWithWr(event.target.checked)} /> {t('advisor.showWr')}
-        </label>
+        {links.some((link) => link.steps.length > 0) && (
+          <span>
+            <svg width={26} height={8} aria-hidden="true">
+              <path d="M0 4 H26" stroke={theme.danger} strokeWidth={2.4} />
+            </svg>{' '}
+            {t('advisor.legendCycle')}
+          </span>
+        )}
       </p>
       <Wide>{(width) => <ProgramGraph data={{ programs: analysis.programs, levels: analysis.asked_levels, links }} width={Math.max(width, 300)} theme={theme} texts={texts} picked={picked} onPick={onPick} />}</Wide>
       {analysis.programs.length > PROGRAMS_DRAWN && <p className="muted">{t('more', { count: analysis.programs.length - PROGRAMS_DRAWN })}</p>}
-      {link ? <LinkDetail link={link} programs={analysis.programs} /> : <p className="muted">{t('advisor.pickEdge')}</p>}
-      <EdgeTable links={all} onPick={onPick} />
+      {shown.length > 0 ? <LinkDetail links={shown} programs={analysis.programs} /> : <p className="muted">{t('advisor.pickEdge')}</p>}
+      <EdgeTable links={links} onPick={onPick} />
     </>
   );
 }
 
-/** Both statements of a dependency, with the columns in which they meet. */
-function LinkDetail({ link, programs }: { link: ProgramLink; programs: AdvisorProgram[] }) {
+/** Meetings of a dependency that are shown; the table has all. */
+const MEETINGS = 4;
+
+/** Both statements of each dependency between two programs, with the columns in which they meet. */
+function LinkDetail({ links, programs }: { links: ProgramLink[]; programs: AdvisorProgram[] }) {
   const { t, code } = useTexts();
   const sqlOf = (name: string, statement: number) => programs.find((program) => program.name === name)?.statements[statement]?.sql ?? '';
   return (
     <section className="link-detail" aria-live="polite">
-      <h3>
-        {link.from} → {link.to} · {link.kind} {link.steps.length > 0 && <span className="badge on">{t('advisor.cycleStep', { step: link.steps.join(', ') })}</span>}
-      </h3>
-      <p>{code('dependencyLong', link.kind)}</p>
-      {link.edges.slice(0, 6).map((edge, index) => (
-        <div key={index} className="meeting">
-          <p>
-            <code>
-              {edge.relation} ({edge.columns.join(', ')})
-            </code>
-          </p>
-          <figure>
-            <figcaption>
-              {edge.from} · {edge.from_statement + 1}
-            </figcaption>
-            <pre>{sqlOf(edge.from, edge.from_statement)}</pre>
-          </figure>
-          <figure>
-            <figcaption>
-              {edge.to} · {edge.to_statement + 1}
-            </figcaption>
-            <pre>{sqlOf(edge.to, edge.to_statement)}</pre>
-          </figure>
-        </div>
+      {links.map((link) => (
+        <details key={link.key} open={links.length === 1 || link.kind !== 'wr'}>
+          <summary>
+            {link.from} → {link.to} · {link.kind} {link.steps.length > 0 && <span className="badge on">{t('advisor.cycleStep', { step: link.steps.join(', ') })}</span>}
+          </summary>
+          <p className="muted">{code('dependencyLong', link.kind)}</p>
+          {link.edges.slice(0, MEETINGS).map((edge, index) => (
+            <div key={index} className="meeting">
+              <p>
+                <code>
+                  {edge.relation} ({edge.columns.join(', ')})
+                </code>
+              </p>
+              <figure>
+                <figcaption>{t('advisor.statementOf', { program: edge.from, number: edge.from_statement + 1 })}</figcaption>
+                <pre>{sqlOf(edge.from, edge.from_statement)}</pre>
+              </figure>
+              <figure>
+                <figcaption>{t('advisor.statementOf', { program: edge.to, number: edge.to_statement + 1 })}</figcaption>
+                <pre>{sqlOf(edge.to, edge.to_statement)}</pre>
+              </figure>
+            </div>
+          ))}
+          {link.edges.length > MEETINGS && <p className="muted">{t('more', { count: link.edges.length - MEETINGS })}</p>}
+        </details>
       ))}
     </section>
   );
@@ -199,7 +208,6 @@ function Levels({ question, onChange, analysis }: { question: Question; onChange
               <th scope="col">{t('advisor.program')}</th>
               <th scope="col">{t('advisor.judged')}</th>
               <th scope="col">{t('advisor.needs')}</th>
-              <th scope="col">{t('advisor.remarks')}</th>
             </tr>
           </thead>
           <tbody>
@@ -207,7 +215,9 @@ function Levels({ question, onChange, analysis }: { question: Question; onChange
               const asked = (analysis.asked_levels as Record<string, Level>)[program.name] ?? 'read_committed';
               return (
                 <tr key={program.name}>
-                  <th scope="row">{program.name}</th>
+                  <th scope="row">
+                    {program.name} <Remarks program={program} />
+                  </th>
                   <td>
                     <select value={asked} aria-label={t('advisor.levelOf', { name: program.name })} onChange={(event) => set({ ...(question.levels as Record<string, Level>), [program.name]: event.target.value as Level })}>
                       {LEVELS.map((level) => (
@@ -221,11 +231,7 @@ function Levels({ question, onChange, analysis }: { question: Question; onChange
                     <span className={`level ${program.recommended}`} data-recommended={program.recommended}>
                       {LEVEL_SHORT[program.recommended]}
                     </span>{' '}
-                    {code('level', program.recommended)}
-                  </td>
-                  <td>
-                    {program.is_involved && <span className="badge on">{t('advisor.inCycle')}</span>} {!program.is_one_transaction && <span className="badge">{t('advisor.separate')}</span>}{' '}
-                    {program.has_unanalysed && <span className="badge">{t('advisor.unanalysed')}</span>} {program.accepted && <span className="badge">{t('advisor.accepted')}</span>}
+                    <span className="words">{code('level', program.recommended)}</span>
                   </td>
                 </tr>
               );
@@ -234,6 +240,17 @@ function Levels({ question, onChange, analysis }: { question: Question; onChange
         </table>
       </div>
       <Uniform analysis={analysis} />
+    </>
+  );
+}
+
+/** What else is to be known of a program. */
+function Remarks({ program }: { program: AdvisorProgram }) {
+  const { t } = useTexts();
+  return (
+    <>
+      {program.is_involved && <span className="badge on">{t('advisor.inCycle')}</span>} {!program.is_one_transaction && <span className="badge">{t('advisor.separate')}</span>}{' '}
+      {program.has_unanalysed && <span className="badge">{t('advisor.unanalysed')}</span>} {program.accepted && <span className="badge">{t('advisor.accepted')}</span>}
     </>
   );
 }
@@ -248,49 +265,5 @@ function Uniform({ analysis }: { analysis: Analysis }) {
         </li>
       ))}
     </ul>
-  );
-}
-
-/** Every rule that was tried: taken ones lit, the others with what they asked and did not find. */
-function Path({ decision }: { decision: Decision }) {
-  const { t } = useTexts();
-  const words = useWords();
-  const taken = decision.trace.filter((step) => step.taken);
-  const effect = (step: Decision['trace'][number]) =>
-    [
-      step.requires.length > 0 && t('advisor.requires', { what: step.requires.join(', ') }),
-      step.excludes.length > 0 && t('advisor.excludes', { what: step.excludes.join(', ') }),
-      step.suggests.length > 0 && t('advisor.suggests', { what: step.suggests.join(', ') }),
-    ].filter(Boolean);
-  const list = (steps: Decision['trace'], isTaken: boolean) => (
-    <ol className={isTaken ? 'path taken' : 'path'}>
-      {steps.map((step) => (
-        <li key={step.rule} data-rule={step.rule}>
-          <span aria-hidden="true">{isTaken ? '●' : '○'}</span>
-          <div>
-            <strong>{words(step.because)}</strong>
-            <small className="muted">
-              <code>{step.rule}</code> · <span lang="en">{step.source}</span>
-            </small>
-            {effect(step).map((text, index) => (
-              <small key={index}>{text}</small>
-            ))}
-          </div>
-        </li>
-      ))}
-    </ol>
-  );
-  const best = decision.ranked[0];
-  return (
-    <>
-      {list(taken, true)}
-      <p className="leads-to">
-        → <strong>{best ? words(best.name) : t('advisor.nothingFits')}</strong>
-      </p>
-      <details>
-        <summary>{t('advisor.notTaken', { count: decision.trace.length - taken.length })}</summary>
-        {list(decision.trace.filter((step) => !step.taken), false)}
-      </details>
-    </>
   );
 }

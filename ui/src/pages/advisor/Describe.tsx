@@ -1,30 +1,36 @@
 // The wizard: the engine's own questions, each with what its answer changes. It fills the same requirement as the switches.
-import { useId } from 'react';
+import { useEffect, useId, useRef } from 'react';
 
 import { api } from '../../api/client.ts';
-import type { FormQuestion, ProblemBody, Question, Requirement } from '../../api/rest.ts';
+import type { FormQuestion, Question, Requirement } from '../../api/rest.ts';
 import { useTexts } from '../../i18n/index.ts';
 import { Answered, useAnswer, useWords } from '../Cases.tsx';
 
 interface DescribeProps {
   question: Question;
   onChange: (question: Question) => void;
-  onProblem: (problem: ProblemBody) => void;
+  /** The field that was asked for, to be shown. */
+  field: { name: string } | undefined;
 }
 
 type Given = Record<string, unknown>;
 
-export function Describe({ question, onChange }: DescribeProps) {
+export function Describe({ question, onChange, field }: DescribeProps) {
   const words = useWords();
   const form = useAnswer(api.advisorForm, 'advisor-form');
+  const sheet = useRef<HTMLFormElement>(null);
+  const isThere = form.value !== undefined;
+  useEffect(() => {
+    if (isThere && field) sheet.current?.querySelector<HTMLElement>(`[data-field="${CSS.escape(field.name)}"] :is(input, select)`)?.focus();
+  }, [isThere, field]);
   const given = (question.requirement ?? {}) as Given;
-  const give = (field: string, value: unknown) => onChange({ ...question, requirement: { ...given, [field]: value } as Requirement });
+  const give = (name: string, value: unknown) => onChange({ ...question, requirement: { ...given, [name]: value } as Requirement });
   return (
     <Answered answer={form}>
       {({ questions }) => {
         const groups = [...new Set(questions.map((each) => words(each.group)))];
         return (
-          <form className="describe" onSubmit={(event) => event.preventDefault()}>
+          <form ref={sheet} className="describe" onSubmit={(event) => event.preventDefault()}>
             {groups.map((group) => (
               <fieldset key={group}>
                 <legend>{group}</legend>

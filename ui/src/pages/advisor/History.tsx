@@ -46,7 +46,7 @@ export function HistoryPanel({ question, current, canKeep, opened, onProblem }: 
             {t(isKeeping ? 'advisor.keeping' : 'advisor.keep')}
           </button>
           <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-            {t('advisor.showHistory')}
+            {t(isOpen ? 'advisor.hide' : 'advisor.show')}
           </button>
         </>
       }

@@ -1,10 +1,10 @@
 // The left pane: what is asked. Described, pasted, from a log, or an example; all four fill the same question.
-import { useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useState } from 'react';
 
 import { api, problemOf } from '../../api/client.ts';
 import type { AdvisorLog, Example, ProblemBody, Question, Remark } from '../../api/rest.ts';
 import { useTexts } from '../../i18n/index.ts';
-import { Panel } from '../../views/parts.tsx';
+import { Panel, Tabs } from '../../views/parts.tsx';
 import type { Answers } from '../Advisor.tsx';
 import { useWords } from '../Cases.tsx';
 import { Describe } from './Describe.tsx';
@@ -22,6 +22,8 @@ interface InputProps {
   onExample: (name: string) => void;
   /** What was picked in the graph, to be shown. */
   place: Remark['at'] | undefined;
+  /** The field of the wizard that was asked for. */
+  field: { name: string } | undefined;
 }
 
 export function InputPane(props: InputProps) {
@@ -29,27 +31,19 @@ export function InputPane(props: InputProps) {
   const isEmpty = (props.question.sources ?? []).every((source) => source.text.trim() === '');
   const [chosen, setChosen] = useState<Tab>();
   const tab = chosen ?? (isEmpty ? 'examples' : 'sql');
-  const list = useRef<HTMLDivElement>(null);
-  const walk = (event: KeyboardEvent) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (step === undefined) return;
-    event.preventDefault();
-    const next = TABS[(TABS.indexOf(tab) + step + TABS.length) % TABS.length]!;
-    setChosen(next);
-    list.current?.querySelector<HTMLElement>(`[data-tab=${next}]`)?.focus();
-  };
+  const { field, place } = props;
+  useEffect(() => {
+    if (field) setChosen('describe');
+  }, [field]);
+  useEffect(() => {
+    if (place) setChosen('sql');
+  }, [place]);
   return (
     <Panel title={t('advisor.input')} name="advisor-input">
-      <div className="tabs" role="tablist" tabIndex={-1} aria-label={t('advisor.input')} ref={list} onKeyDown={walk}>
-        {TABS.map((each) => (
-          <button key={each} type="button" role="tab" id={`tab-${each}`} data-tab={each} aria-selected={tab === each} aria-controls="advisor-tab" tabIndex={tab === each ? 0 : -1} onClick={() => setChosen(each)}>
-            {code('advisorTab', each)}
-          </button>
-        ))}
-      </div>
-      <div role="tabpanel" id="advisor-tab" aria-labelledby={`tab-${tab}`}>
-        {tab === 'sql' && <Editor question={props.question} onChange={props.onChange} answers={props.answers} place={props.place} />}
-        {tab === 'describe' && <Describe question={props.question} onChange={props.onChange} onProblem={props.onProblem} />}
+      <Tabs name="input" label={t('advisor.input')} all={TABS.map((each) => [each, code('advisorTab', each)] as const)} chosen={tab} onChoose={setChosen} />
+      <div role="tabpanel" id="input-shown" aria-labelledby={`input-${tab}`}>
+        {tab === 'sql' && <Editor question={props.question} onChange={props.onChange} answers={props.answers} place={place} />}
+        {tab === 'describe' && <Describe question={props.question} onChange={props.onChange} field={field} />}
         {tab === 'log' && <FromLog {...props} onDone={() => setChosen('sql')} />}
         {tab === 'examples' && (
           <Examples

@@ -350,6 +350,7 @@ fn random_line(random: &RandomProof, terminal: Terminal) -> String {
 fn of_words(of: &str, terminal: Terminal) -> String {
     match (of, terminal.language) {
         ("the recommended levels", Language::Chinese) => "推荐的级别".to_owned(),
+        ("the levels asked about", Language::Chinese) => "所询问的级别".to_owned(),
         ("the changed statements", Language::Chinese) => "修改后的语句".to_owned(),
         _ => of.to_owned(),
     }

@@ -135,6 +135,27 @@ pub struct Export {
     pub lang: Option<String>,
 }
 
+/// For whom.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Reader {
+    /// `en` or `zh`.
+    #[serde(default)]
+    pub lang: Option<String>,
+}
+
+/// The answer to a question as text: the same architecture decision record that a kept decision is exported as. Nothing is
+/// kept.
+#[utoipa::path(post, path = "/api/advisor/record", tag = "advisor", params(Reader), request_body = Question,
+    responses((status = 200, content_type = "text/markdown", body = String), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub async fn advisor_record(
+    State(workbench): State<Workbench>,
+    Query(reader): Query<Reader>,
+    Body(question): Body<Question>,
+) -> Result<Response, Problem> {
+    workbench.advisor().record(question, reader.lang.as_deref()).await
+}
+
 /// The history, newest first.
 #[utoipa::path(get, path = "/api/advisor/decisions", tag = "advisor", params(Page),
     responses((status = 200, body = Vec<DecisionEntry>), (status = "default", body = Problem, content_type = "application/problem+json")))]

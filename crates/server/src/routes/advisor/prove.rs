@@ -19,18 +19,31 @@ use crate::workbench::Workbench;
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 #[schema(as = ProveRequest)]
 pub enum Request {
-    /// Prove the verdict on the levels that the question asks about, in a scratch schema of the workbench's server.
+    /// Show something of the verdicts on a question, in a scratch schema of the workbench's server.
     Prove {
         /// The question.
         question: Box<Question>,
-        /// Whether each fix is played too, to show that the anomaly is gone.
-        with_fix: bool,
-        /// Random schedules for each verdict "safe".
-        #[serde(default)]
-        random_schedules: u64,
+        /// What to show.
+        show: Show,
     },
     /// End what is being played.
     Cancel,
+}
+
+/// What is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schema(as = ProveShow)]
+pub enum Show {
+    /// The witness against the levels that the question asks about, until the server has done what no serial order does.
+    Witness,
+    /// The witness, and that it is gone with each fix.
+    Fix,
+    /// Random schedules of every set of levels that is called safe.
+    Schedules {
+        /// How many of each.
+        count: u64,
+    },
 }
 
 /// What the page is sent.
@@ -106,7 +119,7 @@ pub enum Message {
     },
     /// So many random schedules were played.
     Random {
-        /// Of what.
+        /// Of what, in English.
         of: String,
         /// Played so far.
         schedules: u64,
@@ -117,7 +130,7 @@ pub enum Message {
     },
     /// It is over, and the scratch schema is gone.
     Done {
-        /// Whether the server agrees with every verdict that was tried; none if it was ended before.
+        /// Whether the server agrees with every verdict that was tried; none if none was, or it was ended before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agrees: Option<bool>,
         /// Why a witness could not be shown, in English.

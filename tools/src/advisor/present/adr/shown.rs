@@ -27,7 +27,8 @@ pub(super) fn proof(document: &mut Document, adr: &Adr<'_>) {
 }
 
 fn lines(proof: &Proof, language: Language) -> Vec<String> {
-    let reproduced = proof.witnesses.iter().filter(|witness| witness.verdict.is_reproduced()).count();
+    let reproduced =
+        proof.witnesses.iter().filter(|witness| matches!(witness.verdict, WitnessVerdict::Reproduced { .. })).count();
     let fixes: Vec<bool> =
         proof.witnesses.iter().flat_map(|witness| &witness.fixes).map(|(_, fixed)| fixed.outcome.is_serial()).collect();
     let gone = fixes.iter().filter(|gone| **gone).count();

@@ -21,7 +21,7 @@ use pgstrata_pg::Error;
 use super::allocation::Allocation;
 use super::answers::{self, Answers};
 use super::teller::Teller;
-use call::{CUSTOMERS, Call, DISTRICTS, ITEMS, PROGRAMS};
+use call::{CUSTOMERS, Call, DISTRICTS, ITEMS, PROGRAMS, Purpose};
 #[cfg(test)]
 pub(super) use card::allocation_of;
 use programs::Shop;
@@ -63,13 +63,15 @@ impl Study for TpcC {
         Ok(())
     }
 
-    async fn open(&self, arm: &'static Arm, site: &Site, _: &Scale) -> Result<Arc<dyn Rig>, StudyError> {
-        Ok(Arc::new(Company { site: site.clone(), allocation: card::allocation_of(arm)? }))
+    async fn open(&self, arm: &'static Arm, site: &Site, scale: &Scale) -> Result<Arc<dyn Rig>, StudyError> {
+        let purpose = if scale.observed { Purpose::Proof } else { Purpose::Measurement };
+        Ok(Arc::new(Company { site: site.clone(), allocation: card::allocation_of(arm)?, purpose }))
     }
 
     async fn check(&self, _: &'static Arm, site: &Site, history: &History) -> Result<Vec<Violation>, StudyError> {
         let session = site.first().control.connect().await?;
-        let changes = |event: &_| Call::of(&history.operation(event)).program.changes();
+        // In either mix: those that change nothing are the same.
+        let changes = |event: &_| Call::of(&history.operation(event), Purpose::Measurement).program.changes();
         Ok(answers::judge(&session, history, changes).await?.into_iter().collect())
     }
 
@@ -97,6 +99,7 @@ impl Study for TpcC {
 struct Company {
     site: Site,
     allocation: Allocation<PROGRAMS>,
+    purpose: Purpose,
 }
 
 #[async_trait]
@@ -105,7 +108,7 @@ impl Rig for Company {
         let session = self.site.first().endpoint.connect().await?;
         let observer = self.site.observer(0, number);
         let answers = Answers::prepare(&session).await?;
-        let shop = Shop::prepare(&session, &observer, self.allocation).await?;
+        let shop = Shop::prepare(&session, &observer, self.allocation, self.purpose).await?;
         Ok(Box::new(Teller::new(session, observer, answers, shop)))
     }
 }

@@ -11,7 +11,7 @@ use pgstrata_pg::sql::{FromSql, Row};
 use pgstrata_pg::{Error, Session};
 use pgstrata_units::Isolation;
 
-use super::call::{Call, PROGRAMS, Program, WAREHOUSE};
+use super::call::{Call, PROGRAMS, Program, Purpose, WAREHOUSE};
 use super::statements::Statements;
 use crate::advisor::value::allocation::{Allocation, Form};
 use crate::advisor::value::teller::Programs;
@@ -31,6 +31,7 @@ pub(super) struct Shop {
     allocation: Allocation<PROGRAMS>,
     statements: Statements,
     is_watched: bool,
+    purpose: Purpose,
 }
 
 impl Shop {
@@ -38,9 +39,10 @@ impl Shop {
         session: &Session,
         observer: &Observer,
         allocation: Allocation<PROGRAMS>,
+        purpose: Purpose,
     ) -> Result<Self, Error> {
         let is_watched = observer.choose("", "watched") == "watched";
-        Ok(Self { allocation, statements: Statements::prepare(session, observer).await?, is_watched })
+        Ok(Self { allocation, statements: Statements::prepare(session, observer).await?, is_watched, purpose })
     }
 
     async fn new_order(&self, doing: &mut WatchedTransaction<'_>, call: &Call) -> Result<i64, Error> {
@@ -171,7 +173,7 @@ impl Programs for Shop {
     type Call = Call;
 
     fn call(&self, operation: &Operation) -> Call {
-        Call::of(operation)
+        Call::of(operation, self.purpose)
     }
 
     fn level(&self, call: &Call) -> Isolation {
