@@ -3,17 +3,13 @@
 
 use pgstrata_pg::testing;
 use pgstrata_tools::advisor::examples::{EXAMPLES, Example, example};
-use pgstrata_tools::advisor::input::{Input, Read, SourceText};
+use pgstrata_tools::advisor::input::Read;
 use pgstrata_tools::advisor::proof::{Proof, ProofOptions, ShownBy, WitnessVerdict, prove};
 use pgstrata_tools::advisor::{Allocation, Options, Report, Verdict, analyse};
 use pgstrata_units::Isolation;
 
 fn read(example: &Example) -> Read {
-    let input = Input {
-        schema: vec![SourceText::new("schema.sql", example.schema)],
-        programs: vec![SourceText::new("programs.sql", example.programs)],
-    };
-    input.read().unwrap_or_else(|errors| panic!("{}: {errors:?}", example.name))
+    example.input().read().unwrap_or_else(|errors| panic!("{}: {errors:?}", example.name))
 }
 
 async fn proof(read: &Read, report: &Report, options: &ProofOptions) -> Proof {
@@ -62,12 +58,7 @@ async fn tpcc_is_proved_whole() {
 
 #[tokio::test]
 async fn doctors_on_call_are_proved_whole() {
-    proves("doctors").await;
-}
-
-#[tokio::test]
-async fn transfers_are_proved_whole() {
-    proves("transfer").await;
+    proves("doctors-on-call").await;
 }
 
 #[tokio::test]
@@ -75,9 +66,24 @@ async fn a_flash_sale_is_proved_whole() {
     proves("flash-sale").await;
 }
 
+#[tokio::test]
+async fn bank_transfers_are_proved_whole() {
+    proves("bank-transfer").await;
+}
+
+#[tokio::test]
+async fn a_job_queue_is_proved_whole() {
+    proves("job-queue").await;
+}
+
+#[tokio::test]
+async fn bookings_are_proved_whole() {
+    proves("booking").await;
+}
+
 #[test]
 fn every_example_is_proved_here() {
-    let here = ["smallbank", "tpcc", "doctors", "transfer", "flash-sale"];
+    let here = ["smallbank", "tpcc", "doctors-on-call", "flash-sale", "bank-transfer", "job-queue", "booking"];
     assert_eq!(EXAMPLES.map(|example| example.name), here);
 }
 
