@@ -62,23 +62,23 @@ async fn doctors_on_call_are_proved_whole() {
 }
 
 #[tokio::test]
-async fn transfers_are_proved_whole() {
-    proves("bank-transfer").await;
-}
-
-#[tokio::test]
 async fn a_flash_sale_is_proved_whole() {
     proves("flash-sale").await;
 }
 
 #[tokio::test]
-async fn a_booking_is_proved_whole() {
-    proves("booking").await;
+async fn bank_transfers_are_proved_whole() {
+    proves("bank-transfer").await;
 }
 
 #[tokio::test]
-async fn a_queue_of_jobs_is_proved_whole() {
+async fn a_job_queue_is_proved_whole() {
     proves("job-queue").await;
+}
+
+#[tokio::test]
+async fn bookings_are_proved_whole() {
+    proves("booking").await;
 }
 
 #[test]

@@ -43,19 +43,16 @@ pub(super) struct Stand<'a> {
     pub workload: &'a Workload,
     /// Rows of the user, as SQL.
     pub seeds: &'a str,
-    /// Made when a witness does not show.
-    alternatives: Option<Alternatives<'a>>,
 }
 
 impl<'a> Stand<'a> {
     pub(super) fn new(arena: &'a mut Arena, schema: &'a Schema, workload: &'a Workload, seeds: &'a str) -> Self {
-        Self { arena, schema, workload, seeds, alternatives: None }
+        Self { arena, schema, workload, seeds }
     }
 
     /// Other witnesses for a claim.
-    fn others(&mut self, claim: &Claim<'_>) -> Vec<Witness> {
-        let alternatives = self.alternatives.get_or_insert_with(|| Alternatives::of(self.workload, self.schema));
-        let mut others = alternatives.against(&claim.levels, OTHERS_MAX + 1);
+    fn others(&self, claim: &Claim<'_>) -> Vec<Witness> {
+        let mut others = Alternatives::of(self.workload, self.schema).against(&claim.levels, OTHERS_MAX + 1);
         others.retain(|other| other != claim.witness);
         others.truncate(OTHERS_MAX);
         others
