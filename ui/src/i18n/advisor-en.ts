@@ -163,7 +163,6 @@ export const advisorEn = {
   'promotion.identity_update': 'update to itself',
   'promotion.for_update': 'for update',
   'promotion.for_share': 'for share',
-  'promotion.constraint': 'constraint',
   'promotion.advisory_lock': 'advisory lock',
   'problem.bad-link': 'This link cannot be opened. Nothing of it was used.',
 } as const;

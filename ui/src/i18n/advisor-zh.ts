@@ -164,7 +164,6 @@ export const advisorZh: Record<keyof typeof advisorEn, string> = {
   'promotion.identity_update': '原值更新',
   'promotion.for_update': 'for update',
   'promotion.for_share': 'for share',
-  'promotion.constraint': '约束',
   'promotion.advisory_lock': '咨询锁',
   'problem.bad-link': '这个链接无法打开，其中内容均未使用。',
 };

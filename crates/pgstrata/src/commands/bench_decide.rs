@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
 use nix::time::{ClockId, clock_gettime};
 use pgstrata_tools::advisor::speed::{Speed, TARGET_S, courses};
@@ -34,6 +35,8 @@ struct Measured {
 
 /// Measures and prints; fails if the target was missed.
 pub fn bench_decide(args: &BenchDecideArgs) -> anyhow::Result<Ended> {
+    // A clock that cannot be read must not look like no time at all.
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).context("could not read the thread's CPU time")?;
     let mut all = Vec::new();
     for course in courses() {
         let speed = course.measure(args.rounds, &cpu_time);
