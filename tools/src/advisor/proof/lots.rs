@@ -27,6 +27,8 @@ const ITERATIONS_MAX: u32 = 2;
 #[derive(Debug, Default)]
 pub(super) struct Domains {
     columns: BTreeMap<(RelationName, String), BTreeSet<String>>,
+    /// Those of them that programs name, by relation.
+    constants: BTreeSet<(RelationName, String)>,
     /// By program and parameter: the columns that it is compared with or put into.
     parameters: BTreeMap<(String, String), Vec<(RelationName, String)>>,
     /// Those of them that inserts put into a key, which may be new.
@@ -71,6 +73,7 @@ impl Domains {
                             domains.parameters.entry(of).or_default().push(at);
                         }
                         Term::Constant(constant) if domains.columns.contains_key(&at) || place < looked_at => {
+                            domains.constants.insert((at.0.clone(), constant.clone()));
                             domains.columns.entry(at).or_default().insert(constant.clone());
                         }
                         Term::Constant(_) | Term::Result { .. } | Term::Unknown => {}
@@ -141,7 +144,12 @@ impl Domains {
                     continue;
                 }
                 for column in &relation.columns {
-                    let Some(domain) = self.of_column(name, &column.name) else { continue };
+                    let Some(mut domain) = self.of_column(name, &column.name) else { continue };
+                    // Where programs name values, a state say, others may not be allowed.
+                    let of_programs = |value: &&String| self.constants.contains(&(name.clone(), (*value).clone()));
+                    if domain.iter().any(of_programs) {
+                        domain.retain(of_programs);
+                    }
                     if !values.contains_key(&column.name) && !domain.is_empty() {
                         let drawn = domain[chance.random_range(0..domain.len())];
                         values.insert(column.name.clone(), drawn.clone());

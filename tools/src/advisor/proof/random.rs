@@ -106,13 +106,16 @@ impl<'a> Trial<'a> {
     ) -> Result<(), ProofError> {
         let Drawing { programs, domains, chance } = drawing;
         let rows = domains.rows(self.schema, chance);
-        let set_up = match seeds::plan(arena, self.schema, &rows, &Agreed::default(), self.seeds, 0).await? {
-            Ok(set_up) => set_up,
-            Err(why) => {
-                *proof.because.entry(why).or_default() += 1;
-                return Ok(());
-            }
-        };
+        let set_up =
+            match seeds::plan(arena, self.schema, &rows, &Agreed::default(), self.seeds, (0, seeds::Rows::ByLot))
+                .await?
+            {
+                Ok(set_up) => set_up,
+                Err(why) => {
+                    *proof.because.entry(why).or_default() += 1;
+                    return Ok(());
+                }
+            };
         for _ in 0..CASTS {
             let count = if chance.random_ratio(1, 2) { 2 } else { SESSIONS_MAX };
             let casts = domains.casts(count, programs, self.schema, self.allocation, chance);

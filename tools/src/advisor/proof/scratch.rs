@@ -131,7 +131,9 @@ impl Scratch {
             let (table, column, is_identity): (String, String, bool) = (row.get(0), row.get(1), row.get(2));
             let alter = format!("alter table {} alter column {}", quote_identifier(&table), quote_identifier(&column));
             let drop = if is_identity { format!("{alter} drop identity; ") } else { String::new() };
-            let text = format!("{drop}{alter} set default pgstrata_number()");
+            let number =
+                if row.get(3) { "(lpad(pgstrata_number()::text, 32, '0'))::uuid" } else { "pgstrata_number()" };
+            let text = format!("{drop}{alter} set default {number}");
             session.batch_execute(&text).await.map_err(sql)?;
         }
         Ok(())

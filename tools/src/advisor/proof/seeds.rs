@@ -31,6 +31,15 @@ pub(super) struct Wanted {
     pub values: BTreeMap<String, String>,
 }
 
+/// What rows are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// A witness, which cannot do without any of them.
+    Needed,
+    /// Trials.
+    ByLot,
+}
+
 /// What makes the tables hold these rows and no others, as SQL; the reason when the server refuses.
 pub(super) async fn plan(
     arena: &Arena,
@@ -38,7 +47,7 @@ pub(super) async fn plan(
     wanted: &[Wanted],
     agreed: &Agreed,
     extra: &str,
-    variant: u32,
+    (variant, rows): (u32, Rows),
 ) -> Result<Result<String, String>, ProofError> {
     let wanted = with_parents(schema, wanted, variant);
     let mut text = empty(arena, schema);
@@ -70,6 +79,8 @@ pub(super) async fn plan(
         }
         match taken {
             Some(insert) => text.extend(["; ", &insert]),
+            // Rows by lot need not all be there.
+            None if rows == Rows::ByLot => {}
             None => refused = Some(format!("{} takes no row for it: {last}", row.relation)),
         }
     }

@@ -16,7 +16,12 @@ pub(super) fn value(type_name: &str, n: u32) -> String {
         | "double" | "float" | "float4" | "float8" | "serial" | "bigserial" | "smallserial" | "oid" => n.to_string(),
         "boolean" | "bool" => if n.is_multiple_of(2) { "false" } else { "true" }.to_owned(),
         "char" | "character" | "bpchar" | "varchar" | "text" | "citext" | "name" | "bytea" => {
-            quote_literal(&format!("v{n}"))
+            let text = format!("v{n}");
+            match length(&name) {
+                // The last digits, as the first ones are alike.
+                Some(most) if most < text.len() => quote_literal(&text[text.len() - most..]),
+                _ => quote_literal(&text),
+            }
         }
         "date" => format!("date '2024-01-01' + {n}"),
         "timestamp" => format!("timestamp '2024-01-01 00:00' + interval '{n} hours'"),
@@ -29,6 +34,12 @@ pub(super) fn value(type_name: &str, n: u32) -> String {
         "money" => format!("{n}::money"),
         _ => quote_literal(&n.to_string()),
     }
+}
+
+/// How many characters a type takes, if it says so.
+fn length(type_name: &str) -> Option<usize> {
+    let (_, rest) = type_name.split_once('(')?;
+    rest.split(')').next()?.trim().parse().ok()
 }
 
 /// Whether values of a type can be added to and compared as numbers.
@@ -48,6 +59,7 @@ mod tests {
             ("numeric(12,2)", "7"),
             ("character varying(20)", "'v7'"),
             ("boolean", "true"),
+            ("character(1)", "'7'"),
             ("int[]", "'{7}'"),
             ("uuid", "'00000000-0000-4000-8000-000000000007'"),
             ("mood", "'7'"),

@@ -230,7 +230,16 @@ impl Replay<'_> {
         let wanted: Vec<Wanted> =
             rows.map(|row| Wanted { relation: row.relation.clone(), values: row.values.clone() }).collect();
         let agreed = Agreed::of(self.witness, &stand.workload.programs, stand.schema, self.variant % WAYS);
-        let set_up = match seeds::plan(stand.arena, stand.schema, &wanted, &agreed, stand.seeds, self.variant).await? {
+        let set_up = match seeds::plan(
+            stand.arena,
+            stand.schema,
+            &wanted,
+            &agreed,
+            stand.seeds,
+            (self.variant, seeds::Rows::Needed),
+        )
+        .await?
+        {
             Ok(set_up) => set_up,
             Err(why) => return Ok(Err(why)),
         };
