@@ -114,24 +114,31 @@ fn of_model(solution: &Solution, requirement: &Requirement, model: Option<&Ranki
     let (model, strategy) = (model?, solution.strategy?);
     let predictions = model.predict(&features(requirement)).ok()?;
     let found = predictions.into_iter().find(|prediction| prediction.strategy == strategy)?;
-    let estimate = |value, unit: &str, en: &str, zh: &str| Estimate {
+    // The card's error is one of shares of the best strategy, and not of these figures.
+    let share = model.card().error_median * 100.0;
+    let estimate = |value, unit: &str, about: Words| Estimate {
         value,
         unit: unit.to_owned(),
-        basis: Basis::Modelled {
-            model: format!("ranking ({})", model.file().record),
-            error: Some(model.card().error_median),
-            about: Words::new(en, zh),
-        },
+        basis: Basis::Modelled { model: format!("ranking ({})", model.file().record), error: None, about },
     };
     Some(Estimates {
         throughput: Some(estimate(
             found.per_second,
             "1/s",
-            "on the machine of the grid; the order of solutions carries over, the figure does not",
-            "在测量网格的机器上；方案的次序可以推广，数字不能",
+            Words::new(
+                format!(
+                    "on the machine of the grid; what carries over is the order of solutions, whose ratios are within \
+                     {share:.0} % (median)"
+                ),
+                format!("在测量网格的机器上；可以推广的是方案的次序，其比值误差的中位数为 {share:.0}%"),
+            ),
         )),
         latency: None,
-        retried: Some(estimate(found.aborts, "", "attempts that fail and are made again", "失败并重来的尝试")),
+        retried: Some(estimate(
+            found.aborts,
+            "",
+            Words::new("attempts that fail and are made again", "失败并重来的尝试"),
+        )),
     })
 }
 

@@ -80,6 +80,12 @@ fn quoted(text: &str) -> String {
     format!("\"{escaped}\"")
 }
 
+/// What is kept and taken by no statement: the caller wants it, and compilers want it used.
+fn for_the_caller(plan: &Plan) -> impl Iterator<Item = &Parameter> {
+    let is_taken = |kept: &&Parameter| plan.steps.iter().any(|step| step.arguments.contains(&kept.name));
+    plan.steps.iter().flat_map(|step| &step.keeps).filter(move |kept| !is_taken(kept))
+}
+
 fn plpgsql(plan: &Plan) -> String {
     let mut out = String::new();
     let kind = |value: &Parameter| match &value.kind {
@@ -204,6 +210,9 @@ fn typescript(plan: &Plan) -> String {
             let names = joined(step.keeps.iter().map(|kept| camel(&kept.name)));
             line!(out, "  const [{names}] = Object.values({answer}.rows[0]) as string[]");
         }
+    }
+    for kept in for_the_caller(plan) {
+        line!(out, "  void {} // for the caller", camel(&kept.name));
     }
     line!(out, "}}");
     out
@@ -351,6 +360,13 @@ const fn rust_failure(step: &Step) -> &'static str {
     }
 }
 
+fn rust_tail(out: &mut String, plan: &Plan) {
+    for kept in for_the_caller(plan) {
+        line!(out, "    let _ = {}; // for the caller", kept.name);
+    }
+    line!(out, "    Ok(())\n}}");
+}
+
 fn tokio_postgres(plan: &Plan) -> String {
     let mut out = String::new();
     rust_head(&mut out, plan, "transaction: &Transaction<'_>");
@@ -371,7 +387,7 @@ fn tokio_postgres(plan: &Plan) -> String {
             line!(out, "        return Err({});\n    }}", rust_failure(step));
         }
     }
-    line!(out, "    Ok(())\n}}");
+    rust_tail(&mut out, plan);
     out
 }
 
@@ -404,7 +420,7 @@ fn sqlx(plan: &Plan) -> String {
             line!(out, "        return Err({});\n    }}", rust_failure(step));
         }
     }
-    line!(out, "    Ok(())\n}}");
+    rust_tail(&mut out, plan);
     out
 }
 
