@@ -130,7 +130,7 @@ async fn attempt(
             return Ok(true);
         }
         // What is said of it is why it does not show in values.
-        if is_another || by != ShownBy::Outcome {
+        if is_another || by != ShownBy::Outcome || variant >= FEW_ROWS_FROM {
             continue;
         }
         let why = match &replayed {
