@@ -8,7 +8,7 @@ const GAP = { usual: 38, narrow: 12, below: 380 } as const;
 /** Up to so many programs stand in a ring; more of them in two columns. */
 const RING = 6;
 /** Room at the sides and above for lines from a program to itself. */
-const MARGIN = { side: 8, top: 42 } as const;
+const MARGIN = { side: 8, top: 48 } as const;
 
 export interface Place {
   x: number;
@@ -81,7 +81,7 @@ function curve(from: Place, to: Place, box: number, bend: number, share: number)
 function loop(place: Place, layout: Layout, index: number): Curve {
   const up = place.y <= layout.height / 2 + 1 ? -1 : 1;
   const outward = place.x < layout.width / 2 - 1 ? -1 : 1;
-  const x = place.x + outward * (layout.box / 2 - 24 - index * 34);
+  const x = place.x + outward * (layout.box / 2 - 24 - index * 46);
   const y = place.y + up * (BOX.height / 2 + 3);
   return { path: `M${px(x - 9)} ${px(y)} C${px(x - 20)} ${px(y + up * 32)} ${px(x + 20)} ${px(y + up * 32)} ${px(x + 9)} ${px(y)}`, at: { x, y: y + up * 31 } };
 }

@@ -102,6 +102,7 @@ export function told(state: ProofState, message: ProveMessage): ProofState {
       return { ...state, trials: [...(isSame ? state.trials.slice(0, -1) : state.trials), { of, schedules, planned, anomalies }] };
     }
     case 'retried':
-      return state;
+      // What its lost transaction had been sent still came to nothing.
+      return withStep(state, message.player, (step, until) => ({ ...step, state: 'failed', until }));
   }
 }

@@ -77,7 +77,7 @@ export function ProofView({ question, analysis }: { question: Question; analysis
       {state.problem && <ProblemNote problem={state.problem} />}
       {isIdle && witness && <Expected data={expectedData(witness)} />}
       {lastAttempt > 0 && <p className="muted">{t('advisor.attempts', { count: lastAttempt })}</p>}
-      {state.plays.map((play, index) => index >= lastAttempt && <PlayView key={index} play={play} witness={witness} texts={texts} isOpen={index === lastAttempt || index === state.plays.length - 1} />)}
+      {state.plays.map((play, index) => index >= lastAttempt && <PlayView key={index} play={play} witness={witness} texts={texts} isOpen={index === lastAttempt || index === lastAttempt + 1 || (state.isRunning && index === state.plays.length - 1)} />)}
       {state.trials.length > 0 && <Trials trials={state.trials} />}
       <p role="status" data-proof={state.isRunning ? 'running' : state.agrees === undefined ? '' : String(state.agrees)} className={state.agrees === undefined || state.isRunning ? '' : `verdict ${state.agrees ? 'safe' : 'unsafe'}`}>
         {state.isRunning ? t('advisor.running') : state.agrees === undefined ? '' : code('agrees', String(state.agrees))}
