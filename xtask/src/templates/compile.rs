@@ -48,8 +48,8 @@ pub fn rust(place: &Place, examples: &[String], feature: &str) -> Result<()> {
         let text = text.replace("name = \"pgstrata-templates\"", "name = \"pgstrata-examples\"");
         std::fs::write(place.sources.join(file), text)?;
     }
-    let modules: String =
+    let modules: Vec<String> =
         examples.iter().map(|example| format!("#[path = \"../{example}/transaction.rs\"]\nmod {example};\n")).collect();
-    std::fs::write(source.join("main.rs"), format!("//! All examples.\n\n{modules}\nfn main() {{}}\n"))?;
+    std::fs::write(source.join("main.rs"), format!("//! All examples.\n\n{}\nfn main() {{}}\n", modules.concat()))?;
     cargo_build(&place.sources, feature, &place.shared.join(feature), "-D warnings -A dead_code")
 }

@@ -19,15 +19,12 @@ pub(super) fn still(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut place = 0;
     while place < found.len() {
-        match clock(&found, place) {
-            Some((constant, length)) => {
-                result.push_str(&constant);
-                place += length;
-            }
-            None => {
-                result.push_str(found[place].text());
-                place += 1;
-            }
+        if let Some((constant, length)) = clock(&found, place) {
+            result.push_str(&constant);
+            place += length;
+        } else {
+            result.push_str(found[place].text());
+            place += 1;
         }
     }
     result

@@ -187,10 +187,10 @@ fn hides(model: &Model) -> Vec<BTreeSet<usize>> {
         let paths = model.paths.iter().filter(|path| path.program == program);
         paths.flat_map(|path| &path.ops).map(|op| (op.relation, columns(op) & !EXISTS)).filter(|of| of.1 != 0).collect()
     };
-    let updated = |op: &Op| if matches!(op.action, Action::Update(_)) { op.writes } else { 0 };
+    let of_update = |op: &Op| if matches!(op.action, Action::Update(_)) { op.writes } else { 0 };
     let programs = 0..model.programs.len();
     let reads: Vec<_> = programs.clone().map(|program| of(program, &|op| op.reads)).collect();
-    let updates = programs.map(|program| of(program, &updated));
+    let updates = programs.map(|program| of(program, &of_update));
     let is_apart = |updates: &BTreeSet<(usize, Columns)>, reads: &BTreeSet<(usize, Columns)>| {
         reads
             .iter()

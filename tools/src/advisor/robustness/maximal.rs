@@ -88,7 +88,9 @@ impl<'a> Subsets<'a> {
         for path in &model.paths {
             for op in &path.ops {
                 if op.action == Action::Anything {
-                    changers.iter_mut().for_each(|set| set.add(path.program));
+                    for set in &mut changers {
+                        set.add(path.program);
+                    }
                 } else if op.writes & EXISTS != 0 {
                     changers[op.relation].add(path.program);
                 }
@@ -153,12 +155,16 @@ impl<'a> Subsets<'a> {
             paths.extend(reach.chain(*first, *second, *last, is_new).unwrap_or_default());
         }
         let mut programs = Numbers::none(model.programs.len());
-        paths.iter().for_each(|path| programs.add(model.paths[*path].program));
+        for path in &paths {
+            programs.add(model.paths[*path].program);
+        }
         for op in paths.iter().flat_map(|path| &model.paths[*path].ops) {
             let changers = &self.changers[op.relation];
-            if presence.changes(op.relation) && !changers.meets(&programs) {
-                let changer = changers.and(set).iter().next();
-                changer.into_iter().for_each(|program| programs.add(program));
+            if presence.changes(op.relation)
+                && !changers.meets(&programs)
+                && let Some(changer) = changers.and(set).iter().next()
+            {
+                programs.add(changer);
             }
         }
         programs

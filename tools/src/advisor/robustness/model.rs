@@ -124,6 +124,7 @@ pub(super) enum Action {
 
 /// One moment of a statement.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all of them may hold")]
 pub(super) struct Op {
     /// The earliest moment of the path at which it may happen.
     pub first: u16,

@@ -68,7 +68,9 @@ mod tests {
     #[test]
     fn numbers_come_back_in_order_whatever_word_they_are_in() {
         let mut set = Numbers::none(200);
-        [130, 0, 63, 64, 199].into_iter().for_each(|number| set.add(number));
+        for number in [130, 0, 63, 64, 199] {
+            set.add(number);
+        }
         assert_eq!(set.iter().collect::<Vec<_>>(), [0, 63, 64, 130, 199]);
         set.remove(64);
         assert!(!set.has(64) && set.count() == 4 && set.is_within(&Numbers::below(200)));

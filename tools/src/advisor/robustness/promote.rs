@@ -125,11 +125,11 @@ impl Trials<'_> {
             return None;
         }
         let workload = apply(self.workload, changes);
-        let is_changed = |name: &String| changes.iter().any(|change| change.program == *name);
+        let is_touched = |name: &String| changes.iter().any(|change| change.program == *name);
         let names = self.model.programs.iter().enumerate();
-        let changed: BTreeSet<usize> = names.filter(|(_, name)| is_changed(name)).map(|(number, _)| number).collect();
-        let dangers = match rebuild(self.model, &workload, self.schema, &changed) {
-            Some(model) => self.dangers.changed(&model, &changed, self.work),
+        let touched: BTreeSet<usize> = names.filter(|(_, name)| is_touched(name)).map(|(number, _)| number).collect();
+        let dangers = match rebuild(self.model, &workload, self.schema, &touched) {
+            Some(model) => self.dangers.changed(&model, &touched, self.work),
             None => Dangers::of(&build(&workload, self.schema, Seen::AsTheyRun), self.work),
         };
         let levels = dangers.optimal(self.model.programs.len());

@@ -134,8 +134,8 @@ impl<'m> Unifier<'m> {
             (RowSet::One { .. }, RowSet::Some { equal }) => self.select((two.0, equal, two.1), one),
             (RowSet::Some { equal }, RowSet::Some { equal: theirs }) => {
                 // A row that goes is the row that it was.
-                let changes = |op: &Op| if op.action == Action::Delete { 0 } else { op.writes };
-                let changed = changes(one.1) | changes(two.1);
+                let written = |op: &Op| if op.action == Action::Delete { 0 } else { op.writes };
+                let changed = written(one.1) | written(two.1);
                 equal.iter().all(|(column, mine)| {
                     let same = theirs.iter().find(|(other, _)| other == column && changed & (1 << column) == 0);
                     same.is_none_or(|(_, their)| {

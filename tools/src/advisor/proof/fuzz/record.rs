@@ -186,7 +186,7 @@ pub fn latest(dir: &Path) -> Result<Option<FuzzRecord>, LabError> {
 
 fn is_run(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(".json"))
+    name.is_some_and(|name| name.starts_with(PREFIX)) && path.extension().is_some_and(|extension| extension == "json")
 }
 
 fn children(dir: &Path) -> Result<Vec<PathBuf>, LabError> {
