@@ -1,8 +1,6 @@
 //! The advisor over real sockets: what is asked is answered, what is hostile is refused, what is proved is proved on a
 //! real server, and what was kept is there again.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use crate::support::{Door, Open, Viewer};
@@ -55,11 +53,8 @@ async fn smallbank_gets_the_published_levels_and_a_witness() {
     assert_eq!(answer["errors"], json!([]));
     let analysis = &answer["analysis"];
     assert_eq!(analysis["asked"]["outcome"], "unsafe");
-    let names = |steps: &Value| -> BTreeSet<String> {
-        let of = |one: &Value| one["program"].as_str().expect("a program").to_owned();
-        steps.as_array().expect("a list").iter().map(of).collect()
-    };
-    assert!(names(&analysis["asked"]["witness"]["transactions"]).len() > 1);
+    // At read committed two of one program may do.
+    assert!(analysis["asked"]["witness"]["transactions"].as_array().expect("a list").len() > 1);
     let safe = |level: &str| {
         let all = analysis["uniform"].as_array().expect("a list");
         all.iter().find(|one| one["level"] == level).expect(level)["verdict"]["outcome"].clone()
