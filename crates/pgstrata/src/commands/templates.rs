@@ -14,7 +14,9 @@ pub async fn templates(command: TemplatesCommand) -> anyhow::Result<Ended> {
         TemplatesAction::Code { language, solution } => print!("{}", templates::code(named(&solution)?, language)),
         TemplatesAction::List { all: true } => plan::examples().for_each(|solution| println!("{}", solution.key())),
         TemplatesAction::List { all: false } => {
-            trial::TRANSFERRING.iter().for_each(|solution| println!("{}", solution.key()));
+            for solution in trial::TRANSFERRING {
+                println!("{}", solution.key());
+            }
         }
         TemplatesAction::Try { solution, program } => return attempt(named(&solution)?, program).await,
     }

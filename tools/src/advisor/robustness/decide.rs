@@ -123,7 +123,7 @@ impl Dangers {
 
     /// The candidates that are possible under these levels, each with what T1 is in it: short ones first, then those of
     /// few statements.
-    pub fn candidates(&self, _model: &Model, levels: &[Isolation]) -> Vec<(Candidate, u8)> {
+    pub fn candidates(&self, levels: &[Isolation]) -> Vec<(Candidate, u8)> {
         let hidden = self.hidden(levels);
         let live = self.candidates.iter().filter_map(|(key, candidate)| {
             part(key, candidate.levels, levels, &hidden).map(|wanted| (candidate.clone(), wanted))

@@ -66,7 +66,7 @@ pub(super) fn witnesses(
 
 /// The candidates that are possible under these levels: those that show in values first, of them the short ones.
 fn candidates(meaning: Meaning<'_>, dangers: &Dangers, levels: &Levels) -> Vec<Candidate> {
-    let found = dangers.candidates(meaning.model, levels);
+    let found = dangers.candidates(levels);
     let mut candidates: Vec<Candidate> = found.into_iter().map(|(candidate, _)| candidate).collect();
     candidates.sort_by_cached_key(|candidate| meaning.telling.rank(meaning.model, candidate));
     candidates

@@ -161,7 +161,9 @@ impl Teller {
     /// A line of an attempt waits until it is known whether it shows; any other line is printed.
     fn take(&mut self, line: Option<String>, shows: bool) {
         let Some(attempts) = &mut self.attempts else {
-            line.iter().for_each(|line| println!("{line}"));
+            if let Some(line) = &line {
+                println!("{line}");
+            }
             return;
         };
         attempts.current.extend(line);
