@@ -1,6 +1,9 @@
 //! The search for cycles as it is defined: every departure with every return, every time from the beginning. Too slow for
 //! many programs; the fast one of `super::splits` must find what this one finds.
 
+mod connections;
+mod judge;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_sqltext::{Schema, Workload, read_sources};
@@ -9,8 +12,7 @@ use super::build::{Seen, build};
 use super::conflict::{At, Judge, Kinds, Presence, dependencies};
 use super::decide::Found;
 use super::ground::Ground;
-use super::model::{Action, Model, Op, Path, RowSet, row_locks_conflict, table_locks_conflict};
-use super::numbers::Numbers;
+use super::model::{Action, Model, Op, Path, RowSet};
 use super::splits::{
     ALL_LEVELS, Asked, Candidate, Cell, CellKey, T1_READ_COMMITTED, T1_REPEATABLE_READ, T1_SERIALIZABLE,
     T1_T2_SERIALIZABLE, T1_TM_SERIALIZABLE, is_overwritten_by_second,
@@ -19,6 +21,7 @@ use super::templates::{small_bank, tpc_c, with_rows_that_exist, workload};
 use super::unify::Unifier;
 use crate::advisor::report::Work;
 use crate::advisor::synthetic::{Shape, template_set};
+use connections::Connections;
 
 /// Most candidates that are kept for a cell and a level.
 const KEPT: usize = 6;
@@ -347,157 +350,6 @@ impl<'m> Search<'_, 'm> {
             cell.candidates.push(candidate);
         }
     }
-}
-
-/// What two operations are to each other, asked for by itself.
-impl Judge<'_, '_> {
-    /// Whether the first operation, while its transaction goes on, keeps the second one waiting.
-    fn keeps_out(&self, one: At, two: At) -> bool {
-        let (first, second) = (self.op(one), self.op(two));
-        if let (Action::Advisory { shared }, Action::Advisory { shared: other }) = (first.action, second.action) {
-            return !(shared && other) && first.certain && second.certain && self.same_row(one, two);
-        }
-        if first.relation != second.relation {
-            return false;
-        }
-        let locks_table = |op: &Op| matches!(op.action, Action::Table(_));
-        if locks_table(first) || locks_table(second) {
-            return first.certain && second.certain && table_locks_conflict(first.table, second.table);
-        }
-        let excludes = match (first.action, second.action) {
-            (Action::Insert | Action::Delete, Action::Insert) => true,
-            _ => first.strength().zip(second.strength()).is_some_and(|(one, two)| row_locks_conflict(one, two)),
-        };
-        excludes && self.same_row(one, two) && self.holds(one) && self.holds(two)
-    }
-
-    /// Whether the first operation, of a transaction at repeatable read or above, fails once the second one has left a
-    /// version that its snapshot does not see (`heapam.c`, `TM_Updated`; a second insert violates the unique key).
-    fn fails_after(&self, one: At, two: At) -> bool {
-        let (first, second) = (self.op(one), self.op(two));
-        let leaves = second.is_version() || (first.action == Action::Insert && second.action == Action::Insert);
-        let inserts = first.action == Action::Insert && second.action == Action::Delete;
-        leaves && !inserts && first.locks() && self.keeps_out(one, two)
-    }
-
-    /// Whether the two operations depend on each other in every schedule, one way or the other.
-    fn surely_depend(&self, one: At, two: At) -> bool {
-        let (first, second) = (self.op(one), self.op(two));
-        let meets = (first.writes & (second.reads | second.writes)) | (first.reads & second.writes);
-        meets != 0 && self.same_row(one, two) && self.holds(one) && self.holds(two)
-    }
-
-    /// Whether one reads a row that the other writes, whatever the columns: what the server's serializable transactions
-    /// notice of each other (`src/backend/storage/lmgr/predicate.c`). Never less than rows.
-    fn notices(&self, reader: At, writer: At) -> bool {
-        let (mine, theirs) = (self.op(reader), self.op(writer));
-        let is_read =
-            !matches!(mine.action, Action::Insert | Action::Table(_) | Action::Advisory { .. } | Action::Anything);
-        let is_write = matches!(theirs.action, Action::Update(_) | Action::Delete | Action::Insert);
-        is_read && is_write && mine.certain && self.same_row(reader, writer) && self.holds(writer)
-    }
-
-    /// Every pair of operations of two transactions.
-    fn pairs(&self, one: usize, two: usize) -> impl Iterator<Item = (At, At)> {
-        let (mine, theirs) = (self.rows.paths[one].ops.len(), self.rows.paths[two].ops.len());
-        (0..mine).flat_map(move |a| (0..theirs).map(move |b| ((one, a), (two, b))))
-    }
-}
-
-/// Chains through all paths that take part.
-struct Connections {
-    /// By path: those that it can meet.
-    meets: Vec<Numbers>,
-    /// By split path, then by where a chain begins: where it can be, going through free paths only.
-    chains: Vec<Vec<Numbers>>,
-    all: Vec<Numbers>,
-}
-
-impl Connections {
-    /// Looks at every pair of paths once.
-    fn of(model: &Model, included: &BTreeSet<usize>) -> Self {
-        let count = model.paths.len();
-        let is_in = |path: usize| included.contains(&model.paths[path].program);
-        let presence = Presence::of(model, &|program| included.contains(&program));
-        let mut meets = vec![Numbers::none(count); count];
-        let mut free = meets.clone();
-        for one in (0..count).filter(|path| is_in(*path)) {
-            for two in (one..count).filter(|path| is_in(*path)) {
-                let (can, must) = relation_of(model, &presence, one, two);
-                for (this, that) in [(one, two), (two, one)] {
-                    if can {
-                        meets[this].add(that);
-                    }
-                    if !must {
-                        free[this].add(that);
-                    }
-                }
-            }
-        }
-        let every = (0..count).filter(|path| is_in(*path)).fold(Numbers::none(count), |mut all, path| {
-            all.add(path);
-            all
-        });
-        let chains = free.iter().map(|free| spread(&meets, free)).collect();
-        let all = spread(&meets, &every);
-        Self { meets, chains, all }
-    }
-
-    /// Whether at least one transaction can stand between two others, none of them tied to the split one; with `any`,
-    /// whoever they are.
-    fn connects(&self, split: usize, from: usize, to: usize, any: bool) -> bool {
-        let chains = if any { &self.all } else { &self.chains[split] };
-        chains[from].meets(&self.meets[to])
-    }
-}
-
-/// Whether two paths can meet at all, and whether they depend on each other whatever their arguments.
-fn relation_of(model: &Model, presence: &Presence, one: usize, two: usize) -> (bool, bool) {
-    let (mine, theirs) = (&model.paths[one], &model.paths[two]);
-    let rows = Unifier::new(model, &[mine, theirs]);
-    let judge = Judge { rows: &rows, presence, ends: &[] };
-    let meet = |a: usize, b: usize| {
-        let (a, b) = (&mine.ops[a], &theirs.ops[b]);
-        (dependencies(a, b).any() || dependencies(b, a).any()) && rows.clone().meet((0, a), (1, b))
-    };
-    let can = judge.pairs(0, 1).any(|(a, b)| meet(a.1, b.1));
-    let must = can && judge.pairs(0, 1).any(|(a, b)| judge.surely_depend(a, b));
-    (can, must)
-}
-
-/// From each path, what a chain through the given ones can come to, its first step included.
-fn spread(meets: &[Numbers], through: &Numbers) -> Vec<Numbers> {
-    let count = meets.len();
-    let mut components: Vec<Option<usize>> = vec![None; count];
-    let mut sets: Vec<Numbers> = Vec::new();
-    for start in through.iter().filter(|path| *path < count) {
-        if components[start].is_some() {
-            continue;
-        }
-        let mut set = Numbers::none(count);
-        let mut stack = vec![start];
-        set.add(start);
-        while let Some(path) = stack.pop() {
-            components[path] = Some(sets.len());
-            for next in meets[path].and(through).iter() {
-                if !set.has(next) {
-                    set.add(next);
-                    stack.push(next);
-                }
-            }
-        }
-        sets.push(set);
-    }
-    let from = |path: usize| {
-        meets[path].and(through).iter().filter_map(|next| components[next]).fold(
-            Numbers::none(count),
-            |mut all, set| {
-                all.join(&sets[set]);
-                all
-            },
-        )
-    };
-    (0..count).map(from).collect()
 }
 
 fn drawn(seed: u64, shape: &Shape) -> (Schema, Workload) {

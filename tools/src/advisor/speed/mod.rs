@@ -14,7 +14,7 @@ use super::robustness;
 use super::synthetic::{Shape, template_set};
 
 /// The programs of an online shop, with its tables.
-const SHOP: &str = include_str!("shop.sql");
+const SHOP: &str = concat!(include_str!("shop/tables.sql"), "\n", include_str!("shop/programs.sql"));
 /// How many programs each workload has.
 pub const PROGRAMS: usize = 50;
 /// Longest that fifty programs may take, in seconds.
