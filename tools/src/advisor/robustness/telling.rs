@@ -5,6 +5,8 @@
 //! read that is not returned tells nobody what it saw; then the outcome is that of some serial order all the same. Nothing
 //! is decided here: of the candidates of a verdict the ones whose every dependency shows come first.
 
+use std::collections::BTreeSet;
+
 use pgstrata_sqltext::Workload;
 
 use super::conflict::{At, dependencies};
@@ -33,10 +35,13 @@ impl Telling {
         Self { returns: workload.programs.iter().map(of).collect() }
     }
 
-    /// How badly a candidate shows: the worst of its dependencies, then all of them together.
-    pub(super) fn rank(&self, model: &Model, candidate: &Candidate) -> (u8, u8) {
+    /// How badly a candidate shows: the worst of its dependencies, then all of them together. Of equals the one of fewer
+    /// programs, as a program that meets itself is the easiest to understand.
+    pub(super) fn rank(&self, model: &Model, candidate: &Candidate) -> (u8, u8, usize) {
         let links = candidate.links.iter().map(|(from, to)| self.link(model, candidate, *from, *to));
-        links.fold((SHOWS, 0), |(worst, sum), link| (worst.max(link), sum + link))
+        let (worst, sum) = links.fold((SHOWS, 0), |(worst, sum), link| (worst.max(link), sum + link));
+        let programs: BTreeSet<usize> = candidate.paths.iter().map(|path| model.paths[*path].program).collect();
+        (worst, sum, programs.len())
     }
 
     fn link(&self, model: &Model, candidate: &Candidate, from: At, to: At) -> u8 {
