@@ -101,17 +101,24 @@ fn every_example_is_proved_here() {
     assert_eq!(EXAMPLES.map(|example| example.name), here);
 }
 
-/// What a report would say that takes levels for safe which are not.
+/// What a report would say that takes levels for safe which are not: random schedules find it out, of one seed or the next.
 async fn is_convicted(name: &str, level: Isolation) {
     let read = read(example(name).expect("an example"));
     let mut report = analyse(&read.workload, &read.schema, &Options::default());
     let names: Vec<String> = report.optimal.0.keys().cloned().collect();
     report.optimal = Allocation::uniform(names.iter().map(String::as_str), level);
-    let options = ProofOptions { witnesses_max: 0, random_schedules: 2_000, seed: 3, ..ProofOptions::default() };
-    let proof = proof(&read, &report, &options).await;
-    let [random] = proof.random.as_slice() else { panic!("one verdict: {proof:?}") };
-    assert!(!random.anomalies.is_empty(), "{name} at {level} was taken for safe: {random:?}");
-    assert!(!proof.agrees());
+    let mut tried = 0;
+    for seed in 1..=20 {
+        let options = ProofOptions { witnesses_max: 0, random_schedules: 2_000, seed, ..ProofOptions::default() };
+        let proof = proof(&read, &report, &options).await;
+        let [random] = proof.random.as_slice() else { panic!("one verdict: {proof:?}") };
+        tried += random.schedules;
+        assert_eq!(proof.agrees(), random.anomalies.is_empty());
+        if !random.anomalies.is_empty() {
+            return;
+        }
+    }
+    panic!("{name} at {level} was taken for safe in {tried} schedules");
 }
 
 #[tokio::test]

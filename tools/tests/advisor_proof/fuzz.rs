@@ -10,7 +10,7 @@ use pgstrata_tools::advisor::proof::fuzz::{Broken, FuzzProgress, FuzzSpec, Fuzze
 const SETS: u64 = 12;
 
 /// Sets in which a mistake must be found.
-const MISTAKE_SETS: u64 = 400;
+const MISTAKE_SETS: u64 = 200;
 
 /// The least share of witnesses that have to happen. What is said of a long run cannot be asked of a few witnesses, of which
 /// one more or less is a tenth.
@@ -56,14 +56,14 @@ async fn no_verdict_on_random_programs_is_contradicted_by_the_server() {
     );
 }
 
-/// A decider with a mistake must be found wrong on the very sets that our own verdicts are tried on, from the first number on;
-/// the run ends when it is.
+/// A decider with a mistake must be found wrong on sets that are drawn for it, from the first number on; the run ends when it
+/// is.
 async fn is_convicted(mistake: Broken, first: u64) {
     let mut spec = FuzzSpec::new(
         asked("PGSTRATA_FUZZ_SETS").unwrap_or(MISTAKE_SETS),
         asked("PGSTRATA_FUZZ_SEED").unwrap_or(first),
     );
-    spec.schedules = asked("PGSTRATA_FUZZ_SCHEDULES").unwrap_or(60);
+    spec.schedules = asked("PGSTRATA_FUZZ_SCHEDULES").unwrap_or(150);
     let server = testing::server().await.expect("install PostgreSQL to run these tests");
     let found = convict(&server.endpoint(), mistake, &spec).await.expect("a run of the fuzz");
     if let Ok(path) = std::env::var("PGSTRATA_FUZZ_RECORD") {
@@ -85,11 +85,6 @@ async fn a_decider_that_takes_shared_locks_for_exclusive_ones_is_convicted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_decider_that_looks_past_predicates_is_convicted() {
     is_convicted(Broken::PredicatesAreNotRead, 1).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_decider_that_looks_past_conditions_is_convicted() {
-    is_convicted(Broken::ConditionsAreNotRead, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

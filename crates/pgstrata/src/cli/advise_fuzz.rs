@@ -22,7 +22,7 @@ Examples:
   pgstrata advise fuzz --sets 1 --seed 5023 --json   one set again, with everything that was found
 
 What is called safe must give, in every schedule that is tried, what some serial order gives; what is called unsafe must
-happen. Then the same sets are decided with deliberate mistakes, each of which the server must contradict.
+happen. Then sets drawn for each are decided with deliberate mistakes, which the server must contradict.
 
 Exit status: 0 all that was said holds, 1 a verdict was contradicted or a mistake was not found, 2 wrong usage, 3 the
 environment failed.";

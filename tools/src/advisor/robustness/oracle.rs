@@ -154,7 +154,7 @@ fn compare(seeds: std::ops::Range<u64>, shape: &Shape, choices: usize) -> Tally 
                 random_levels(&mut lot, model.programs.len())
             };
             let broken = |lot: &mut ChaCha8Rng| is_broken(lot, &model, &levels, choices);
-            match verdict::verdict(meaning, &dangers, &dangers.found_with.reach, &levels, &mut work) {
+            match verdict::verdict(meaning, &dangers, &levels, &mut verdict::Failed::default(), &mut work) {
                 Verdict::Safe => {
                     tally.safe += 1;
                     let found = broken(&mut lot);

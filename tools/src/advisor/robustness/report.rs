@@ -10,17 +10,17 @@ use super::decide::{Dangers, Levels};
 use super::evidence::Meaning;
 use super::maximal::maximal_safe;
 use super::telling::Telling;
-use super::verdict::verdict;
+use super::verdict::{Failed, verdict};
 use crate::advisor::report::{Allocation, Options, ProgramReport, Report, Verdict, Work};
 
 pub(super) fn report(workload: &Workload, schema: &Schema, options: &Options) -> Report {
     let model = build(workload, schema, Seen::AsTheyRun);
     let mut work = Work { paths: model.paths.len() as u64, ..Work::default() };
     let dangers = Dangers::of(&model, &mut work);
-    let reach = &dangers.found_with.reach;
     let telling = Telling::of(workload);
     let meaning = Meaning { workload, schema, model: &model, telling: &telling };
-    let mut judge = |levels: &Levels| verdict(meaning, &dangers, reach, levels, &mut work);
+    let mut failed = Failed::default();
+    let mut judge = |levels: &Levels| verdict(meaning, &dangers, levels, &mut failed, &mut work);
     let levels = |allocation: &Allocation| model.programs.iter().map(|name| allocation.level(name)).collect::<Levels>();
     let named = |levels: &Levels| Allocation(model.programs.iter().cloned().zip(levels.iter().copied()).collect());
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::conflict::At;
 use super::decide::{Dangers, Levels};
 use super::evidence::{self, Meaning};
-use super::model::Action;
+use super::model::{Action, Model};
 use super::reach::Reach;
 use super::search;
 use super::splits::Candidate;
@@ -15,18 +16,49 @@ use crate::advisor::witness::Witness;
 /// Most candidates that are tried for one verdict.
 const MOST_CANDIDATES: usize = 48;
 
+/// Candidates for which no schedule was found, each with the levels that it was tried at: other allocations that agree in
+/// these need not try it again.
+#[derive(Debug, Default)]
+pub(super) struct Failed(BTreeSet<(bool, Vec<usize>, Vec<(At, At)>, Levels)>);
+
+impl Failed {
+    /// Tries a candidate unless it has failed before.
+    fn or_try(
+        &mut self,
+        model: &Model,
+        candidate: &Candidate,
+        levels: &Levels,
+        show: impl FnOnce() -> Option<Witness>,
+    ) -> Option<Witness> {
+        // Who is in the middle of a long cycle is not known here.
+        let of_paths = || candidate.paths.iter().map(|path| levels[model.paths[*path].program]).collect();
+        let matters = if candidate.is_long { levels.clone() } else { of_paths() };
+        let key = (candidate.is_long, candidate.paths.clone(), candidate.links.clone(), matters);
+        if self.0.contains(&key) {
+            return None;
+        }
+        let shown = show();
+        if shown.is_none() {
+            self.0.insert(key);
+        }
+        shown
+    }
+}
+
 /// The verdict on an allocation.
 pub(super) fn verdict(
     meaning: Meaning<'_>,
     dangers: &Dangers,
-    reach: &Reach,
     levels: &Levels,
+    failed: &mut Failed,
     work: &mut Work,
 ) -> Verdict {
     let candidates = candidates(meaning, dangers, levels);
     let Some(first) = candidates.first() else { return Verdict::Safe };
-    let tried = candidates.iter().take(MOST_CANDIDATES);
-    let shown = tried.into_iter().find_map(|candidate| show(meaning, reach, candidate, levels, work));
+    let reach = &dangers.found_with.reach;
+    let shown = candidates.iter().take(MOST_CANDIDATES).find_map(|candidate| {
+        failed.or_try(meaning.model, candidate, levels, || show(meaning, reach, candidate, levels, work))
+    });
     match shown {
         Some(witness) => Verdict::Unsafe(Box::new(witness)),
         None => unknown(meaning, first, candidates.iter()),

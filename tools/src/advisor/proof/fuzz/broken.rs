@@ -5,7 +5,7 @@ use pgstrata_units::Text;
 use serde::{Deserialize, Serialize};
 
 use super::{Advisor, Decider};
-use crate::advisor::synthetic::TemplateSet;
+use crate::advisor::synthetic::{Shape, StatementKind, TemplateSet, template_set};
 use crate::advisor::{Options, Report};
 
 /// A mistake that somebody could make.
@@ -18,8 +18,6 @@ pub enum Broken {
     LocksAreExclusive,
     /// Looks at rows that are found by their key, and at no others.
     PredicatesAreNotRead,
-    /// Takes an update by key for one that finds its row, whatever else it asks of it.
-    ConditionsAreNotRead,
     /// Takes all statements of a transaction to see one snapshot at read committed, too: calls all levels what repeatable
     /// read is.
     OneSnapshot,
@@ -27,13 +25,18 @@ pub enum Broken {
 
 impl Broken {
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::LocksAreWrites,
-        Self::LocksAreExclusive,
-        Self::PredicatesAreNotRead,
-        Self::ConditionsAreNotRead,
-        Self::OneSnapshot,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::LocksAreWrites, Self::LocksAreExclusive, Self::PredicatesAreNotRead, Self::OneSnapshot];
+
+    /// The sets that it is tried on: small ones of the statements that it gets wrong.
+    #[must_use]
+    pub fn draw(self) -> fn(u64) -> TemplateSet {
+        match self {
+            Self::LocksAreWrites => with_locks,
+            Self::LocksAreExclusive | Self::OneSnapshot => with_reads,
+            Self::PredicatesAreNotRead => with_groups,
+        }
+    }
 
     /// What it gets wrong.
     #[must_use]
@@ -44,9 +47,6 @@ impl Broken {
                 Text { en: "takes shared row locks for exclusive ones", zh: "把共享行锁当作排他锁" }
             }
             Self::PredicatesAreNotRead => Text { en: "looks past predicates", zh: "忽略谓词读" },
-            Self::ConditionsAreNotRead => {
-                Text { en: "looks past conditions of updates by key", zh: "忽略按键更新中的其他条件" }
-            }
             Self::OneSnapshot => {
                 Text { en: "takes read committed for one snapshot", zh: "以为读已提交只有一个快照" }
             }
@@ -63,15 +63,47 @@ impl Broken {
             }
             (Self::LocksAreExclusive, AccessKind::Lock(_)) => access.kind = AccessKind::Lock(LockStrength::Update),
             (Self::PredicatesAreNotRead, AccessKind::Read) if key.is_empty() => return None,
-            (Self::ConditionsAreNotRead, AccessKind::Update | AccessKind::Delete | AccessKind::Lock(_))
-                if !key.is_empty() =>
-            {
-                access.conditions.retain(|column| key.contains(column));
-            }
             _ => {}
         }
         Some(access)
     }
+}
+
+/// One program looks at a row and changes another one; another program changes the first and locks the second. The lock is
+/// free when the first one comes to it, and no version tells it that it is late.
+fn with_locks(number: u64) -> TemplateSet {
+    let columns = "(id int primary key, a int not null, b int not null)";
+    let schema = format!("create table r {columns}; create table s {columns};");
+    let (looked, changed) = if number.is_multiple_of(2) { ("a", "b") } else { ("b", "a") };
+    let programs = format!(
+        "-- pgstrata: program p1
+begin;
+select {looked} from r where id = :k;
+update s set {changed} = {changed} * 3 + :v where id = :j;
+commit;
+
+-- pgstrata: program p2
+begin;
+update r set {looked} = {looked} * 5 + :v where id = :k;
+select {changed} from s where id = :j for update;
+commit;
+"
+    );
+    TemplateSet { seed: number, schema, rows: String::new(), programs }
+}
+
+/// Reads of groups, and what changes them.
+fn with_groups(number: u64) -> TemplateSet {
+    use StatementKind::{Delete, Insert, ReadGroup, Update};
+    let weights = vec![(ReadGroup, 4), (Update, 3), (Insert, 2), (Delete, 2)];
+    template_set(number, &Shape { programs: 3, statements: 2, tables: 1, parameters: 1, weights })
+}
+
+/// Reads, locks and updates by key.
+fn with_reads(number: u64) -> TemplateSet {
+    use StatementKind::{Lock, Read, Update};
+    let weights = vec![(Read, 3), (Lock, 4), (Update, 4)];
+    template_set(number, &Shape { programs: 3, statements: 2, tables: 1, parameters: 2, weights })
 }
 
 impl Decider for Broken {

@@ -249,11 +249,17 @@ pub fn set_of(number: u64) -> TemplateSet {
     }
 }
 
-/// Tries a mistake until the server contradicts it, on the same sets as our own verdicts; at most `spec.sets` of them. Its
-/// witnesses are not played.
+/// Tries a mistake until the server contradicts it, on sets that are drawn for it; at most `spec.sets` of them. Its witnesses
+/// are not played.
 pub async fn convict(server: &Endpoint, mistake: Broken, spec: &FuzzSpec) -> Result<Conviction, ProofError> {
     let stop = spec.stop.child_token();
-    let spec = FuzzSpec { decider: Arc::new(mistake), plays_witnesses: false, stop: stop.clone(), ..spec.clone() };
+    let spec = FuzzSpec {
+        decider: Arc::new(mistake),
+        draw: mistake.draw(),
+        plays_witnesses: false,
+        stop: stop.clone(),
+        ..spec.clone()
+    };
     let mut on = |progress: FuzzProgress| {
         if progress.wrong > 0 {
             stop.cancel();
