@@ -19,7 +19,10 @@ const MOST_CANDIDATES: usize = 48;
 /// Candidates for which no schedule was found, each with the levels that it was tried at: other allocations that agree in
 /// these need not try it again.
 #[derive(Debug, Default)]
-pub(super) struct Failed(BTreeSet<(bool, Vec<usize>, Vec<(At, At)>, Levels)>);
+pub(super) struct Failed(BTreeSet<Attempt>);
+
+/// Whether it is long, its paths, the dependencies between them, and the levels that matter to it.
+type Attempt = (bool, Vec<usize>, Vec<(At, At)>, Levels);
 
 impl Failed {
     /// Tries a candidate unless it has failed before.
