@@ -75,7 +75,7 @@ test('a shared link opens the same question with the same hash', async () => {
   const hash = await hashShown(page);
   await page.getByRole('button', { name: 'Share', exact: true }).click();
   await page.waitForURL(/[?]q=1[.]/, PATIENCE);
-  expect(await page.locator('.share [role=status]').innerText()).toMatch(/link/);
+  await page.locator('.share [role=status]', { hasText: /link/ }).waitFor(PATIENCE);
   const link = new URL(page.url()).hash;
   const other = await open(link.replace('#/', ''));
   await other.page.locator('[data-verdict]').waitFor(PATIENCE);

@@ -13,6 +13,8 @@ describe('a shared deadlock', () => {
     const requests: string[] = [];
     page.on('request', (request) => requests.push(request.url()));
     await page.goto(`${file.address}#/timeline?seq=1`);
+    // A key that is pressed before the page is there is lost.
+    await page.locator('.player .seq', { hasText: '1/' }).waitFor();
     const alarm = page.locator('[data-panel=waits].alarm');
     const error = page.locator('.player .cause', { hasText: '40P01' });
     let [circleAt, errorAt] = [0, 0];
