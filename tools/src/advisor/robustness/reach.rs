@@ -111,7 +111,7 @@ fn walk_back(before: &[Option<usize>], end: usize) -> Vec<usize> {
 }
 
 /// From each path, what a chain through the given ones can come to, its first step included.
-fn spread(meets: &[Numbers], through: &Numbers) -> Vec<Numbers> {
+pub(super) fn spread(meets: &[Numbers], through: &Numbers) -> Vec<Numbers> {
     let count = meets.len();
     let mut components: Vec<Option<usize>> = vec![None; count];
     let mut sets: Vec<Numbers> = Vec::new();

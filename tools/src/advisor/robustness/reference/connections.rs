@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::advisor::robustness::conflict::{Judge, Presence, dependencies};
 use crate::advisor::robustness::model::Model;
 use crate::advisor::robustness::numbers::Numbers;
+use crate::advisor::robustness::reach::spread;
 use crate::advisor::robustness::unify::Unifier;
 
 /// Chains through all paths that take part.
@@ -66,39 +67,4 @@ fn relation_of(model: &Model, presence: &Presence, one: usize, two: usize) -> (b
     let can = judge.pairs(0, 1).any(|(a, b)| meet(a.1, b.1));
     let must = can && judge.pairs(0, 1).any(|(a, b)| judge.surely_depend(a, b));
     (can, must)
-}
-
-/// From each path, what a chain through the given ones can come to, its first step included.
-fn spread(meets: &[Numbers], through: &Numbers) -> Vec<Numbers> {
-    let count = meets.len();
-    let mut components: Vec<Option<usize>> = vec![None; count];
-    let mut sets: Vec<Numbers> = Vec::new();
-    for start in through.iter().filter(|path| *path < count) {
-        if components[start].is_some() {
-            continue;
-        }
-        let mut set = Numbers::none(count);
-        let mut stack = vec![start];
-        set.add(start);
-        while let Some(path) = stack.pop() {
-            components[path] = Some(sets.len());
-            for next in meets[path].and(through).iter() {
-                if !set.has(next) {
-                    set.add(next);
-                    stack.push(next);
-                }
-            }
-        }
-        sets.push(set);
-    }
-    let from = |path: usize| {
-        meets[path].and(through).iter().filter_map(|next| components[next]).fold(
-            Numbers::none(count),
-            |mut all, set| {
-                all.join(&sets[set]);
-                all
-            },
-        )
-    };
-    (0..count).map(from).collect()
 }
