@@ -189,15 +189,16 @@ impl Shape {
                 put(&from, &bindir.join(program), 0o755)?;
             }
         }
-        if let Some(beside) = &self.beside {
-            link_entries(&self.root.join(beside), &tree.join(beside), None)?;
-        }
         let (libraries, shared) = (tree.join(&self.libraries), tree.join(&self.shared));
         let own = files.library.file_name();
         link_entries(&self.root.join(&self.libraries), &libraries, own)?;
         link_entries(&self.root.join(&self.shared), &shared, Some(OsStr::new("extension")))?;
         let (from, extension) = (self.root.join(&self.shared).join("extension"), shared.join("extension"));
         link_entries(&from, &extension, None)?;
+        // After the others: they may lie in it, and a link in place of one would lead into the base.
+        if let Some(beside) = &self.beside {
+            link_entries(&self.root.join(beside), &tree.join(beside), None)?;
+        }
         for path in &self.linked {
             link(&self.root.join(path), &tree.join(path))?;
         }

@@ -67,6 +67,33 @@ async fn an_extension_is_preloaded_created_and_updated_on_a_server_whose_folders
 }
 
 #[test]
+fn libraries_that_lie_below_others_are_not_taken_for_one_of_them() {
+    use std::os::unix::fs::PermissionsExt;
+    let (place, dirs) = dirs();
+    let prefix = place.path().join("server");
+    let write = |name: &str, text: &str| {
+        let path = prefix.join(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        fs::write(&path, text).expect("written");
+        path
+    };
+    for program in ["bin/postgres", "bin/initdb"] {
+        let path = write(program, "#!/bin/sh\necho 'postgres (PostgreSQL) 16.14'\n");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("runnable");
+    }
+    for file in ["lib/libpq.so.5", "lib/postgresql/plpgsql.so", "share/postgresql/postgres.bki"] {
+        write(file, "");
+    }
+    write("share/postgresql/extension/plpgsql.control", "");
+    let server = Install::at(&prefix.join("bin"), InstallSource::Managed).expect("it says its version");
+    let extended = overlay::make(&server, &toy(place.path(), &base(), SCRIPT), &dirs).expect("a server beside it");
+    let made = extended.bindir.parent().expect("a prefix");
+    assert!(made.join("lib/libpq.so.5").is_symlink() && made.join("lib/postgresql/plpgsql.so").is_symlink());
+    assert!(!made.join("lib/postgresql").is_symlink() && made.join("lib/postgresql/toy.so").is_file());
+    assert!(!prefix.join("lib/postgresql/toy.so").exists(), "nothing was added to the server's own folders");
+}
+
+#[test]
 fn a_tree_is_made_once_for_the_same_files_and_anew_for_others() {
     let (place, dirs) = dirs();
     let base = base();
