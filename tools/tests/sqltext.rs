@@ -150,6 +150,57 @@ async fn the_schema_of_a_live_server_is_the_schema_of_its_ddl() {
     assert_eq!(live.functions.len(), written.functions.len());
 }
 
+/// Tables that call a function whenever a row of them is written, each in another way, and one that does not.
+const COMPUTED: &str = "
+create table other (id int primary key, v int not null);
+create function total() returns bigint language sql stable as $$ select sum(v) from other $$;
+create function fine(x int) returns boolean language sql immutable as $$ select x < (select sum(v) from other) $$;
+create schema deep;
+create domain small as int check (fine(value));
+create domain deep.small as int check (value > 0);
+create table of_domain (id int primary key, v small);
+create table of_other_domain (id int primary key, v deep.small);
+create table of_check (id int primary key, v int check (v < total()));
+create table of_expression (id int primary key, v int);
+create index on of_expression (fine(v));
+create table of_predicate (id int primary key, v int);
+create index on of_predicate (v) where fine(v);
+create table of_unique_expression (id int primary key, v int);
+create unique index on of_unique_expression (id, (fine(v)));
+create table plain (id int primary key, v int check (v > 0));
+";
+
+#[tokio::test]
+async fn checks_domains_and_computed_indexes_of_a_live_server_are_followed_as_those_of_ddl() {
+    let server = testing::server().await.expect("a server, which needs PostgreSQL on this machine");
+    let session = server.endpoint().connect().await.expect("a session");
+    session.batch_execute(COMPUTED).await.expect("the tables are made");
+    let rows = session.query(schema::CATALOGUE_QUERY, &[]).await.expect("the catalogue is read");
+    let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let live = Schema::from_catalogue(&rows).expect("the catalogue is DDL");
+    let written = Schema::from_ddl(COMPUTED).expect("the tables are SQL");
+    let tables = [
+        ("of_domain", true),
+        ("of_other_domain", false),
+        ("of_check", true),
+        ("of_expression", true),
+        ("of_predicate", true),
+        ("of_unique_expression", true),
+        ("plain", false),
+    ];
+    for (table, follows) in tables {
+        let touched = |schema: &Schema| -> BTreeSet<String> {
+            let text = format!("insert into {table} (id, v) values ($1, $2)");
+            let workload = read_sources(&[("computed", &text)], schema).expect("the statement is SQL");
+            let statement = &workload.programs[0].statements[0];
+            assert_eq!(statement.unanalysed, [], "{table}");
+            statement.accesses.iter().map(|access| format!("{} {}", access.kind, access.relation)).collect()
+        };
+        assert_eq!(touched(&live), touched(&written), "{table}\n{}", rows.join(";\n"));
+        assert_eq!(touched(&live).contains("read other"), follows, "{table}: {:?}", touched(&live));
+    }
+}
+
 /// What of a relation does not depend on how its types and expressions are spelled.
 fn outline(relation: &schema::Relation) -> String {
     let columns: Vec<(&str, bool)> =

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::Comparison;
 use crate::name::RelationName;
 use crate::position::Span;
 
@@ -125,6 +126,8 @@ pub enum Rows {
         columns: BTreeSet<String>,
         /// Columns that every one of the rows has equal to a term.
         equal: BTreeMap<String, Term>,
+        /// What else holds of columns of every one of the rows: comparisons with terms.
+        compared: BTreeSet<Comparison>,
     },
     /// All rows, or rows about which nothing is known.
     All,

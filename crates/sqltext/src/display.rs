@@ -36,17 +36,20 @@ impl fmt::Display for Access {
 }
 
 impl fmt::Display for Rows {
-    /// `[id = $1]`, `{balance, owner = :owner}` of a predicate, `[*]`.
+    /// `[id = $1]`, `{balance > 0, owner = :owner, place}` of a predicate, `[*]`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::One { key, terms } => {
                 let equalities = key.iter().zip(terms).map(|(column, term)| format!("{column} = {term}"));
                 write!(formatter, "[{}]", equalities.collect::<Vec<_>>().join(", "))
             }
-            Self::Where { columns, equal } => {
-                let column = |column: &String| match equal.get(column) {
-                    Some(term) => format!("{column} = {term}"),
-                    None => column.clone(),
+            Self::Where { columns, equal, compared } => {
+                let column = |column: &String| {
+                    let equal = equal.get(column).map(|term| format!("{column} = {term}"));
+                    let of_column = compared.iter().filter(|comparison| comparison.column == *column);
+                    let compared = of_column.map(|other| format!("{column} {} {}", other.order.operator(), other.term));
+                    let all: Vec<String> = equal.into_iter().chain(compared).collect();
+                    if all.is_empty() { column.clone() } else { all.join(", ") }
                 };
                 write!(formatter, "{{{}}}", columns.iter().map(column).collect::<Vec<_>>().join(", "))
             }

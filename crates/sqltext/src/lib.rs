@@ -7,6 +7,7 @@
 mod access;
 mod analyse;
 mod budget;
+mod comparison;
 mod display;
 mod error;
 pub mod grammar;
@@ -18,6 +19,7 @@ mod tree;
 mod workload;
 
 pub use access::{Access, AccessKind, Cause, LockStrength, Rows, TableLock, Term, advisory_space};
+pub use comparison::{Comparison, Order};
 pub use error::SqlError;
 pub use name::{InvalidName, RelationName, quoted};
 pub use position::{Position, Source, Span};

@@ -13,7 +13,8 @@ use crate::position::Span;
 pub struct Workload {
     /// In the order of the sources. Names are unique.
     pub programs: Vec<Program>,
-    /// What belongs to no program and could not be analysed, such as a statement between programs.
+    /// What belongs to no program and could not be analysed, such as a definition. Programs that it may concern have it in
+    /// [`Program::around`].
     pub unanalysed: Vec<Unanalysed>,
 }
 
@@ -40,6 +41,9 @@ pub struct Program {
     pub frequency: Option<f64>,
     /// Where it comes from.
     pub origin: Origin,
+    /// What is not part of it and may change what it does, and could not be analysed: a definition of the schema that its
+    /// tables depend on, an end that is not in the file.
+    pub around: Vec<Unanalysed>,
 }
 
 /// What a program was in its source.
@@ -162,8 +166,8 @@ pub struct Unanalysed {
 }
 
 impl Program {
-    /// Everything of it that could not be analysed.
+    /// Everything of it, and around it, that could not be analysed.
     pub fn unanalysed(&self) -> impl Iterator<Item = &Unanalysed> {
-        self.statements.iter().flat_map(|statement| &statement.unanalysed)
+        self.statements.iter().flat_map(|statement| &statement.unanalysed).chain(&self.around)
     }
 }

@@ -78,4 +78,6 @@ examples! {
     doctors_on_call_read_a_predicate_and_write_one_row: "doctors-on-call",
     the_flash_sale_locks_the_item_that_a_purchase_refers_to: "flash-sale",
     a_transfer_in_plpgsql_has_branches_and_results: "bank-transfer",
+    a_job_queue_skips_rows_that_others_have_locked: "job-queue",
+    a_booking_in_pieces_is_several_transactions: "booking",
 }

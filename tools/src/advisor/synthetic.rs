@@ -55,6 +55,14 @@ pub enum StatementKind {
     Delete,
     /// A transaction's advisory lock.
     Advisory,
+    /// `select` of all rows but one.
+    ReadOthers,
+    /// `select` of the rows with smaller keys, or of those with larger ones.
+    ReadRange,
+    /// An update of the rows with smaller keys, or of those with larger ones, or of all but one.
+    UpdateRange,
+    /// `delete` of the rows of a group.
+    DeleteGroup,
 }
 
 /// A set of programs with what they need.
@@ -102,6 +110,28 @@ impl Shape {
             (Upsert, 1),
             (Delete, 1),
             (Advisory, 1),
+        ];
+        Self { programs: 3, statements: 3, tables: 2, parameters: 2, weights }
+    }
+
+    /// Predicates above all: equalities of a group, and what compares keys.
+    #[must_use]
+    pub fn predicates() -> Self {
+        use StatementKind::{
+            Delete, DeleteGroup, Insert, Lock, Read, ReadGroup, ReadOthers, ReadRange, Update, UpdateGroup, UpdateRange,
+        };
+        let weights = vec![
+            (Read, 2),
+            (Update, 5),
+            (Lock, 1),
+            (ReadGroup, 1),
+            (UpdateGroup, 1),
+            (ReadOthers, 4),
+            (ReadRange, 4),
+            (UpdateRange, 3),
+            (Insert, 2),
+            (Delete, 1),
+            (DeleteGroup, 1),
         ];
         Self { programs: 3, statements: 3, tables: 2, parameters: 2, weights }
     }
@@ -182,6 +212,17 @@ fn statement(lot: &mut ChaCha8Rng, kind: StatementKind, shape: &Shape) -> String
         ),
         StatementKind::Delete => format!("delete from {table} where id = {key}"),
         StatementKind::Advisory => format!("select pg_advisory_xact_lock({group})"),
+        StatementKind::ReadOthers => format!("select id, {one} from {table} where id <> {key} order by id"),
+        StatementKind::ReadRange => {
+            let operator = ["<", "<=", ">", ">="][lot.random_range(0..4)];
+            format!("select id, {one} from {table} where id {operator} {key} order by id")
+        }
+        StatementKind::UpdateRange => {
+            let operator = ["<", "<=", ">", ">=", "<>"][lot.random_range(0..5)];
+            let number = if lot.random_bool(0.5) { key } else { lot.random_range(1..=ROWS).to_string() };
+            format!("update {table} set {one} = {one} * {factor} + {plus} where id {operator} {number}")
+        }
+        StatementKind::DeleteGroup => format!("delete from {table} where g = {group}"),
     }
 }
 

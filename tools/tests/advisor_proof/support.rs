@@ -57,6 +57,7 @@ pub fn program(name: &str, statements: &[Said<'_>]) -> Program {
         pragmas: Vec::new(),
         frequency: None,
         origin: Origin::Statements,
+        around: Vec::new(),
     }
 }
 

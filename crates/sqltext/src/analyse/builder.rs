@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Surroundings;
 use super::names::{Cte, Scope};
 use crate::access::{Access, AccessKind, Cause, Rows, Term};
+use crate::comparison::{Comparison, Order};
 use crate::name::RelationName;
 use crate::position::Span;
 use crate::schema::{Key, Relation, RelationKind, Schema};
@@ -54,11 +55,20 @@ pub struct Link {
     pub to: UsedColumn,
 }
 
+/// `column` compares so with `with` in every row that counts.
+#[derive(Debug, Clone)]
+pub struct Compared {
+    pub column: UsedColumn,
+    pub order: Order,
+    pub with: Source,
+}
+
 /// The walk over one statement.
 pub struct Builder<'a> {
     pub surroundings: Surroundings<'a>,
     pub uses: Vec<Use>,
     pub links: Vec<Link>,
+    pub compared: Vec<Compared>,
     pub unanalysed: Vec<Unanalysed>,
     pub scopes: Vec<Scope>,
     pub ctes: Vec<Cte>,
@@ -80,6 +90,7 @@ impl<'a> Builder<'a> {
             surroundings,
             uses: Vec::new(),
             links: Vec::new(),
+            compared: Vec::new(),
             unanalysed: Vec::new(),
             scopes: Vec::new(),
             ctes: Vec::new(),
@@ -154,7 +165,7 @@ impl<'a> Builder<'a> {
         for index in 0..direct {
             let equal: BTreeMap<String, Term> = columns_of(&known, index);
             if self.uses[index].rows.is_none() {
-                let rows = self.rows(index, &equal);
+                let rows = self.rows(index, &equal, &known);
                 self.uses[index].may_miss |= is_bound_otherwise(&self.uses[index], &rows);
                 self.uses[index].rows = Some(rows);
             }
@@ -209,7 +220,22 @@ impl<'a> Builder<'a> {
         is_one.then_some(Term::Unknown)
     }
 
-    fn rows(&self, index: usize, equal: &BTreeMap<String, Term>) -> Rows {
+    /// What a use's columns are compared with, where that is a term.
+    fn compared(&self, index: usize, known: &BTreeMap<UsedColumn, Term>) -> BTreeSet<Comparison> {
+        let of_use = self.compared.iter().filter(|compared| compared.column.0 == index);
+        let named = |compared: &Compared| {
+            let term = match &compared.with {
+                Source::Term(term) => term,
+                Source::Column(column) => known.get(column)?,
+            };
+            let comparison =
+                || Comparison { column: compared.column.1.clone(), order: compared.order, term: term.clone() };
+            (*term != Term::Unknown).then(comparison)
+        };
+        of_use.filter_map(named).collect()
+    }
+
+    fn rows(&self, index: usize, equal: &BTreeMap<String, Term>, known: &BTreeMap<UsedColumn, Term>) -> Rows {
         let used = &self.uses[index];
         let keys = self.keys_of(index);
         let bound = |columns: &[String]| columns.iter().map(|column| equal.get(column).cloned()).collect();
@@ -227,7 +253,8 @@ impl<'a> Builder<'a> {
                 let named =
                     |(column, term): (&String, &Term)| (*term != Term::Unknown).then(|| (column.clone(), term.clone()));
                 let columns = used.predicate.iter().chain(equal.keys()).cloned().collect();
-                Rows::Where { columns, equal: equal.iter().filter_map(named).collect() }
+                let equal = equal.iter().filter_map(named).collect();
+                Rows::Where { columns, equal, compared: self.compared(index, known) }
             }
         }
     }

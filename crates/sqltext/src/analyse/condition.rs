@@ -1,12 +1,13 @@
-//! Conditions: which columns they restrict, and which equalities hold in every row that passes.
+//! Conditions: which columns they restrict, and which equalities and other comparisons hold in every row that passes.
 
 use std::collections::BTreeSet;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, Node};
 
-use super::builder::{Builder, Link, Source};
+use super::builder::{Builder, Compared, Link, Source};
 use crate::access::Term;
+use crate::comparison::Order;
 use crate::tree;
 
 /// The uses whose rows a condition restricts: of an outer join's condition, only the side that may be missing.
@@ -66,22 +67,51 @@ impl Builder<'_> {
                 };
                 self.equality(left, right, restricted);
             }
+            NodeEnum::AExpr(expression) if !comparisons(expression).is_empty() => {
+                self.operator(&expression.name, expression.location);
+                for (left, order, right) in comparisons(expression) {
+                    self.comparison(left, order, right, restricted);
+                }
+            }
             // A boolean column by itself, or with `not`.
             NodeEnum::ColumnRef(reference) => {
                 let meaning = self.column(reference).source();
                 self.equal(meaning, Some(Source::Term(Term::Constant("true".to_owned()))), restricted);
             }
             NodeEnum::BoolExpr(expression) if expression.boolop() == BoolExprType::NotExpr => {
-                if let [argument] = expression.args.as_slice()
-                    && let Some(NodeEnum::ColumnRef(reference)) = &argument.node
-                {
-                    let meaning = self.column(reference).source();
-                    self.equal(meaning, Some(Source::Term(Term::Constant("false".to_owned()))), restricted);
-                } else {
-                    self.expression(node);
-                }
+                self.negation(node, &expression.args, restricted);
             }
             _ => self.expression(node),
+        }
+    }
+
+    /// `not flag`, `not a = b`; null is neither.
+    fn negation(&mut self, node: &NodeEnum, arguments: &[Node], restricted: &Restricted) {
+        let [argument] = arguments else { return self.expression(node) };
+        match &argument.node {
+            Some(NodeEnum::ColumnRef(reference)) => {
+                let meaning = self.column(reference).source();
+                self.equal(meaning, Some(Source::Term(Term::Constant("false".to_owned()))), restricted);
+            }
+            Some(NodeEnum::AExpr(inside)) if is_equality(inside) && inside.kind() == AExprKind::AexprOp => {
+                let sides = (tree::inner(inside.lexpr.as_deref()), tree::inner(inside.rexpr.as_deref()));
+                let (Some(left), Some(right)) = sides else { return self.expression(node) };
+                self.comparison(left, Order::Differs, right, restricted);
+            }
+            _ => self.expression(node),
+        }
+    }
+
+    /// `left < right` and its like.
+    fn comparison(&mut self, left: &NodeEnum, order: Order, right: &NodeEnum, restricted: &Restricted) {
+        let (left, right) = (self.operand(left), self.operand(right));
+        let (Some(left), Some(right)) = (left, right) else { return };
+        for (from, order, to) in [(&left, order, &right), (&right, order.mirrored(), &left)] {
+            if let Source::Column(column) = from
+                && restricted.contains(&column.0)
+            {
+                self.compared.push(Compared { column: column.clone(), order, with: to.clone() });
+            }
         }
     }
 
@@ -135,4 +165,29 @@ fn is_equality(expression: &AExpr) -> bool {
             AExprKind::AexprIn => one_element(),
             _ => false,
         }
+}
+
+/// What an expression compares, all of which must hold: `<>` and its like, `not in`, `between`, `is distinct from`. Of rows
+/// nothing, as they are compared one column after the other.
+fn comparisons(expression: &AExpr) -> Vec<(&NodeEnum, Order, &NodeEnum)> {
+    let sides = (tree::inner(expression.lexpr.as_deref()), tree::inner(expression.rexpr.as_deref()));
+    let names = tree::strings(&expression.name);
+    let ((Some(left), Some(right)), [name]) = (sides, names.as_slice()) else { return Vec::new() };
+    let listed = || match right {
+        NodeEnum::List(list) => list.items.iter().filter_map(|item| item.node.as_ref()).collect(),
+        _ => Vec::new(),
+    };
+    if [left, right].into_iter().chain(listed()).any(|side| matches!(side, NodeEnum::RowExpr(_))) {
+        return Vec::new();
+    }
+    match expression.kind() {
+        AExprKind::AexprOp => Order::of_operator(name).map(|order| (left, order, right)).into_iter().collect(),
+        AExprKind::AexprDistinct => vec![(left, Order::Differs, right)],
+        AExprKind::AexprIn if name == "<>" => listed().into_iter().map(|item| (left, Order::Differs, item)).collect(),
+        AExprKind::AexprBetween => match listed().as_slice() {
+            [from, to] => vec![(left, Order::AtLeast, *from), (left, Order::AtMost, *to)],
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
 }

@@ -156,7 +156,7 @@ impl Builder<'_> {
         let access = Access {
             relation: self.root_of(name),
             kind,
-            rows: Rows::Where { columns: own.clone(), equal: equal.clone() },
+            rows: Rows::Where { columns: own.clone(), equal: equal.clone(), compared: BTreeSet::new() },
             reads: own.clone(),
             writes: writes.clone(),
             values: BTreeMap::new(),

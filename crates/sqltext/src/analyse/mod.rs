@@ -24,6 +24,7 @@ use crate::schema::Schema;
 use crate::workload::Unanalysed;
 
 use builder::Builder;
+pub use builder::root;
 
 /// How deep functions call functions, and triggers fire triggers, before the analysis says that it stops.
 pub const CALLS_MAX: usize = 8;

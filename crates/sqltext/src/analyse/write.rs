@@ -1,6 +1,6 @@
 //! `insert`, `update`, `delete` and `merge`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
@@ -171,7 +171,8 @@ impl Builder<'_> {
         let unknown = |columns: &[String]| columns.iter().filter(|column| !values.contains_key(*column)).count();
         let unconditional = keys.iter().filter(|key| key.predicate.is_none());
         let Some(key) = unconditional.min_by_key(|key| unknown(&key.columns)) else {
-            return Rows::Where { columns: values.keys().cloned().collect(), equal: values.clone() };
+            let (columns, equal) = (values.keys().cloned().collect(), values.clone());
+            return Rows::Where { columns, equal, compared: BTreeSet::new() };
         };
         let term = |column: &String| values.get(column).cloned().unwrap_or(Term::Unknown);
         Rows::One { key: key.columns.clone(), terms: key.columns.iter().map(term).collect() }

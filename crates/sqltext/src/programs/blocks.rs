@@ -306,10 +306,12 @@ impl<'a> Walk<'a, '_> {
         }
         let scope =
             if open.transactions > 0 && open.loose == 0 { Scope::OneTransaction } else { Scope::SeparateStatements };
+        let mut around = Vec::new();
         if open.in_transaction {
             let hint = Some("end it with `commit`".to_owned());
             let why = "the transaction does not end in this file".to_owned();
-            self.found.unanalysed.push(Unanalysed { span: span.clone(), why, hint });
+            around.push(Unanalysed { span: span.clone(), why, hint });
+            self.found.unanalysed.extend(around.clone());
         }
         let mut program = Program {
             name: open.name.unwrap_or_else(|| stem(self.read.source.name())),
@@ -322,6 +324,7 @@ impl<'a> Walk<'a, '_> {
             pragmas: Vec::new(),
             frequency: None,
             origin: Origin::Statements,
+            around,
         };
         program.parameters = parameters::of(self.schema, &program.statements);
         finish(&mut program, open.pragmas);

@@ -202,6 +202,7 @@ pub fn program(read: &Read<'_>, schema: &Schema, parsed: &Parsed, create: &Creat
         pragmas: Vec::new(),
         frequency: None,
         origin: if is_plpgsql { Origin::PlPgSql } else { Origin::SqlFunction },
+        around: Vec::new(),
     };
     for found in parameters::of(schema, &program.statements) {
         if let Some(parameter) = program.parameters.iter_mut().find(|parameter| parameter.name == found.name)
@@ -375,7 +376,14 @@ fn forget_inside(statements: &mut [Statement]) {
         access.values.values_mut().for_each(forget);
         match &mut access.rows {
             Rows::One { terms, .. } => terms.iter_mut().for_each(forget),
-            Rows::Where { equal, .. } => equal.values_mut().for_each(forget),
+            Rows::Where { equal, compared, .. } => {
+                equal.values_mut().for_each(forget);
+                let known = std::mem::take(compared).into_iter().map(|mut comparison| {
+                    forget(&mut comparison.term);
+                    comparison
+                });
+                compared.extend(known.filter(|comparison| comparison.term != Term::Unknown));
+            }
             Rows::All => {}
         }
     }

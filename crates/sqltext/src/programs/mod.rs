@@ -7,10 +7,11 @@ mod parameters;
 mod plpgsql;
 mod pragmas;
 
+use crate::analyse::root;
 use crate::error::SqlError;
 use crate::grammar::{deep, read};
 use crate::schema::Schema;
-use crate::workload::Workload;
+use crate::workload::{Program, Workload};
 
 pub use functions::{Row, function_statements, trigger_statements};
 
@@ -35,7 +36,8 @@ pub fn read_sources(sources: &[(&str, &str)], schema: &Schema) -> Result<Workloa
             schema.take(read);
         }
         schema.finish();
-        let mut workload = Workload { unanalysed: schema.unanalysed.clone(), ..Workload::default() };
+        let unread = schema.unanalysed.iter().map(|unread| unread.what.clone());
+        let mut workload = Workload { unanalysed: unread.collect(), ..Workload::default() };
         let called = functions::called(&reads);
         for read in &reads {
             match blocks::programs(read, &schema, &called) {
@@ -55,8 +57,24 @@ pub fn read_sources(sources: &[(&str, &str)], schema: &Schema) -> Result<Workloa
             });
         }
         unique_names(&mut workload);
+        surround(&mut workload, &schema);
         if errors.is_empty() { Ok(workload) } else { Err(errors) }
     })
+}
+
+/// Tells programs what of the schema was not understood and may concern them: of a definition that changes no more than
+/// what is done to one relation those that touch it, of others all.
+fn surround(workload: &mut Workload, schema: &Schema) {
+    for unread in &schema.unanalysed {
+        let relation = unread.relation.as_ref().map(|name| root(schema, name));
+        let touches = |program: &Program| {
+            let mut accesses = program.statements.iter().flat_map(|statement| &statement.accesses);
+            relation.as_ref().is_none_or(|relation| accesses.any(|access| access.relation == *relation))
+        };
+        for program in workload.programs.iter_mut().filter(|program| touches(program)) {
+            program.around.push(unread.what.clone());
+        }
+    }
 }
 
 /// Two programs of one name: the later gets a number.

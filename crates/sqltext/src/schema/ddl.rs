@@ -11,7 +11,7 @@ use pg_query::protobuf::{
 };
 
 use super::constraints;
-use super::{Column, Key, Relation, RelationKind, Schema};
+use super::{Column, Key, Relation, RelationKind, Schema, UnreadDefinition, reach};
 use crate::error::SqlError;
 use crate::grammar::{deep, read};
 use crate::name::{DEFAULT_SCHEMA, RelationName};
@@ -40,7 +40,8 @@ impl Schema {
     pub(crate) fn take(&mut self, read: &read::Read<'_>) {
         for statement in &read.statements {
             if let Err(why) = self.apply(statement) {
-                self.unanalysed.push(Unanalysed { span: read.span_of(statement), why, hint: None });
+                let what = Unanalysed { span: read.span_of(statement), why, hint: None };
+                self.unanalysed.push(UnreadDefinition { what, relation: reach::only_relation(self, &statement.tree) });
             }
         }
     }

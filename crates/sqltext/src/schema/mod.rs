@@ -5,6 +5,7 @@
 
 mod constraints;
 mod ddl;
+mod reach;
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,16 @@ pub struct Schema {
     /// Where unqualified names are looked up, in order; empty means `public`.
     pub search_path: Vec<String>,
     /// DDL that was not understood and may matter.
-    pub unanalysed: Vec<Unanalysed>,
+    pub unanalysed: Vec<UnreadDefinition>,
+}
+
+/// A definition that was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadDefinition {
+    /// What it is.
+    pub what: Unanalysed,
+    /// The one relation whose statements it may change; nothing where that cannot be told, so that it may be any.
+    pub relation: Option<RelationName>,
 }
 
 /// A table or what can stand in its place.

@@ -29,7 +29,9 @@ pub fn findings(workload: &Workload, report: &Report) -> Vec<Finding> {
         of_program.extend(level(&scene, program));
         let splits = report.scopes.iter().filter(|finding| finding.program == program.name);
         of_program.extend(splits.map(|finding| split(&scene, program, finding)));
-        of_program.extend(program.unanalysed().map(|what| not_analysed(Some(program), what)));
+        // What is around it is told once, of whomever it concerns.
+        let own = program.statements.iter().flat_map(|statement| &statement.unanalysed);
+        of_program.extend(own.map(|what| not_analysed(Some(program), what)));
         found.extend(accepted(program, of_program));
     }
     found.extend(workload.unanalysed.iter().map(|what| not_analysed(None, what)));

@@ -52,7 +52,7 @@ impl Domains {
                 let mut pairs: Vec<(&String, &Term)> = Vec::new();
                 match &access.rows {
                     Rows::One { key, terms } => pairs.extend(key.iter().zip(terms)),
-                    Rows::Where { columns, equal } => {
+                    Rows::Where { columns, equal, .. } => {
                         for column in columns {
                             domains.add_column(&access.relation, relation, column);
                         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_sqltext::{
-    Access, AccessKind, Cause, LockStrength, Program, RelationName, Rows, Schema, TableLock, Term, Workload,
+    Access, AccessKind, Cause, Comparison, LockStrength, Program, RelationName, Rows, Schema, TableLock, Term, Workload,
 };
 
 use super::model::{Action, Columns, Constant, EVERYTHING, EXISTS, Model, Op, Path, Relation, RowSet, Value, Var, bit};
@@ -116,20 +116,24 @@ impl Builder<'_> {
                 self.access(&mut draft, access, is_tentative || access.cause == Cause::OnConflict);
             }
             if !statement.unanalysed.is_empty() {
-                self.anything(&mut draft);
+                self.anything(&mut draft, (moment(place, 0), moment(place + 1, 0) - 1));
             }
+        }
+        if !program.around.is_empty() {
+            draft.place = 0;
+            let end = moment(draft.path.statements.len() + 1, 0);
+            self.anything(&mut draft, (0, end));
         }
         draft.path.ops.sort_by_key(|op| (op.first, op.last));
         draft.path
     }
 
-    /// A statement of which not all is known: it may do anything, at any of its moments.
-    fn anything(&mut self, draft: &mut Draft) {
+    /// Something of which not all is known: it may do anything between two moments.
+    fn anything(&mut self, draft: &mut Draft, (first, last): (u16, u16)) {
         let relation = self.relation(&RelationName::in_schema("", ANYTHING));
         self.model.relations[relation].is_anything = true;
-        let var = draft.var(relation, RowSet::Some { equal: Vec::new() });
-        let base = moment(draft.place, 0);
-        let op = Op { first: base, last: base + MOMENTS - 1, ..draft.op(var, relation, Action::Anything) };
+        let var = draft.var(relation, RowSet::anything());
+        let op = Op { first, last, ..draft.op(var, relation, Action::Anything) };
         draft.push(Op { reads: EVERYTHING, writes: EVERYTHING, certain: false, ..op });
     }
 
@@ -250,11 +254,16 @@ impl Builder<'_> {
                 let (key, values) = pairs.into_iter().unzip();
                 RowSet::One { key, values }
             }
-            Rows::Where { equal, .. } => {
+            Rows::Where { equal, compared, .. } => {
                 let pairs = equal.iter().map(|(column, term)| (self.column(relation, column), draft.value(self, term)));
-                RowSet::Some { equal: pairs.collect() }
+                let equal = pairs.collect();
+                let of = |comparison: &Comparison| {
+                    let Comparison { column, order, term } = comparison;
+                    (self.column(relation, column), *order, draft.value(self, term))
+                };
+                RowSet::Some { equal, compared: compared.iter().map(of).collect() }
             }
-            Rows::All => RowSet::Some { equal: Vec::new() },
+            Rows::All => RowSet::anything(),
         };
         draft.var(relation, rows)
     }
@@ -388,7 +397,7 @@ fn moments(draft: &Draft, access: &Access, schema: &Schema) -> ((u16, u16), (u16
 }
 
 fn moment(place: usize, part: u16) -> u16 {
-    u16::try_from(place).unwrap_or(u16::MAX / MOMENTS - 1) * MOMENTS + part
+    u16::try_from(place).unwrap_or(u16::MAX).min(u16::MAX / MOMENTS - 1) * MOMENTS + part
 }
 
 /// Parameters that some statement outside of loops uses: they do not change from one iteration to the next.
@@ -401,7 +410,9 @@ fn steady(program: &Program, statements: &[(usize, usize)]) -> BTreeSet<String> 
 fn terms(access: &Access) -> Vec<&Term> {
     let rows: Vec<&Term> = match &access.rows {
         Rows::One { terms, .. } => terms.iter().collect(),
-        Rows::Where { equal, .. } => equal.values().collect(),
+        Rows::Where { equal, compared, .. } => {
+            equal.values().chain(compared.iter().map(|comparison| &comparison.term)).collect()
+        }
         Rows::All => Vec::new(),
     };
     rows.into_iter().chain(access.values.values()).collect()
@@ -409,7 +420,7 @@ fn terms(access: &Access) -> Vec<&Term> {
 
 /// An update of a key's column: the row comes under a name that other programs may look for.
 fn moved_row(draft: &mut Draft, op: &Op) {
-    let var = draft.var(op.relation, RowSet::Some { equal: Vec::new() });
+    let var = draft.var(op.relation, RowSet::anything());
     draft.push(Op { var, writes: op.writes | EXISTS, certain: false, finds: false, ..op.clone() });
 }
 

@@ -60,6 +60,8 @@ pub(super) struct Presence {
     /// By relation: some program inserts or deletes rows, so that a row which is looked for may not be there. Of other
     /// relations every row is assumed to exist that programs name by its key.
     changes: Vec<bool>,
+    /// By relation: some program deletes rows or takes them to another key, so that a key may be free again.
+    ends: Vec<bool>,
 }
 
 impl Presence {
@@ -68,26 +70,34 @@ impl Presence {
         self.changes.get(relation).copied().unwrap_or(false)
     }
 
+    /// Whether the key of a row may be free again.
+    pub fn ends(&self, relation: usize) -> bool {
+        self.ends.get(relation).copied().unwrap_or(false)
+    }
+
     /// Whether the same is known, relations aside of which neither knows that rows come and go.
     pub fn is_same(&self, other: &Self) -> bool {
-        (0..self.changes.len().max(other.changes.len()))
-            .all(|relation| self.changes(relation) == other.changes(relation))
+        (0..self.changes.len().max(other.changes.len())).all(|relation| {
+            self.changes(relation) == other.changes(relation) && self.ends(relation) == other.ends(relation)
+        })
     }
 
     /// Looks at the paths that `included` says take part.
     pub fn of(model: &Model, included: &dyn Fn(usize) -> bool) -> Self {
         let mut changes = vec![false; model.relations.len()];
+        let mut ends = changes.clone();
         let mut anything = false;
         for path in model.paths.iter().filter(|path| included(path.program)) {
             for op in &path.ops {
-                changes[op.relation] |= op.writes & super::model::EXISTS != 0;
+                changes[op.relation] |= op.writes & EXISTS != 0;
+                ends[op.relation] |= op.ends_row();
                 anything |= op.action == Action::Anything;
             }
         }
-        for changed in &mut changes {
+        for changed in changes.iter_mut().chain(&mut ends) {
             *changed |= anything;
         }
-        Self { changes }
+        Self { changes, ends }
     }
 
     /// Whether the operation is sure to happen and to find its row.

@@ -7,13 +7,14 @@ use pgstrata_sqltext::{AccessKind, Rows, Schema, Workload};
 use super::machine::Made;
 use super::model::{Model, RowSet, Value};
 use super::search::Shown;
+use super::spread;
 use super::stage::Cast;
 use super::telling::Telling;
 use crate::advisor::report::Allocation;
 use crate::advisor::witness::{Dependency, DependencyEnd, Instance, SeedRow, Step, StepKind, Witness};
 
 /// The first number given to a value. Small ones are left to rows that are there anyway.
-const FIRST_VALUE: usize = 1;
+const FIRST_VALUE: i64 = 1;
 
 /// What the model's numbers mean.
 #[derive(Clone, Copy)]
@@ -24,33 +25,73 @@ pub(super) struct Meaning<'a> {
     pub telling: &'a Telling,
 }
 
-/// A witness out of a schedule; nothing when arguments cannot be chosen so that its rows are what they must be.
-pub(super) fn witness(meaning: Meaning<'_>, cast: &Cast<'_>, shown: &Shown) -> Option<Witness> {
-    if !picks_are_sure(cast) {
-        return None;
-    }
-    let values = Values::choose(meaning, cast)?;
-    let instances = instances(meaning, cast, &values);
+/// A witness out of a schedule.
+pub(super) fn witness(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>, shown: &Shown) -> Witness {
+    let instances = instances(meaning, cast, values);
     let levels = instances.iter().map(|instance| (instance.program.clone(), instance.level)).collect();
-    let mut rows = rows(meaning, cast, &values);
-    rows.extend(found_rows(meaning, cast, &values));
-    Some(Witness {
+    let mut rows = rows(meaning, cast, values);
+    rows.extend(found_rows(meaning, cast, values));
+    Witness {
         allocation: Allocation(levels),
         schedule: schedule(cast, shown),
         cycle: shown.cycle.iter().map(|made| dependency(meaning, cast, shown, made)).collect(),
         instances,
         rows: merged(rows),
-    })
+    }
 }
 
 /// What the values of the transactions are, in SQL.
-struct Values<'a> {
+pub(super) struct Values<'a> {
     meaning: Meaning<'a>,
     by_root: BTreeMap<usize, String>,
+    /// By row and column: what only comparisons are about.
+    besides: BTreeMap<(usize, u8), String>,
+}
+
+/// Numbers for values that are not constants.
+struct Numbers {
+    by_root: BTreeMap<usize, i64>,
+    besides: BTreeMap<(usize, u8), i64>,
+}
+
+impl Numbers {
+    /// Different numbers, such that every row satisfies the comparisons of the predicates that cover it; nothing if there
+    /// are none.
+    fn choose(meaning: Meaning<'_>, cast: &Cast<'_>, roots: impl Iterator<Item = usize>) -> Option<Self> {
+        let mut values = spread::Values::default();
+        let (mut places, mut besides) = (BTreeMap::new(), BTreeMap::new());
+        for root in roots {
+            let constant = cast.rows.constant(root).map(|constant| meaning.model.constants[constant].sql.as_str());
+            match constant.map(str::parse::<i64>) {
+                None => places.insert(root, values.add(None)),
+                Some(Ok(number)) => places.insert(root, values.add(Some(number))),
+                Some(Err(_)) => None,
+            };
+        }
+        for (row, column, order, (actor, value)) in cast.compared() {
+            let with = places.get(&cast.rows.root(actor, value)).copied();
+            let of_row = match cast.names[row].columns.get(&column) {
+                Some((actor, value)) => places.get(&cast.rows.root(*actor, *value)).copied(),
+                None => Some(*besides.entry((row, column)).or_insert_with(|| values.add(None))),
+            };
+            if let (Some(of_row), Some(with)) = (of_row, with) {
+                values.want(of_row, order, with);
+            }
+        }
+        let numbers = values.numbers(FIRST_VALUE)?;
+        Some(Self {
+            by_root: places.into_iter().map(|(root, place)| (root, numbers[place])).collect(),
+            besides: besides.into_iter().map(|(column, place)| (column, numbers[place])).collect(),
+        })
+    }
 }
 
 impl<'a> Values<'a> {
-    fn choose(meaning: Meaning<'a>, cast: &Cast<'_>) -> Option<Self> {
+    /// Nothing when arguments cannot be chosen so that the rows are what they must be, whatever the schedule.
+    pub fn choose(meaning: Meaning<'a>, cast: &Cast<'_>) -> Option<Self> {
+        if !picks_are_sure(cast) {
+            return None;
+        }
         let mut types: BTreeMap<usize, String> = BTreeMap::new();
         let mut members: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
         for (actor, path) in cast.rows.paths.iter().enumerate() {
@@ -63,8 +104,8 @@ impl<'a> Values<'a> {
                 }
             }
         }
+        let numbers = Numbers::choose(meaning, cast, members.keys().copied())?;
         let mut by_root = BTreeMap::new();
-        let mut next = FIRST_VALUE;
         for (root, members) in members {
             if let Some(constant) = cast.rows.constant(root) {
                 by_root.insert(root, meaning.model.constants[constant].sql.clone());
@@ -75,10 +116,13 @@ impl<'a> Values<'a> {
             }
             let declared = || members.iter().find_map(|(actor, value)| declared_type(meaning, cast, *actor, *value));
             let type_name = types.get(&root).cloned().or_else(declared).unwrap_or_default();
-            by_root.insert(root, literal(&type_name, next));
-            next += 1;
+            by_root.insert(root, literal(&type_name, numbers.by_root[&root]));
         }
-        Some(Self { meaning, by_root })
+        let besides = numbers.besides.iter().map(|((row, column), number)| {
+            let type_name = type_of(meaning, cast.names[*row].relation, *column).unwrap_or_default();
+            ((*row, *column), literal(&type_name, *number))
+        });
+        Some(Self { meaning, by_root, besides: besides.collect() })
     }
 
     fn get(&self, cast: &Cast<'_>, at: (usize, usize)) -> String {
@@ -145,7 +189,10 @@ fn columns(path: &super::model::Path) -> Vec<(u8, usize, usize)> {
         RowSet::One { key, values } => {
             key.iter().zip(values).map(|(column, value)| (*column, var.relation, *value)).collect::<Vec<_>>()
         }
-        RowSet::Some { equal } => equal.iter().map(|(column, value)| (*column, var.relation, *value)).collect(),
+        RowSet::Some { equal, compared } => {
+            let compared = compared.iter().map(|(column, _, value)| (*column, var.relation, *value));
+            equal.iter().map(|(column, value)| (*column, var.relation, *value)).chain(compared).collect()
+        }
     });
     let of_inserts =
         path.ops.iter().flat_map(|op| op.values.iter().map(|(column, value)| (*column, op.relation, *value)));
@@ -167,7 +214,7 @@ fn declared_type(meaning: Meaning<'_>, cast: &Cast<'_>, actor: usize, value: usi
 }
 
 /// A literal of a type; different numbers give different values, but of booleans.
-fn literal(type_name: &str, number: usize) -> String {
+fn literal(type_name: &str, number: i64) -> String {
     let base = type_name.split(['(', '[']).next().unwrap_or_default().trim().to_ascii_lowercase();
     match base.as_str() {
         "text" | "varchar" | "character varying" | "char" | "character" | "bpchar" | "name" | "citext" => {
@@ -179,7 +226,7 @@ fn literal(type_name: &str, number: usize) -> String {
         "timestamptz" | "timestamp with time zone" => {
             format!("timestamptz '2000-01-01 00:00:00+00' + interval '{number} days'")
         }
-        "bool" | "boolean" => if number % 2 == 1 { "true" } else { "false" }.to_owned(),
+        "bool" | "boolean" => if number % 2 != 0 { "true" } else { "false" }.to_owned(),
         "json" | "jsonb" => format!("'{number}'"),
         "bytea" => format!("'\\x{number:02x}'"),
         _ => number.to_string(),
@@ -253,10 +300,11 @@ fn rows(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>) -> Vec<SeedR
         .iter()
         .filter(is_real)
         .map(|(row, name)| {
-            let columns = name
-                .columns
-                .iter()
-                .filter_map(|(column, at)| Some((values.column(name.relation, *column)?, values.get(cast, *at))));
+            let known = name.columns.iter().map(|(column, at)| (*column, values.get(cast, *at)));
+            let besides = values.besides.range((*row, 0)..=(*row, u8::MAX));
+            let besides = besides.map(|((_, column), value)| (*column, value.clone()));
+            let columns =
+                known.chain(besides).filter_map(|(column, value)| Some((values.column(name.relation, column)?, value)));
             SeedRow {
                 relation: meaning.model.relations[name.relation].name.clone(),
                 values: columns.collect(),

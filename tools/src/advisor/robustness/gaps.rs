@@ -4,7 +4,7 @@
 use pgstrata_sqltext::{Schema, read_sources};
 use pgstrata_units::Isolation;
 
-use crate::advisor::report::{Options, Report};
+use crate::advisor::report::{Options, Report, Verdict};
 use Isolation::{ReadCommitted, RepeatableRead};
 
 fn decide(text: &str) -> Report {
@@ -266,4 +266,91 @@ commit;
         assert_eq!(is_safe(&with("", gives_up)), (true, true), "{gives_up}");
         assert_eq!(is_safe(&with(" unique", gives_up)), (false, false), "{gives_up}");
     }
+}
+
+/// Two programs on two tables, with a definition in the schema.
+fn with_definition(definition: &str) -> Report {
+    let tables = "create table a (id int primary key, v int not null);
+create table b (id int primary key, v int not null);
+";
+    let programs = "-- pgstrata: program OfA
+begin; update a set v = v + 1 where id = $1; commit;
+-- pgstrata: program OfB
+begin; update b set v = v + 1 where id = $1; commit;
+";
+    let schema = Schema::from_ddl(&format!("{tables}{definition}")).expect("the tables can be read");
+    let workload = read_sources(&[("gaps.sql", programs)], &schema).expect("the programs can be read");
+    super::analyse(&workload, &schema, &Options::default())
+}
+
+#[test]
+fn whom_a_definition_may_concern_that_is_not_understood_is_not_safe_below_serializable() {
+    let check: [(&str, &[&str]); 7] = [
+        ("", &[]),
+        ("do $$ begin execute 'create trigger'; end $$;", &["OfA", "OfB"]),
+        ("alter domain d add check (value > 0);", &["OfA", "OfB"]),
+        ("alter table a enable trigger audit;", &["OfA"]),
+        ("alter table a enable trigger audit, add foreign key (v) references b;", &["OfA", "OfB"]),
+        ("create index on missing (v);", &[]),
+        ("alter table missing add foreign key (v) references b on delete cascade;", &["OfA", "OfB"]),
+    ];
+    for (definition, concerned) in check {
+        let report = with_definition(definition);
+        let above: Vec<&str> = report
+            .optimal
+            .0
+            .iter()
+            .filter(|(_, level)| **level > ReadCommitted)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        // Whoever it may touch has to be as careful as it is.
+        assert!(concerned.iter().all(|name| above.contains(name)), "{definition}: {above:?}");
+        assert_eq!(above.is_empty(), concerned.is_empty(), "{definition}: {above:?}");
+        let told: Vec<&str> = report
+            .programs
+            .iter()
+            .filter(|program| program.has_unanalysed)
+            .map(|program| program.name.as_str())
+            .collect();
+        assert_eq!(told, concerned, "{definition}");
+        assert_eq!(report.unanalysed.is_empty(), definition.is_empty(), "{definition}");
+        let Verdict::Unknown { why, programs } = &report.asked else {
+            assert!(report.asked.is_safe() && concerned.is_empty(), "{definition}: {:?}", report.asked);
+            continue;
+        };
+        assert!(why.contains(&report.unanalysed[0].why), "{definition}: {why}");
+        assert!(
+            concerned.iter().all(|name| programs.iter().any(|program| program == name)),
+            "{definition}: {programs:?}"
+        );
+    }
+}
+
+#[test]
+fn a_transaction_whose_end_is_not_in_the_file_is_not_safe() {
+    let whole = "create table a (id int primary key, v int not null);
+-- pgstrata: program Half
+begin; update a set v = v + 1 where id = $1; commit;
+";
+    assert!(decide(whole).asked.is_safe());
+    let report = decide(&whole.replace(" commit;", ""));
+    assert!(!report.asked.is_safe() && report.programs[0].has_unanalysed, "{:?}", report.asked);
+    assert_eq!(report.unanalysed.len(), 1, "{:?}", report.unanalysed);
+}
+
+#[test]
+fn looking_before_inserting_is_safe_behind_a_unique_constraint_and_not_without_one() {
+    let with = |constraint: &str| {
+        format!(
+            "create table booking (id bigint generated always as identity primary key, slot int not null, guest text not null{constraint});
+-- pgstrata: program Book
+begin;
+select guest from booking where slot = $1;
+insert into booking (slot, guest) values ($1, $2);
+commit;
+"
+        )
+    };
+    assert_eq!(is_safe(&with("")), (false, false));
+    assert_eq!(is_safe(&with(", unique (slot)")), (true, true));
 }

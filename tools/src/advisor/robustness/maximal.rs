@@ -72,6 +72,8 @@ struct Subsets<'a> {
     role: u8,
     /// By relation: programs that make its rows come and go.
     changers: Vec<Numbers>,
+    /// By relation: programs that end its rows.
+    enders: Vec<Numbers>,
     /// Known dangers, the smallest first.
     dangers: Vec<Numbers>,
     searched: usize,
@@ -85,18 +87,24 @@ impl<'a> Subsets<'a> {
             Isolation::Serializable => 0,
         };
         let mut changers = vec![Numbers::none(model.programs.len()); model.relations.len()];
+        let mut enders = changers.clone();
         for path in &model.paths {
             for op in &path.ops {
                 if op.action == Action::Anything {
-                    for set in &mut changers {
+                    for set in changers.iter_mut().chain(&mut enders) {
                         set.add(path.program);
                     }
-                } else if op.writes & EXISTS != 0 {
+                    continue;
+                }
+                if op.writes & EXISTS != 0 {
                     changers[op.relation].add(path.program);
+                }
+                if op.ends_row() {
+                    enders[op.relation].add(path.program);
                 }
             }
         }
-        let mut subsets = Self { model, all, role, changers, dangers: Vec::new(), searched: 0 };
+        let mut subsets = Self { model, all, role, changers, enders, dangers: Vec::new(), searched: 0 };
         let every = Numbers::below(model.programs.len());
         let found = all.candidates.iter().map(|(_, candidate)| candidate);
         subsets.learn(&every, found, &all.found_with.reach, &all.found_with.presence);
@@ -159,12 +167,16 @@ impl<'a> Subsets<'a> {
             programs.add(model.paths[*path].program);
         }
         for op in paths.iter().flat_map(|path| &model.paths[*path].ops) {
-            let changers = &self.changers[op.relation];
-            if presence.changes(op.relation)
-                && !changers.meets(&programs)
-                && let Some(changer) = changers.and(set).iter().next()
-            {
-                programs.add(changer);
+            let needs = [
+                (presence.ends(op.relation) && op.action == Action::Insert, &self.enders[op.relation]),
+                (presence.changes(op.relation), &self.changers[op.relation]),
+            ];
+            for (_, those) in needs.into_iter().filter(|(is_needed, _)| *is_needed) {
+                if !those.meets(&programs)
+                    && let Some(one) = those.and(set).iter().next()
+                {
+                    programs.add(one);
+                }
             }
         }
         programs

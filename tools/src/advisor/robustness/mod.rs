@@ -3,11 +3,14 @@
 //! Pure functions from a workload to a report.
 
 mod alternatives;
+#[cfg(test)]
+mod apart;
 mod build;
 mod conflict;
 mod decide;
 mod edges;
 mod evidence;
+mod footprint;
 #[cfg(test)]
 mod gaps;
 mod ground;
@@ -25,6 +28,7 @@ mod report;
 mod scope;
 mod search;
 mod splits;
+mod spread;
 mod stage;
 mod telling;
 #[cfg(test)]

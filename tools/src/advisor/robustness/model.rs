@@ -5,7 +5,7 @@
 //! becomes two operations: looking for the row in the snapshot, and locking and writing its newest version. Everything
 //! that is read without a lock belongs to the first moment.
 
-use pgstrata_sqltext::{LockStrength, RelationName, TableLock};
+use pgstrata_sqltext::{LockStrength, Order, RelationName, TableLock, Term};
 
 use crate::advisor::witness::Choice;
 
@@ -96,8 +96,15 @@ pub(super) struct Var {
 pub(super) enum RowSet {
     /// The row whose key (columns by bit number) has these values.
     One { key: Vec<u8>, values: Vec<usize> },
-    /// Rows of a predicate: columns that equal a value.
-    Some { equal: Vec<(u8, usize)> },
+    /// Rows of a predicate: columns that equal a value, and those that compare otherwise with one.
+    Some { equal: Vec<(u8, usize)>, compared: Vec<(u8, Order, usize)> },
+}
+
+impl RowSet {
+    /// Rows of which nothing is known.
+    pub const fn anything() -> Self {
+        Self::Some { equal: Vec::new(), compared: Vec::new() }
+    }
 }
 
 /// What an operation does.
@@ -165,6 +172,15 @@ impl Op {
         matches!(self.action, Action::Update(_) | Action::Delete)
     }
 
+    /// Whether a row ends, or leaves its key to others.
+    pub const fn ends_row(&self) -> bool {
+        match self.action {
+            Action::Delete => true,
+            Action::Update(_) => self.writes & EXISTS != 0,
+            _ => false,
+        }
+    }
+
     /// The lock that it holds on its row.
     pub const fn strength(&self) -> Option<LockStrength> {
         match self.action {
@@ -197,8 +213,17 @@ impl Model {
 
     /// Whether two constants can never be equal. Texts of integers and booleans decide; of others nothing is sure.
     pub fn differ(&self, one: usize, two: usize) -> bool {
-        let term = |number: usize| pgstrata_sqltext::Term::Constant(self.constants[number].sql.clone());
+        let term = |number: usize| Term::Constant(self.constants[number].sql.clone());
         one != two && term(one).surely_differs(&term(two))
+    }
+
+    /// Whether a comparison can never hold of two constants. Integers decide, and what is spelled alike.
+    pub fn never(&self, one: usize, order: Order, two: usize) -> bool {
+        let number = |constant: usize| self.constants[constant].sql.parse::<i64>();
+        match (number(one), number(two)) {
+            (Ok(one), Ok(two)) => !order.holds(one, two),
+            _ => one == two && order.is_strict(),
+        }
     }
 }
 

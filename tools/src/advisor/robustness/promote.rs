@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use pgstrata_sqltext::{
-    Access, AccessKind, Cause, LockStrength, Node, Program, Rows, Schema, Scope, Statement, Term, Workload,
+    Access, AccessKind, Cause, Comparison, LockStrength, Node, Program, Rows, Schema, Scope, Statement, Term, Workload,
     advisory_space, quoted,
 };
 use pgstrata_units::Isolation;
@@ -304,14 +304,27 @@ fn prepend(program: &mut Program, statement: Statement) {
     for access in program.statements.iter_mut().flat_map(|statement| &mut statement.accesses) {
         let rows: Vec<&mut Term> = match &mut access.rows {
             Rows::One { terms, .. } => terms.iter_mut().collect(),
-            Rows::Where { equal, .. } => equal.values_mut().collect(),
+            Rows::Where { equal, compared, .. } => {
+                *compared = std::mem::take(compared).into_iter().map(later).collect();
+                equal.values_mut().collect()
+            }
             Rows::All => Vec::new(),
         };
         for term in rows.into_iter().chain(access.values.values_mut()) {
-            if let Term::Result { statement, .. } = term {
-                *statement += 1;
-            }
+            postpone(term);
         }
+    }
+}
+
+fn later(mut comparison: Comparison) -> Comparison {
+    postpone(&mut comparison.term);
+    comparison
+}
+
+/// A term in a program before whose statements one was put.
+fn postpone(term: &mut Term) {
+    if let Term::Result { statement, .. } = term {
+        *statement += 1;
     }
 }
 

@@ -73,8 +73,10 @@ fn why_not_lower(
         .collect()
 }
 
+/// Each once, although what is around programs may be around many.
 fn unanalysed(workload: &Workload) -> Vec<Unanalysed> {
-    workload.unanalysed.iter().chain(workload.programs.iter().flat_map(Program::unanalysed)).cloned().collect()
+    let statements = workload.programs.iter().flat_map(|program| &program.statements);
+    workload.unanalysed.iter().chain(statements.flat_map(|statement| &statement.unanalysed)).cloned().collect()
 }
 
 /// The levels that are asked about, completed by what the programs declare.

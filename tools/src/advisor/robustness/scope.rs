@@ -74,7 +74,9 @@ fn uses(path: &Path, op: &Op, place: usize) -> bool {
         |value: &usize| matches!(&path.values[*value], Value::Result { place: found, .. } if *found == place);
     let of_rows = match &path.vars[op.var].rows {
         super::model::RowSet::One { values, .. } => values.iter().any(is_found),
-        super::model::RowSet::Some { equal } => equal.iter().any(|(_, value)| is_found(value)),
+        super::model::RowSet::Some { equal, compared } => {
+            equal.iter().any(|(_, value)| is_found(value)) || compared.iter().any(|(_, _, value)| is_found(value))
+        }
     };
     of_rows || op.values.iter().any(|(_, value)| is_found(value))
 }

@@ -1,5 +1,9 @@
 //! Finds a schedule that shows a candidate: first the split schedule itself, then others nearby.
+//!
+//! Of schedules that differ only in the order of steps that have nothing to do with each other one is tried: see
+//! `footprint`.
 
+use super::footprint::{Actors, Footprints};
 use super::machine::{Machine, Made, Stage, Status};
 
 /// Most schedules of a candidate that are tried beyond the split ones, in statements run.
@@ -16,111 +20,158 @@ pub(super) struct Shown {
 
 /// Looks for a schedule in which all commit and no serial order explains it.
 pub(super) fn search(stage: &Stage<'_>, steps: &mut u64) -> Option<Shown> {
-    splits(stage).into_iter().find_map(|order| play(stage, &order, steps)).or_else(|| wander(stage, steps))
+    let footprints = Footprints::of(stage);
+    split(stage, &footprints, steps).or_else(|| wander(stage, &footprints, steps))
 }
 
-/// Split schedules: the first transaction up to some place, the others one after the other, the rest of the first. Also
+/// A run, and how it came about.
+#[derive(Clone)]
+struct Run<'s, 'm> {
+    machine: Machine<'s, 'm>,
+    order: Vec<(usize, bool)>,
+}
+
+impl<'s, 'm> Run<'s, 'm> {
+    fn of(stage: &'s Stage<'m>) -> Self {
+        Self { machine: Machine::new(stage), order: Vec::new() }
+    }
+
+    /// Runs the next step of a transaction; false when it cannot, or when somebody is refused.
+    fn step(&mut self, actor: usize, steps: &mut u64) -> bool {
+        if self.machine.status(actor) != Status::Ready {
+            return false;
+        }
+        let before = self.machine.steps;
+        let status = self.machine.step(actor);
+        *steps += self.machine.steps - before;
+        self.order.push((actor, status == Status::Waiting));
+        !self.machine.has_refused()
+    }
+
+    /// Runs so many steps of a transaction.
+    fn go(&mut self, actor: usize, count: usize, steps: &mut u64) -> bool {
+        (0..count).all(|_| self.step(actor, steps))
+    }
+
+    /// What a run shows at its end.
+    fn judge(self) -> Option<Shown> {
+        if !self.machine.is_over() || self.machine.has_refused() {
+            return None;
+        }
+        let cycle = self.machine.cycle()?;
+        if self.machine.is_refused_by_ssi(true) {
+            return None;
+        }
+        let actors = self.order.iter().map(|(actor, _)| *actor).max()? + 1;
+        let commits = (0..actors).map(|actor| self.machine.commit_of(actor).unwrap_or(u32::MAX)).collect();
+        Some(Shown { order: self.order, cycle, commits })
+    }
+}
+
+/// Split schedules: the first transaction up to some place, the others one after the other, the rest of the first. Then
 /// those in which one of the others has not committed when the first goes on, so that it waits inside a statement.
-fn splits(stage: &Stage<'_>) -> Vec<Vec<usize>> {
+fn split(stage: &Stage<'_>, footprints: &Footprints, steps: &mut u64) -> Option<Shown> {
     let length = |actor: usize| stage.actors[actor].path.statements.len();
-    let others = 1..stage.actors.len();
-    let mut all = Vec::new();
-    for before in 1..=length(0) {
-        let mut order = vec![0; before];
-        others.clone().for_each(|actor| order.extend(std::iter::repeat_n(actor, length(actor) + 1)));
-        order.extend(std::iter::repeat_n(0, length(0) + 1 - before));
-        all.push(order);
-    }
-    for before in 0..length(0) {
-        for holder in others.clone() {
-            let mut order = vec![0; before];
-            others
-                .clone()
-                .filter(|actor| *actor < holder)
-                .for_each(|actor| order.extend(std::iter::repeat_n(actor, length(actor) + 1)));
-            order.extend(std::iter::repeat_n(holder, length(holder)));
-            order.extend([0, holder]);
-            others
-                .clone()
-                .filter(|actor| *actor > holder)
-                .for_each(|actor| order.extend(std::iter::repeat_n(actor, length(actor) + 1)));
-            order.extend(std::iter::repeat_n(0, length(0) - before));
-            all.push(order);
-        }
-    }
-    all
-}
-
-/// Plays an order; nothing when it cannot happen or shows nothing.
-pub(super) fn play(stage: &Stage<'_>, order: &[usize], steps: &mut u64) -> Option<Shown> {
-    let mut machine = Machine::new(stage);
-    let mut done = Vec::new();
-    let mut shown = None;
-    for actor in order {
-        if machine.status(*actor) != Status::Ready {
+    let others = || 1..stage.actors.len();
+    // By place: the first transaction alone up to there.
+    let mut begun = vec![Run::of(stage)];
+    for place in 0..length(0) {
+        let mut next = begun[place].clone();
+        if !next.step(0, steps) {
             break;
         }
-        let status = machine.step(*actor);
-        done.push((*actor, status == Status::Waiting));
-        if machine.has_refused() {
-            break;
+        begun.push(next);
+    }
+    for place in 1..begun.len() {
+        let mut run = begun[place].clone();
+        // To split before a statement that meets nobody is to split after it.
+        let is_same = place > 1 && !others().any(|other| footprints.meets(0, place - 1, other));
+        if !is_same
+            && others().all(|other| run.go(other, length(other) + 1, steps))
+            && run.go(0, length(0) + 1 - place, steps)
+            && let Some(shown) = run.judge()
+        {
+            return Some(shown);
         }
     }
-    *steps += machine.steps;
-    if machine.is_over() && !machine.has_refused() {
-        shown = judge(&machine, done);
-    }
-    shown
-}
-
-fn judge(machine: &Machine<'_, '_>, order: Vec<(usize, bool)>) -> Option<Shown> {
-    let cycle = machine.cycle()?;
-    if machine.is_refused_by_ssi(true) {
-        return None;
-    }
-    let actors = order.iter().map(|(actor, _)| *actor).max()? + 1;
-    let commits = (0..actors).map(|actor| machine.commit_of(actor).unwrap_or(u32::MAX)).collect();
-    Some(Shown { order, cycle, commits })
-}
-
-/// Tries orders one after the other, those with few switches first, as long as the limit allows.
-fn wander(stage: &Stage<'_>, steps: &mut u64) -> Option<Shown> {
-    let mut left = MOST_STATEMENTS;
-    let mut stack = vec![(Machine::new(stage), Vec::new())];
-    while let Some((machine, order)) = stack.pop() {
-        if machine.has_refused() {
-            continue;
-        }
-        if machine.is_over() {
-            if let Some(shown) = judge(&machine, order) {
-                *steps += MOST_STATEMENTS - left;
+    for (place, before) in begun.iter().enumerate().take(length(0)) {
+        for holder in others().filter(|holder| footprints.meets_at_end(0, place, *holder)) {
+            let mut run = before.clone();
+            if others().filter(|other| *other < holder).all(|other| run.go(other, length(other) + 1, steps))
+                && run.go(holder, length(holder), steps)
+                && run.step(0, steps)
+                && run.step(holder, steps)
+                && others().filter(|other| *other > holder).all(|other| run.go(other, length(other) + 1, steps))
+                && run.go(0, length(0) - place, steps)
+                && let Some(shown) = run.judge()
+            {
                 return Some(shown);
             }
-            continue;
-        }
-        for actor in next_actors(&machine, &order, stage.actors.len()) {
-            if left == 0 {
-                *steps += MOST_STATEMENTS;
-                return None;
-            }
-            left -= 1;
-            let mut machine = machine.clone();
-            let status = machine.step(actor);
-            let mut order = order.clone();
-            order.push((actor, status == Status::Waiting));
-            stack.push((machine, order));
         }
     }
-    *steps += MOST_STATEMENTS - left;
     None
 }
 
-/// Who can go on, the one that went last at the end, as the stack is taken from there.
-fn next_actors(machine: &Machine<'_, '_>, order: &[(usize, bool)], count: usize) -> Vec<usize> {
-    let last = order.last().map(|(actor, _)| *actor);
-    let mut ready: Vec<usize> = (0..count).filter(|actor| machine.status(*actor) == Status::Ready).collect();
-    ready.sort_by_key(|actor| (Some(*actor) == last, std::cmp::Reverse(*actor)));
-    ready
+/// Tries orders one after the other, those with few switches first, as long as the limit allows.
+fn wander(stage: &Stage<'_>, footprints: &Footprints, steps: &mut u64) -> Option<Shown> {
+    let mut left = MOST_STATEMENTS;
+    let mut open = vec![Fork::of(Run::of(stage), footprints, 0)];
+    while let Some(fork) = open.last_mut() {
+        let Some((mut run, asleep)) = fork.next(footprints) else {
+            open.pop();
+            continue;
+        };
+        left = left.checked_sub(1)?;
+        if !run.1.step(run.0, steps) {
+            continue;
+        }
+        if !run.1.machine.is_over() {
+            open.push(Fork::of(run.1, footprints, asleep));
+        } else if let Some(shown) = run.1.judge() {
+            return Some(shown);
+        }
+    }
+    None
+}
+
+/// A run that can go on in several ways.
+struct Fork<'s, 'm> {
+    run: Option<Run<'s, 'm>>,
+    /// Who can go on and was not tried yet, the last one first.
+    ways: Vec<usize>,
+    /// Those whose next step was tried already where what happened since does not matter to it.
+    asleep: Actors,
+}
+
+impl<'s, 'm> Fork<'s, 'm> {
+    fn of(run: Run<'s, 'm>, footprints: &Footprints, asleep: Actors) -> Self {
+        let last = run.order.last().map(|(actor, _)| *actor);
+        let mut ways = run.machine.ready();
+        // Who went last goes on.
+        ways.sort_by_key(|actor| std::cmp::Reverse((Some(*actor) != last, *actor)));
+        // Whoever has nothing to do with the others may as well go now.
+        if let Some(alone) = ways.iter().rev().find(|actor| footprints.is_alone(&run.machine, **actor)) {
+            ways = vec![*alone];
+        }
+        ways.retain(|actor| asleep & bit(*actor) == 0);
+        Self { run: Some(run), ways, asleep }
+    }
+
+    /// The next way: who goes, in a run of its own, and who need not go right after that.
+    fn next(&mut self, footprints: &Footprints) -> Option<((usize, Run<'s, 'm>), Actors)> {
+        let actor = self.ways.pop()?;
+        let run = if self.ways.is_empty() { self.run.take()? } else { self.run.clone()? };
+        let asleep = (0..run.machine.count()).filter(|other| self.asleep & bit(*other) != 0);
+        let still = asleep.filter(|other| footprints.may_swap(&run.machine, *other, actor));
+        let still = still.fold(0, |all, other| all | bit(other));
+        self.asleep |= bit(actor);
+        Some(((actor, run), still))
+    }
+}
+
+/// The place of a transaction in a set. Those that have none are always awake.
+fn bit(actor: usize) -> Actors {
+    u32::try_from(actor).ok().and_then(|actor| Actors::from(1_u8).checked_shl(actor)).unwrap_or(0)
 }
 
 /// Whether any order of the transactions at all is unserializable: for tests, exact within the limit.

@@ -256,6 +256,10 @@ fn levels_between(judge: &Judge<'_, '_>, ties: &[Tie], b1: usize, wanted: u8) ->
             if tie.is(Tie::FAILS) || op.place < path.snapshot {
                 levels &= T1_READ_COMMITTED;
             }
+            // A second row of the key is refused, too, unless somebody takes the first one away in between.
+            if tie.is(Tie::FAILS) && op.action == Action::Insert && !judge.presence.ends(op.relation) {
+                return 0;
+            }
         }
         // T1 →rw T2 →rw T1 among serializable transactions, T2 committing first, is refused.
         let can_be_read = levels & T1_T2_SERIALIZABLE != 0 && tie.is(Tie::IS_READ);

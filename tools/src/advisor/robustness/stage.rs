@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pgstrata_sqltext::Order;
 use pgstrata_units::Isolation;
 
 use super::conflict::{At, dependencies};
@@ -27,6 +28,23 @@ pub(super) struct RowName {
     pub columns: BTreeMap<u8, (usize, usize)>,
     /// Variables that name it by a key.
     pub keys: Vec<(usize, usize)>,
+}
+
+impl Cast<'_> {
+    /// What predicates say of the rows that they cover, besides equalities: the row, its column, how it compares, and with
+    /// which value of a transaction.
+    pub fn compared(&self) -> Vec<(usize, u8, Order, (usize, usize))> {
+        let mut all = Vec::new();
+        for (actor, path) in self.rows.paths.iter().enumerate() {
+            for (var, covered) in path.vars.iter().zip(&self.stage.actors[actor].rows) {
+                let RowSet::Some { compared, .. } = &var.rows else { continue };
+                for row in covered {
+                    all.extend(compared.iter().map(|(column, order, value)| (*row, *column, *order, (actor, *value))));
+                }
+            }
+        }
+        all
+    }
 }
 
 /// Transactions for a candidate; nothing when its rows cannot meet, or when it goes through something unknown.
@@ -233,18 +251,18 @@ fn meet_in_predicates(
 }
 
 fn note_predicate(rows: &Unifier<'_>, (actor, var): (usize, usize), name: &mut RowName) {
-    if let RowSet::Some { equal } = &rows.paths[actor].vars[var].rows {
+    if let RowSet::Some { equal, .. } = &rows.paths[actor].vars[var].rows {
         for (column, value) in equal {
             name.columns.entry(*column).or_insert((actor, *value));
         }
     }
 }
 
-/// Every predicate covers the rows of its relation that its equalities do not exclude.
+/// Every predicate covers the rows of its relation that its conditions do not exclude.
 fn cover(rows: &Unifier<'_>, names: &mut [RowName], by_var: &mut [Vec<Vec<usize>>]) {
     for (actor, path) in rows.paths.iter().enumerate() {
         for (var, set) in path.vars.iter().enumerate() {
-            let RowSet::Some { equal } = &set.rows else { continue };
+            let RowSet::Some { equal, compared } = &set.rows else { continue };
             // What must find nothing finds nothing, but for rows that the cycle goes through.
             if path.ops.iter().any(|op| op.var == var && op.forbids) {
                 continue;
@@ -256,7 +274,10 @@ fn cover(rows: &Unifier<'_>, names: &mut [RowName], by_var: &mut [Vec<Vec<usize>
                 let agrees = |(column, value): &(u8, usize)| {
                     name.columns.get(column).is_none_or(|known| same(rows, *known, (actor, *value)))
                 };
-                if equal.iter().all(agrees) {
+                let can_hold = |(column, order, value): &(u8, Order, usize)| {
+                    name.columns.get(column).is_none_or(|known| rows.can_hold(*known, *order, (actor, *value)))
+                };
+                if equal.iter().all(agrees) && compared.iter().all(can_hold) {
                     by_var[actor][var].push(row);
                     note_predicate(rows, (actor, var), name);
                 }

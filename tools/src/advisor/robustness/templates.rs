@@ -74,6 +74,7 @@ pub fn program(name: &str, accesses: Vec<Access>) -> Program {
         pragmas: Vec::new(),
         frequency: None,
         origin: Origin::Statements,
+        around: Vec::new(),
     }
 }
 

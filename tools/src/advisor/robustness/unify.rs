@@ -3,10 +3,16 @@
 //! All that is not forced to be equal is different, so conflicts that stand in the way appear only where no choice of
 //! arguments avoids them.
 
+use pgstrata_sqltext::Order;
+
 use super::model::{Action, Model, Op, Path, RowSet, Value};
 
 /// A value of one of the transactions.
 type Node = usize;
+
+/// What holds of a column of a row: that it equals a value, or how it compares with one.
+type Condition = (u8, Option<Order>, Node);
+type Conditions = Vec<Condition>;
 
 /// Transactions whose rows are compared.
 #[derive(Debug, Clone)]
@@ -18,6 +24,8 @@ pub(super) struct Unifier<'m> {
     constant: Vec<Option<usize>>,
     /// Rows that are the same although different keys name them.
     linked: Vec<((usize, usize), (usize, usize))>,
+    /// Comparisons that must hold between values.
+    compared: Vec<(Node, Order, Node)>,
     /// What merges have changed, in order: the value that lost its place, and the constant that the other one had.
     trail: Vec<(Node, Option<usize>)>,
 }
@@ -27,6 +35,7 @@ pub(super) struct Unifier<'m> {
 pub(super) struct Mark {
     paths: usize,
     linked: usize,
+    compared: usize,
     trail: usize,
 }
 
@@ -39,6 +48,7 @@ impl<'m> Unifier<'m> {
             parent: Vec::new(),
             constant: Vec::new(),
             linked: Vec::new(),
+            compared: Vec::new(),
             trail: Vec::new(),
         };
         paths.iter().fold(empty, |mut all, path| {
@@ -60,7 +70,8 @@ impl<'m> Unifier<'m> {
 
     /// The present moment.
     pub fn mark(&self) -> Mark {
-        Mark { paths: self.paths.len(), linked: self.linked.len(), trail: self.trail.len() }
+        let (linked, compared) = (self.linked.len(), self.compared.len());
+        Mark { paths: self.paths.len(), linked, compared, trail: self.trail.len() }
     }
 
     /// Forgets what was merged and added since a moment. Cheaper than a copy, as most attempts fail.
@@ -71,6 +82,7 @@ impl<'m> Unifier<'m> {
             self.parent[lost] = lost;
         }
         self.linked.truncate(mark.linked);
+        self.compared.truncate(mark.compared);
         if let Some(base) = self.base.get(mark.paths).copied() {
             self.base.truncate(mark.paths);
             self.parent.truncate(base);
@@ -81,7 +93,10 @@ impl<'m> Unifier<'m> {
 
     /// The representative of a transaction's value.
     pub fn root(&self, instance: usize, value: usize) -> Node {
-        let mut node = self.base[instance] + value;
+        self.top(self.base[instance] + value)
+    }
+
+    fn top(&self, mut node: Node) -> Node {
         while self.parent[node] != node {
             node = self.parent[node];
         }
@@ -109,7 +124,29 @@ impl<'m> Unifier<'m> {
         self.trail.push((two, self.constant[one]));
         self.constant[one] = self.constant[one].or(self.constant[two]);
         self.parent[two] = one;
-        true
+        self.compared.iter().all(|(one, order, two)| self.can_compare(*one, *order, *two))
+    }
+
+    /// Whether a comparison of two values, each of a transaction, is not ruled out by what is known of them.
+    pub fn can_hold(&self, one: (usize, usize), order: Order, two: (usize, usize)) -> bool {
+        self.can_compare(self.base[one.0] + one.1, order, self.base[two.0] + two.1)
+    }
+
+    fn can_compare(&self, one: Node, order: Order, two: Node) -> bool {
+        let (one, two) = (self.top(one), self.top(two));
+        if self.same_value(one, two) {
+            return !order.is_strict();
+        }
+        match (self.constant[one], self.constant[two]) {
+            (Some(one), Some(two)) => !self.model.never(one, order, two),
+            _ => true,
+        }
+    }
+
+    /// Makes a comparison hold; false when it cannot.
+    fn compare(&mut self, one: Node, order: Order, two: Node) -> bool {
+        self.compared.push((one, order, two));
+        self.can_compare(one, order, two)
     }
 
     /// Makes the rows of two operations meet; false when they cannot.
@@ -130,36 +167,57 @@ impl<'m> Unifier<'m> {
                     self.merge(mine, their)
                 })
             }
-            (RowSet::Some { equal }, RowSet::One { .. }) => self.select((one.0, equal, one.1), two),
-            (RowSet::One { .. }, RowSet::Some { equal }) => self.select((two.0, equal, two.1), one),
-            (RowSet::Some { equal }, RowSet::Some { equal: theirs }) => {
+            (RowSet::Some { .. }, RowSet::One { .. }) => self.select(one, two),
+            (RowSet::One { .. }, RowSet::Some { .. }) => self.select(two, one),
+            (RowSet::Some { .. }, RowSet::Some { .. }) => {
                 // A row that goes is the row that it was.
                 let written = |op: &Op| if op.action == Action::Delete { 0 } else { op.writes };
                 let changed = written(one.1) | written(two.1);
-                equal.iter().all(|(column, mine)| {
-                    let same = theirs.iter().find(|(other, _)| other == column && changed & (1 << column) == 0);
-                    same.is_none_or(|(_, their)| {
-                        let (mine, their) = (self.root(one.0, *mine), self.root(two.0, *their));
-                        self.merge(mine, their)
-                    })
-                })
+                let steady = |set: (usize, &Op)| -> Conditions {
+                    let all = self.conditions(set).into_iter();
+                    all.filter(|(column, ..)| changed & (1 << column) == 0).collect()
+                };
+                let (mine, theirs) = (steady(one), steady(two));
+                self.agree(&mine, &theirs)
             }
         }
     }
 
-    /// Makes a row satisfy a predicate's equalities as far as the row's values are known: of its key, and of what an
-    /// insert sets.
-    fn select(&mut self, predicate: (usize, &[(u8, usize)], &Op), row: (usize, &Op)) -> bool {
-        let RowSet::One { key, values } = &self.paths[row.0].vars[row.1.var].rows else { return true };
-        let known: Vec<(u8, usize)> =
-            key.iter().copied().zip(values.iter().copied()).chain(row.1.values.iter().copied()).collect();
-        predicate.1.iter().all(|(column, wanted)| {
-            let value = known.iter().find(|(other, _)| other == column);
-            value.is_none_or(|(_, value)| {
-                let (wanted, value) = (self.root(predicate.0, *wanted), self.root(row.0, *value));
-                self.merge(wanted, value)
+    /// What a predicate says of columns: `None` is equality.
+    fn conditions(&self, (instance, op): (usize, &Op)) -> Conditions {
+        let RowSet::Some { equal, compared } = &self.paths[instance].vars[op.var].rows else { return Vec::new() };
+        let node = |value: usize| self.base[instance] + value;
+        let equal = equal.iter().map(|(column, value)| (*column, None, node(*value)));
+        equal.chain(compared.iter().map(|(column, order, value)| (*column, Some(*order), node(*value)))).collect()
+    }
+
+    /// Makes two lists of conditions hold of one row.
+    fn agree(&mut self, mine: &[Condition], theirs: &[Condition]) -> bool {
+        mine.iter().all(|(column, order, value)| {
+            theirs.iter().filter(|(other, ..)| other == column).all(|(_, other, with)| match (order, other) {
+                (None, None) => {
+                    let (value, with) = (self.top(*value), self.top(*with));
+                    self.merge(value, with)
+                }
+                (None, Some(other)) => self.compare(*value, *other, *with),
+                (Some(order), None) => self.compare(*with, *order, *value),
+                (Some(order), Some(other)) => {
+                    order.across(*other).is_none_or(|across| self.compare(*value, across, *with))
+                }
             })
         })
+    }
+
+    /// Makes a row satisfy a predicate as far as the row's values are known: of its key, and of what an insert sets. What
+    /// the predicate's operation ends was there before the insert, and had other values.
+    fn select(&mut self, predicate: (usize, &Op), row: (usize, &Op)) -> bool {
+        let RowSet::One { key, values } = &self.paths[row.0].vars[row.1.var].rows else { return true };
+        let ends = predicate.1.ends_row();
+        let inserted = row.1.values.iter().copied().filter(|_| !ends);
+        let known = key.iter().copied().zip(values.iter().copied()).chain(inserted);
+        let known: Conditions = known.map(|(column, value)| (column, None, self.base[row.0] + value)).collect();
+        let conditions = self.conditions(predicate);
+        self.agree(&conditions, &known)
     }
 
     /// Whether two variables are certainly the same row.

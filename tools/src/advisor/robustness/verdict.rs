@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::conflict::At;
 use super::decide::{Dangers, Levels};
-use super::evidence::{self, Meaning};
-use super::model::{Action, Model};
+use super::evidence::{self, Meaning, Values};
+use super::model::{Action, Model, Path};
 use super::reach::Reach;
 use super::search;
 use super::splits::Candidate;
@@ -116,23 +116,36 @@ fn show(
     work: &mut Work,
 ) -> Option<Witness> {
     let cast = stage::cast(meaning.model, reach, candidate, levels)?;
+    let values = Values::choose(meaning, &cast)?;
     let found = search::search(&cast.stage, &mut work.model_steps)?;
-    evidence::witness(meaning, &cast, &found)
+    Some(evidence::witness(meaning, &cast, &values, &found))
 }
 
 fn unknown<'a>(meaning: Meaning<'_>, first: &Candidate, all: impl Iterator<Item = &'a Candidate>) -> Verdict {
+    let model = meaning.model;
     let programs: BTreeSet<String> = all
         .flat_map(|candidate| &candidate.paths)
-        .map(|path| meaning.model.programs[meaning.model.paths[*path].program].clone())
+        .map(|path| model.programs[model.paths[*path].program].clone())
         .collect();
-    let paths = || first.paths.iter().map(|path| &meaning.model.paths[*path]);
-    let is_anything = paths().flat_map(|path| &path.ops).any(|op| op.action == Action::Anything);
-    let why = if is_anything {
-        "a statement could not be analysed, so it may touch anything"
+    let paths = || first.paths.iter().map(|path| &model.paths[*path]);
+    let is_anything = |path: &&Path| path.ops.iter().any(|op| op.action == Action::Anything);
+    let why = if let Some(path) = paths().find(is_anything) {
+        not_analysed(meaning, path)
     } else if paths().any(|path| path.is_merged) {
-        "a program has too many paths to look at each of them"
+        "a program has too many paths to look at each of them".to_owned()
     } else {
-        "the conditions of a dangerous cycle hold, but no schedule was found that goes through it"
+        "the conditions of a dangerous cycle hold, but no schedule was found that goes through it".to_owned()
     };
-    Verdict::Unknown { why: why.to_owned(), programs: programs.into_iter().collect() }
+    Verdict::Unknown { why, programs: programs.into_iter().collect() }
+}
+
+/// What of a path was not analysed, and what follows.
+fn not_analysed(meaning: Meaning<'_>, path: &Path) -> String {
+    let program = &meaning.workload.programs[path.program];
+    let of_path = path.statements.iter().flat_map(|statement| &program.statements[*statement].unanalysed);
+    let follows = format!("so {} may touch anything", program.name);
+    match of_path.chain(&program.around).next() {
+        Some(said) => format!("{}: {}, {follows}", said.span, said.why),
+        None => format!("a statement could not be analysed, {follows}"),
+    }
 }

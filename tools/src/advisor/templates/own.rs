@@ -243,7 +243,10 @@ fn types(schema: &Schema, program: &Program) -> BTreeMap<String, String> {
 fn column_of(access: &Access, is_it: impl Fn(&Term) -> bool) -> Option<&str> {
     let in_rows = match &access.rows {
         Rows::One { key, terms } => key.iter().zip(terms).find(|(_, term)| is_it(term)).map(|(column, _)| column),
-        Rows::Where { equal, .. } => equal.iter().find(|(_, term)| is_it(term)).map(|(column, _)| column),
+        Rows::Where { equal, compared, .. } => {
+            let compared = compared.iter().map(|comparison| (&comparison.column, &comparison.term));
+            equal.iter().chain(compared).find(|(_, term)| is_it(term)).map(|(column, _)| column)
+        }
         Rows::All => None,
     };
     let in_values = || access.values.iter().find(|(_, term)| is_it(term)).map(|(column, _)| column);

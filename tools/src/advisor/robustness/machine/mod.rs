@@ -157,16 +157,25 @@ impl<'s, 'm> Machine<'s, 'm> {
         self.states.iter().any(|state| state.status == Status::Aborted)
     }
 
-    /// The statement that a ready transaction would run; nothing when all that is left is to commit.
-    pub fn next_place(&self, actor: usize) -> Option<usize> {
-        let place = self.states[actor].place;
-        (place < self.stage.actors[actor].path.statements.len()).then_some(place)
+    /// How many transactions there are.
+    pub fn count(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Those that can go on.
+    pub fn ready(&self) -> Vec<usize> {
+        (0..self.states.len()).filter(|actor| self.status(*actor) == Status::Ready).collect()
+    }
+
+    /// The place in its path of the statement that a transaction runs next or waits in; after the last one it commits.
+    pub fn place(&self, actor: usize) -> usize {
+        self.states[actor].place
     }
 
     /// Runs the next statement of a ready transaction, or commits it.
     pub fn step(&mut self, actor: usize) -> Status {
         debug_assert_eq!(self.states[actor].status, Status::Ready);
-        if self.next_place(actor).is_none() {
+        if self.place(actor) >= self.stage.actors[actor].path.statements.len() {
             self.commit(actor);
             return Status::Committed;
         }
