@@ -73,6 +73,24 @@ pub(super) fn compared(text: &str) -> Vec<(String, String)> {
     pairs
 }
 
+/// The columns that a statement compares with whole numbers otherwise than by `=`: where values are on one side or the other.
+pub(super) fn bounds(text: &str) -> Vec<(String, i64)> {
+    let found: Vec<Word<'_>> = words(text).into_iter().filter(|word| !matches!(word, Word::Space(_))).collect();
+    let is_order = |word: &Word<'_>| matches!(word, Word::Sign("<" | ">"));
+    let mut pairs = Vec::new();
+    for (place, word) in found.iter().enumerate() {
+        let Word::Constant(constant) = word else { continue };
+        let Ok(number) = constant.parse() else { continue };
+        let signs = found[..place].iter().rev().take_while(|word| matches!(word, Word::Sign("=" | "<" | ">"))).count();
+        let is_compared = found[place - signs..place].iter().any(is_order);
+        let column = found[..place - signs].last().and_then(|word| word.name());
+        if let (true, Some(column)) = (is_compared, column) {
+            pairs.push((column, number));
+        }
+    }
+    pairs
+}
+
 /// A value as a part of a larger expression.
 fn guarded(value: &str) -> String {
     let is_one_word = words(value).len() == 1;
@@ -126,6 +144,12 @@ mod tests {
         let pairs = compared("update t set a = :v where t.id = :k and g >= :g and b > 5 returning :x");
         assert_eq!(pairs, [("id".to_owned(), "k".to_owned()), ("g".to_owned(), "g".to_owned())]);
         assert_eq!(compared("insert into t values (:k)"), []);
+    }
+
+    #[test]
+    fn bounds_are_numbers_that_columns_are_above_or_below() {
+        let found = bounds("update t set a = 3 where t.b >= 5 and c<7 and d = 9 and e <> 2 and 4 < f");
+        assert_eq!(found, [("b".to_owned(), 5), ("c".to_owned(), 7), ("e".to_owned(), 2)]);
     }
 
     #[test]
