@@ -73,6 +73,29 @@ pub(super) fn compared(text: &str) -> Vec<(String, String)> {
     pairs
 }
 
+/// The pairs of columns that a statement's conditions have equal, as far as it says `column = column`.
+pub(super) fn joined(text: &str) -> Vec<(String, String)> {
+    let found: Vec<Word<'_>> = words(text).into_iter().filter(|word| !matches!(word, Word::Space(_))).collect();
+    let mut is_condition = false;
+    let mut pairs = Vec::new();
+    for (place, word) in found.iter().enumerate() {
+        match word.name().as_deref() {
+            Some("where" | "on") => is_condition = true,
+            Some("set" | "values" | "returning" | "select") => is_condition = false,
+            _ => {}
+        }
+        if !is_condition || *word != Word::Sign("=") || place == 0 {
+            continue;
+        }
+        let qualified = matches!((found.get(place + 2), found.get(place + 3)), (Some(Word::Sign(".")), Some(_)));
+        let right = found.get(if qualified { place + 3 } else { place + 1 }).and_then(|word| word.name());
+        if let (Some(left), Some(right)) = (found[place - 1].name(), right) {
+            pairs.push((left, right));
+        }
+    }
+    pairs
+}
+
 /// The columns that a statement compares with whole numbers otherwise than by `=`: where values are on one side or the other.
 pub(super) fn bounds(text: &str) -> Vec<(String, i64)> {
     let found: Vec<Word<'_>> = words(text).into_iter().filter(|word| !matches!(word, Word::Space(_))).collect();
@@ -144,6 +167,12 @@ mod tests {
         let pairs = compared("update t set a = :v where t.id = :k and g >= :g and b > 5 returning :x");
         assert_eq!(pairs, [("id".to_owned(), "k".to_owned()), ("g".to_owned(), "g".to_owned())]);
         assert_eq!(compared("insert into t values (:k)"), []);
+    }
+
+    #[test]
+    fn columns_that_conditions_have_equal_are_found() {
+        let found = joined("select x = y from a join b on i = b.j where a.k = :k and l = a.m and n < o");
+        assert_eq!(found, [("i".to_owned(), "j".to_owned()), ("l".to_owned(), "m".to_owned())]);
     }
 
     #[test]

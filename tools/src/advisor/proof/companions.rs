@@ -2,23 +2,25 @@
 //! compute with. A delivery adds up the lines of an order; a schedule in which no line is named has none, the sum is null,
 //! and the customer's balance cannot take it.
 
-use pgstrata_sqltext::{Access, AccessKind, Rows, Statement, Term};
+use pgstrata_sqltext::{Access, AccessKind, Rows, Schema, Statement, Term};
 
+use super::bind::joined;
 use super::scan::{Word, words};
 use super::script::Cast;
 use super::seeds::Wanted;
 
 /// A row for each predicate of these programs that finds none of the rows that are wanted, as far as its equalities say
 /// what it is. Rows that the programs insert are theirs to insert.
-pub(super) fn companions(casts: &[Cast<'_>], wanted: &[Wanted]) -> Vec<Wanted> {
+pub(super) fn companions(casts: &[Cast<'_>], wanted: &[Wanted], schema: &Schema) -> Vec<Wanted> {
     let mut all = wanted.to_vec();
     for cast in casts {
         for (place, index) in cast.path.iter().enumerate() {
             let Some(statement) = cast.program.statements.get(*index) else { continue };
             for access in statement.accesses.iter().filter(|access| access.kind != AccessKind::Insert) {
-                if let Some(row) = row(cast, place, access, &all)
+                if let Some(mut row) = row(cast, place, access, &all)
                     && !all.iter().any(|known| agrees(known, &row))
                 {
+                    join(&mut row, statement, &all, schema);
                     all.push(row);
                 }
             }
@@ -35,6 +37,23 @@ fn row(cast: &Cast<'_>, place: usize, access: &Access, rows: &[Wanted]) -> Optio
     }
     let values = equal.iter().map(|(column, term)| Some((column.clone(), known(cast, place, term, rows)?)));
     Some(Wanted { relation: access.relation.clone(), values: values.collect::<Option<_>>()? })
+}
+
+/// Gives a row the values of the rows that a statement joins it with.
+fn join(row: &mut Wanted, statement: &Statement, rows: &[Wanted], schema: &Schema) {
+    let Some(relation) = schema.relations.get(&row.relation) else { return };
+    for (one, two) in joined(&statement.text) {
+        for (mine, theirs) in [(&one, &two), (&two, &one)] {
+            let is_other = |other: &&Wanted| {
+                other.relation != row.relation
+                    && statement.accesses.iter().any(|access| access.relation == other.relation)
+            };
+            let value = rows.iter().filter(is_other).find_map(|other| other.values.get(theirs));
+            if let (Some(value), true) = (value, relation.column(mine).is_some()) {
+                row.values.entry(mine.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
 }
 
 /// What a term is before a place of the path, in SQL.
@@ -66,7 +85,7 @@ fn found(cast: &Cast<'_>, place: usize, column: &str, rows: &[Wanted]) -> Option
 }
 
 /// The column that a statement returns under a name, as far as it says `column as name`.
-fn original(statement: &Statement, name: &str) -> String {
+pub(super) fn original(statement: &Statement, name: &str) -> String {
     let said = words(&statement.text).into_iter().filter(|word| !matches!(word, Word::Space(_)));
     let said: Vec<String> = said.map(|word| word.name().unwrap_or_else(|| word.text().to_owned())).collect();
     let renamed = said.windows(3).find(|three| three[1] == "as" && three[2] == name);
@@ -89,7 +108,13 @@ mod tests {
     use super::*;
 
     const TABLES: &str = "create table orders (w int, o int, c int, primary key (w, o));
-        create table line (w int, o int, n int, amount int, primary key (w, o, n));";
+        create table line (w int, o int, n int, amount int, primary key (w, o, n));
+        create table stock (i int primary key, quantity int);";
+
+    const STOCK: &str = "-- pgstrata: program StockLevel
+begin;
+select count(*) from line join stock on i = n where line.w = :w and quantity < 10;
+commit;";
 
     const DELIVERY: &str = "-- pgstrata: program Delivery
 begin;
@@ -103,24 +128,33 @@ commit;";
         Wanted { relation: RelationName::new(relation), values }
     }
 
-    #[test]
-    fn a_predicate_that_finds_no_row_gets_one_with_what_earlier_statements_find() {
+    fn check(program: &str, rows: &[Wanted], expect: &[Wanted]) {
         let schema = Schema::from_ddl(TABLES).expect("tables");
-        let workload = pgstrata_sqltext::read_sources(&[("p.sql", DELIVERY)], &schema).expect("a program");
+        let workload = pgstrata_sqltext::read_sources(&[("p.sql", program)], &schema).expect("a program");
         let program = &workload.programs[0];
         let cast = Cast {
             program,
             name: "T1".to_owned(),
             level: Isolation::ReadCommitted,
             arguments: BTreeMap::from([("w".to_owned(), "4".to_owned())]),
-            path: vec![0, 1],
+            path: (0..program.statements.len()).collect(),
         };
-        let casts = [cast];
+        assert_eq!(companions(&[cast], rows, &schema), expect);
+    }
+
+    #[test]
+    fn a_predicate_that_finds_no_row_gets_one_with_what_earlier_statements_find() {
         let order = wanted("orders", &[("w", "4"), ("o", "7")]);
         let line = wanted("line", &[("w", "4"), ("o", "7")]);
-        assert_eq!(companions(&casts, std::slice::from_ref(&order)), std::slice::from_ref(&line));
-        assert_eq!(companions(&casts, &[order, line]), []);
+        check(DELIVERY, std::slice::from_ref(&order), std::slice::from_ref(&line));
+        check(DELIVERY, &[order, line], &[]);
         // Which order it is nobody knows, but that there is one.
-        assert_eq!(companions(&casts, &[]), [wanted("orders", &[("w", "4")])]);
+        check(DELIVERY, &[], &[wanted("orders", &[("w", "4")])]);
+    }
+
+    #[test]
+    fn a_row_has_the_values_of_the_rows_that_it_is_joined_with() {
+        let stock = wanted("stock", &[("i", "3")]);
+        check(STOCK, std::slice::from_ref(&stock), &[wanted("line", &[("w", "4"), ("n", "3")])]);
     }
 }

@@ -226,8 +226,8 @@ fn insert(row: &Wanted, relation: &Relation, number: usize, attempt: u32, fillin
             Some(value) => agreed_value.filter(|_| agreed.is_forced).unwrap_or(value).clone(),
             None if column.generated.is_some() || column.from_sequence || (is_reference && !is_key) => continue,
             None if agreed_value.is_some() => agreed_value.cloned().unwrap_or_default(),
-            None if is_key => value(&column.type_name, 1000 + number),
             None if attempt == 0 && edges.contains_key(&column.name) => edges[&column.name].clone(),
+            None if is_key => value(&column.type_name, 1000 + number),
             None if filling == 1 && (column.default.is_some() || !column.not_null) => continue,
             None if is_number(&column.type_name) => {
                 let distinct = (number + 1) * 100 + place;

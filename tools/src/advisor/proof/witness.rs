@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use pgstrata_pg::simple::Reply;
 use pgstrata_scenario::interleave::{Event, Retries};
 use pgstrata_scenario::session::Seat;
-use pgstrata_sqltext::{Schema, Workload};
+use pgstrata_sqltext::{Program, Rows, Schema, Workload};
 
 use super::Claim;
 use super::arena::Arena;
-use super::bind::bounds;
-use super::companions::companions;
+use super::bind::{bounds, compared};
+use super::companions::{companions, original};
 use super::error::ProofError;
 use super::outcome::{Fix, Outcome, Play, ProofEvent, Replayed, ShownBy, WitnessProof, WitnessVerdict};
 use super::script::{Agreed, Begin, Cast, Changes, Script, Setting, WAYS, settled, spec};
@@ -28,6 +28,9 @@ const FEW_ROWS: std::ops::Range<u32> = 12..18;
 /// From this attempt on numbers that conditions look at are next to those that they are compared with, so that what is
 /// written in between takes a row from one side to the other.
 const EDGES_FROM: u32 = 18;
+
+/// A number of what is compared with something that an earlier statement finds.
+const FOUND_NEAR: i64 = 50;
 
 /// Every so many attempts only rows are there that the witness names.
 const NAMED_EVERY: u32 = 3;
@@ -298,7 +301,7 @@ impl Replay<'_> {
         let mut wanted: Vec<Wanted> =
             rows.map(|row| Wanted { relation: row.relation.clone(), values: row.values.clone() }).collect();
         if !has_few && self.variant % NAMED_EVERY != NAMED_EVERY - 1 {
-            wanted.extend(companions(casts, &wanted));
+            wanted.extend(companions(casts, &wanted, stand.schema));
         }
         let edges = self.edges(casts);
         let filling = seeds::Filling {
@@ -324,8 +327,37 @@ impl Replay<'_> {
                 }
             }
         }
-        edges.into_iter().map(|(column, numbers)| (column, numbers[way as usize % numbers.len()].to_string())).collect()
+        let chosen = |numbers: &[i64]| numbers[way as usize % numbers.len()].to_string();
+        let mut edges: BTreeMap<String, String> =
+            edges.into_iter().map(|(column, numbers)| (column, chosen(&numbers))).collect();
+        // What is compared with something found is next to it.
+        for (column, found) in casts.iter().flat_map(|cast| compared_with_found(cast.program)) {
+            edges.insert(column, FOUND_NEAR.to_string());
+            edges.insert(found, chosen(&[FOUND_NEAR + 1, FOUND_NEAR, FOUND_NEAR - 1]));
+        }
+        edges
     }
+}
+
+/// The columns that statements compare with what earlier ones have found, and the columns that it was found in.
+fn compared_with_found(program: &Program) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    for (place, statement) in program.statements.iter().enumerate() {
+        for (column, name) in compared(&statement.text) {
+            let found = program.statements[..place].iter().rev().find_map(|earlier| {
+                let result = earlier.results.iter().find(|result| result.variable == name)?;
+                Some(original(earlier, &result.column))
+            });
+            let is_bound = |rows: &Rows| match rows {
+                Rows::One { key, .. } => key.contains(&column),
+                Rows::Where { equal, .. } => equal.contains_key(&column),
+                Rows::All => false,
+            };
+            let is_equality = statement.accesses.iter().any(|access| is_bound(&access.rows));
+            pairs.extend(found.filter(|_| !is_equality).map(|found| (column, found)));
+        }
+    }
+    pairs
 }
 
 /// The turns of a witness. A statement that was changed into several takes several.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pgstrata_sqltext::{AccessKind, Rows, Schema, Workload};
 
+use super::holds::conditions_hold;
 use super::machine::Made;
 use super::model::{Model, RowSet, Value};
 use super::search::Shown;
@@ -26,7 +27,7 @@ pub(super) struct Meaning<'a> {
 
 /// A witness out of a schedule; nothing when arguments cannot be chosen so that its rows are what they must be.
 pub(super) fn witness(meaning: Meaning<'_>, cast: &Cast<'_>, shown: &Shown) -> Option<Witness> {
-    if !picks_are_sure(cast) {
+    if !picks_are_sure(cast) || !conditions_hold(meaning, cast, &shown.cycle) {
         return None;
     }
     let values = Values::choose(meaning, cast)?;

@@ -11,6 +11,7 @@ mod evidence;
 #[cfg(test)]
 mod gaps;
 mod ground;
+mod holds;
 mod machine;
 mod maximal;
 mod model;
