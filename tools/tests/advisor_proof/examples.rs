@@ -20,15 +20,17 @@ async fn proof(read: &Read, report: &Report, options: &ProofOptions) -> Proof {
         .expect("a proof")
 }
 
-/// Witnesses that do not happen yet, each with the reason.
-fn is_listed(name: &str, players: &[&str]) -> bool {
-    match (name, players) {
-        // A transfer leaves the sum that the report reads as it was, so this cycle shows in no value whatever the rows are.
-        ("bank-transfer", ["Report", "transfer"]) => true,
-        // The rows that a witness names do not include all that an order computes its lines from: the insert is refused.
-        ("tpcc", players) => players.contains(&"NewOrder"),
-        _ => false,
-    }
+/// What shows a witness. A transfer leaves the sum that the report reads as it was, so that cycle shows in no value whatever
+/// the rows are; it shows in whose versions the report has read.
+fn shown_by(name: &str, players: &[&str]) -> ShownBy {
+    let adds_up = name == "bank-transfer" && players == ["Report", "transfer"];
+    if adds_up { ShownBy::DependencyCycle } else { ShownBy::Outcome }
+}
+
+/// Witnesses that cannot happen. The order that is entered would have to be older than the one that is delivered, and newer
+/// than it to be the customer's last: both are taken by `order by … limit 1`, which the analysis does not use.
+fn cannot_happen(name: &str, players: &[&str]) -> bool {
+    name == "tpcc" && players == ["Delivery", "NewOrder", "OrderStatus"]
 }
 
 async fn proves(name: &str) {
@@ -37,25 +39,29 @@ async fn proves(name: &str) {
     let report = analyse(&read.workload, &read.schema, &Options { allocation: None, may_promote: true });
     let options = ProofOptions { random_schedules: 40, ..ProofOptions::default() };
     let proof = proof(&read, &report, &options).await;
+    let mut missed = Vec::new();
     for (number, witness) in proof.witnesses.iter().enumerate() {
         let players: Vec<&str> = witness.witness.instances.iter().map(|one| one.program.as_str()).collect();
-        let by = WitnessVerdict::Reproduced { by: ShownBy::Outcome };
-        if witness.verdict != by && is_listed(name, &players) {
-            assert!(matches!(&witness.verdict, WitnessVerdict::NotReproduced { why } if !why.is_empty()));
+        let by = WitnessVerdict::Reproduced { by: shown_by(name, &players) };
+        if witness.verdict != by {
+            let WitnessVerdict::NotReproduced { why } = &witness.verdict else { panic!("{players:?}: {witness:#?}") };
+            if !(cannot_happen(name, &players) && why.starts_with("the outcome is that of")) {
+                missed.push(format!("{number} of {players:?} at {:?}: {why}", witness.witness.allocation));
+            }
             continue;
         }
-        assert_eq!(witness.verdict, by, "{name}, witness {number} of {players:?}: {:#?}", witness.before);
         assert!(!witness.fixes.is_empty());
         for (fix, replayed) in &witness.fixes {
             assert!(replayed.outcome.is_serial(), "{name}, witness {number} of {players:?}, {fix:?}: {replayed:#?}");
         }
     }
+    assert_eq!(missed, [""; 0], "{name}");
     for random in &proof.random {
         assert_eq!(random.anomalies, [], "{name}: {}", random.of);
         assert!(random.schedules > 0, "{name}, {}: {random:?}", random.of);
     }
     let all = proof.witnesses.iter().all(|witness| witness.verdict.is_reproduced());
-    assert_eq!(proof.agrees(), all, "{name}");
+    assert_eq!((proof.agrees(), all || name == "tpcc"), (all, true), "{name}");
     let is_unsafe = |verdict: &Verdict| verdict.witness().is_some();
     assert_eq!(!proof.witnesses.is_empty(), report.uniform.values().any(is_unsafe) || is_unsafe(&report.asked));
 }
@@ -129,4 +135,9 @@ async fn smallbank_at_read_committed_is_convicted_by_random_schedules() {
 #[tokio::test]
 async fn smallbank_at_repeatable_read_is_convicted_by_random_schedules() {
     is_convicted("smallbank", Isolation::RepeatableRead).await;
+}
+
+#[tokio::test]
+async fn tpcc_at_read_committed_is_convicted_by_random_schedules() {
+    is_convicted("tpcc", Isolation::ReadCommitted).await;
 }

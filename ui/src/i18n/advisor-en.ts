@@ -89,7 +89,7 @@ export const advisorEn = {
   'advisor.scratch': 'in a scratch schema that is removed afterwards',
   'advisor.readOnly': 'The attached server may only be read; start pgstrata serve without --database-url for a private one.',
   'advisor.expected': 'The schedule that no serial order explains',
-  'advisor.seenInWriters': 'No answer and no table shows it with these programs: it is seen in who wrote what when. No serial order of the transactions has these writers; other arguments or programs may make it visible.',
+  'advisor.seenInWriters': 'No answer and no table shows it with these programs: it is seen in who wrote which version, and who read it. No serial order of the transactions has these versions; other arguments or programs may make it visible.',
   'advisor.attempts': 'Attempts before it, with other rows and values: {count}.',
   'advisor.asItIs': 'As it is',
   'advisor.withLevels': 'With the recommended levels',

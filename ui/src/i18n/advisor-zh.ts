@@ -90,7 +90,7 @@ export const advisorZh: Record<keyof typeof advisorEn, string> = {
   'advisor.scratch': '在临时 schema 中运行，之后删除',
   'advisor.readOnly': '所连接的服务器只读；不带 --database-url 启动 pgstrata serve 即可使用私有服务器。',
   'advisor.expected': '没有串行顺序能解释的调度',
-  'advisor.seenInWriters': '对这组程序，任何回答和表都看不出它：它表现在谁在何时写了什么。没有任何串行顺序具有这样的写入者；换其他参数或程序就可能显现。',
+  'advisor.seenInWriters': '对这组程序，任何回答和表都看不出它：它表现在谁写了哪个版本、谁又读到了它。没有任何串行顺序具有这样的版本；换其他参数或程序就可能显现。',
   'advisor.attempts': '此前以其他行和参数尝试了 {count} 次。',
   'advisor.asItIs': '原样',
   'advisor.withLevels': '使用推荐级别',

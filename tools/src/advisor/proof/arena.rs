@@ -10,6 +10,7 @@ use pgstrata_scenario::spec::Spec;
 
 use super::error::ProofError;
 use super::outcome::{Outcome, ShownBy};
+use super::scan;
 use super::scratch::{Scratch, sql};
 
 /// How long a step may take, waiting included.
@@ -68,7 +69,7 @@ impl Arena {
     async fn make(&mut self, by: ShownBy) -> Result<(), ProofError> {
         self.scratch.load(&self.ddl).await?;
         if by == ShownBy::DependencyCycle {
-            self.scratch.note_writers().await?;
+            self.scratch.take_notes().await?;
         }
         self.by = by;
         self.tables = Tables::of_schema(&self.planner, self.scratch.name()).await?;
@@ -80,9 +81,9 @@ impl Arena {
         self.tables.names().iter().map(|(_, name)| name.as_str())
     }
 
-    /// A judge of plays of this specification. Give it back with [`Arena::rise`]; sessions that are not given back are
+    /// A judge of plays of this specification, in which these words leave nothing open. Give it back with [`Arena::rise`]; sessions that are not given back are
     /// opened again.
-    pub(super) async fn seat<'a>(&mut self, spec: &'a Spec) -> Result<Table<'a>, ProofError> {
+    pub(super) async fn seat<'a>(&mut self, spec: &'a Spec, settled: &[&str]) -> Result<Table<'a>, ProofError> {
         let seats = spec.sessions.len().max(SEATS);
         let sessions = match self.sessions.take() {
             Some(sessions) if sessions.len() >= seats => sessions,
@@ -99,7 +100,7 @@ impl Arena {
             spec.sessions.iter().flat_map(|session| &session.steps).any(|step| leaves_traces(&step.sql));
         Ok(Table {
             spec,
-            judge: Judge::in_place(spec, sessions, self.tables.clone()),
+            judge: Judge::in_place(spec, sessions, self.tables.clone()).with_settled_words(settled),
             tables: self.tables.clone(),
             needs_cleaning,
         })
@@ -167,11 +168,15 @@ impl From<Judgement> for Outcome {
     }
 }
 
-/// Whether a statement may leave something with its session when its transaction is over.
+/// Whether a step may leave something with its session when its transaction is over.
 fn leaves_traces(sql: &str) -> bool {
-    let last = sql.rsplit(';').next().unwrap_or(sql).trim_start().to_ascii_lowercase();
-    let is_plain = ["select", "insert", "update", "delete", "with", "merge", "values", "commit", "begin"]
-        .iter()
-        .any(|word| last.starts_with(word));
-    !is_plain || last.contains("advisory") || last.contains("set_config")
+    const PLAIN: [&str; 10] =
+        ["select", "insert", "update", "delete", "with", "merge", "values", "commit", "begin", "set local"];
+    let is_plain = |statement: &String| {
+        let statement = statement.to_ascii_lowercase();
+        PLAIN.iter().any(|word| statement.starts_with(word))
+            && !statement.contains("advisory")
+            && !statement.contains("set_config")
+    };
+    !scan::statements(sql).iter().all(is_plain)
 }

@@ -73,6 +73,47 @@ pub(super) fn compared(text: &str) -> Vec<(String, String)> {
     pairs
 }
 
+/// The pairs of columns that a statement's conditions have equal, as far as it says `column = column`.
+pub(super) fn joined(text: &str) -> Vec<(String, String)> {
+    let found: Vec<Word<'_>> = words(text).into_iter().filter(|word| !matches!(word, Word::Space(_))).collect();
+    let mut is_condition = false;
+    let mut pairs = Vec::new();
+    for (place, word) in found.iter().enumerate() {
+        match word.name().as_deref() {
+            Some("where" | "on") => is_condition = true,
+            Some("set" | "values" | "returning" | "select") => is_condition = false,
+            _ => {}
+        }
+        if !is_condition || *word != Word::Sign("=") || place == 0 {
+            continue;
+        }
+        let qualified = matches!((found.get(place + 2), found.get(place + 3)), (Some(Word::Sign(".")), Some(_)));
+        let right = found.get(if qualified { place + 3 } else { place + 1 }).and_then(|word| word.name());
+        if let (Some(left), Some(right)) = (found[place - 1].name(), right) {
+            pairs.push((left, right));
+        }
+    }
+    pairs
+}
+
+/// The columns that a statement compares with whole numbers otherwise than by `=`: where values are on one side or the other.
+pub(super) fn bounds(text: &str) -> Vec<(String, i64)> {
+    let found: Vec<Word<'_>> = words(text).into_iter().filter(|word| !matches!(word, Word::Space(_))).collect();
+    let is_order = |word: &Word<'_>| matches!(word, Word::Sign("<" | ">"));
+    let mut pairs = Vec::new();
+    for (place, word) in found.iter().enumerate() {
+        let Word::Constant(constant) = word else { continue };
+        let Ok(number) = constant.parse() else { continue };
+        let signs = found[..place].iter().rev().take_while(|word| matches!(word, Word::Sign("=" | "<" | ">"))).count();
+        let is_compared = found[place - signs..place].iter().any(is_order);
+        let column = found[..place - signs].last().and_then(|word| word.name());
+        if let (true, Some(column)) = (is_compared, column) {
+            pairs.push((column, number));
+        }
+    }
+    pairs
+}
+
 /// A value as a part of a larger expression.
 fn guarded(value: &str) -> String {
     let is_one_word = words(value).len() == 1;
@@ -126,6 +167,18 @@ mod tests {
         let pairs = compared("update t set a = :v where t.id = :k and g >= :g and b > 5 returning :x");
         assert_eq!(pairs, [("id".to_owned(), "k".to_owned()), ("g".to_owned(), "g".to_owned())]);
         assert_eq!(compared("insert into t values (:k)"), []);
+    }
+
+    #[test]
+    fn columns_that_conditions_have_equal_are_found() {
+        let found = joined("select x = y from a join b on i = b.j where a.k = :k and l = a.m and n < o");
+        assert_eq!(found, [("i".to_owned(), "j".to_owned()), ("l".to_owned(), "m".to_owned())]);
+    }
+
+    #[test]
+    fn bounds_are_numbers_that_columns_are_above_or_below() {
+        let found = bounds("update t set a = 3 where t.b >= 5 and c<7 and d = 9 and e <> 2 and 4 < f");
+        assert_eq!(found, [("b".to_owned(), 5), ("c".to_owned(), 7), ("e".to_owned(), 2)]);
     }
 
     #[test]

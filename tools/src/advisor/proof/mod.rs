@@ -7,7 +7,8 @@
 //! the same tables (`pgstrata_scenario::serial`). So a proof does not lean on the model that made the verdict.
 //!
 //! A witness that shows in no value is followed by others against the same levels, and by other rows and arguments. If none
-//! of them shows, the rows note who wrote them, and the notes are compared, too: [`ShownBy`] says which it was.
+//! of them shows, it is noted who wrote which version and who read it, and the notes are compared, too: [`ShownBy`] says
+//! which it was.
 //!
 //! Limits. Clocks stand still, and sequences give each session numbers of its own, as no order of transactions decides them.
 //! Programs that use chance may come out as undecided. A random trial that finds nothing shows little about what it did not
@@ -15,9 +16,12 @@
 
 mod arena;
 mod bind;
+mod choices;
+mod companions;
 mod error;
 pub mod fuzz;
 mod lots;
+mod notes;
 mod outcome;
 mod random;
 mod scan;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pgstrata_units::Isolation;
 use serde::{Deserialize, Serialize};
 
+use super::script::{self, Script};
 use crate::advisor::{Allocation, Promotion, StepKind, Witness};
 
 /// What happened, in the order in which it was seen. All events between two of [`ProofEvent::Began`] are of one play.
@@ -231,9 +232,10 @@ pub enum WitnessVerdict {
 pub enum ShownBy {
     /// In what statements are answered and what tables hold: a user can see it.
     Outcome,
-    /// Beside it, in which transactions have written each column of each row, in order. If the dependencies of a run have no
-    /// cycle, its transactions one after the other in their order give the same answers and the same writers; so what no
-    /// serial order gives has a cycle, also where values do not show it: two increments that change places leave the same sum.
+    /// Beside it, in which transactions have written each column of each row, in order, and whose versions plain queries have
+    /// read. If the dependencies of a run have no cycle, its transactions one after the other in their order give the same
+    /// answers, writers and versions; so what no serial order gives has a cycle, also where values do not show it: two
+    /// increments that change places leave the same sum, and so does a transfer between two accounts that are added up.
     /// With other arguments or other programs it may do harm, with these it does none.
     DependencyCycle,
 }
@@ -289,6 +291,14 @@ impl Outcome {
     #[must_use]
     pub fn is_serial(&self) -> bool {
         matches!(self, Self::Serial { .. })
+    }
+
+    /// In the words of the programs, without what the proof adds to their statements.
+    pub(super) fn plainly(mut self, scripts: &[Script]) -> Self {
+        if let Self::Anomaly { difference, .. } = &mut self {
+            *difference = script::plainly(difference, scripts);
+        }
+        self
     }
 }
 

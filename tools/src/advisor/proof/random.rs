@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use pgstrata_scenario::interleave::{RETRIABLE, Retries};
 use pgstrata_scenario::session::Seat;
-use pgstrata_scenario::spec::Spec;
 use pgstrata_sqltext::{Program, Schema, Workload};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -12,8 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use super::arena::{Arena, Judged};
 use super::error::ProofError;
 use super::lots::{Domains, orders};
-use super::outcome::{FoundAnomaly, Outcome, Player, RandomProof, ShownBy};
-use super::script::{Agreed, Begin, Changes, spec};
+use super::outcome::{FoundAnomaly, Outcome, RandomProof, ShownBy};
+use super::script::{Agreed, Begin, Changes, Script, Setting, settled, spec};
 use super::{FOUND_MAX, seeds};
 use crate::advisor::Allocation;
 
@@ -52,7 +51,7 @@ struct Drawing<'a> {
 
 impl<'a> Trial<'a> {
     /// Plays until there were enough: the first half of the schedules is judged by answers and rows alone, as a user sees
-    /// them, the second half by the writers of columns, too. `on` is told schedules and anomalies so far.
+    /// them, the second half by who wrote and read which version, too. `on` is told schedules and anomalies so far.
     pub(super) async fn run(
         &self,
         arena: &mut Arena,
@@ -106,32 +105,32 @@ impl<'a> Trial<'a> {
     ) -> Result<(), ProofError> {
         let Drawing { programs, domains, chance } = drawing;
         let rows = domains.rows(self.schema, chance);
-        let set_up =
-            match seeds::plan(arena, self.schema, &rows, &Agreed::default(), self.seeds, (0, seeds::Rows::ByLot))
-                .await?
-            {
-                Ok(set_up) => set_up,
-                Err(why) => {
-                    *proof.because.entry(why).or_default() += 1;
-                    return Ok(());
-                }
-            };
+        let (agreed, edges) = (Agreed::default(), BTreeMap::new());
+        let filling =
+            seeds::Filling { variant: 0, rows: seeds::Rows::ByLot, agreed: &agreed, edges: &edges, extra: self.seeds };
+        let set_up = match seeds::plan(arena, self.schema, &rows, &filling).await? {
+            Ok(set_up) => set_up,
+            Err(why) => {
+                *proof.because.entry(why).or_default() += 1;
+                return Ok(());
+            }
+        };
         for _ in 0..CASTS {
             let count = if chance.random_ratio(1, 2) { 2 } else { SESSIONS_MAX };
             let casts = domains.casts(count, programs, self.schema, self.allocation, chance);
-            let scripts: Result<Vec<_>, _> =
-                casts.iter().map(|cast| cast.script(&arena.scratch, self.changes, Begin::Joined)).collect();
+            let (scratch, schema, changes) = (&arena.scratch, self.schema, self.changes);
+            let setting = Setting { scratch, schema, changes, begin: Begin::Joined };
+            let scripts: Result<Vec<_>, _> = casts.iter().map(|cast| cast.script(setting)).collect();
             let scripts = scripts?;
             let spec = spec(&scripts, &set_up);
             let orders = orders(&spec, ORDERS_MAX, chance);
-            let mut table = arena.seat(&spec).await?;
+            let mut table = arena.seat(&spec, &settled(&scripts)).await?;
             for turns in orders {
                 if proof.schedules >= until || self.is_over(proof) {
                     break;
                 }
                 let judged = table.play(&turns, Retries::None, &mut |_| {}).await?;
-                let players = || scripts.iter().map(|script| script.player.clone()).collect();
-                count_in(proof, &judged, by, &turns, &spec, players);
+                count_in(proof, &judged, by, &turns, (&scripts, &set_up));
                 on(proof.schedules, proof.anomalies.len() as u64);
             }
             arena.rise(table);
@@ -148,8 +147,7 @@ fn count_in(
     judged: &Judged,
     by: ShownBy,
     turns: &[Seat],
-    spec: &Spec,
-    players: impl FnOnce() -> Vec<Player>,
+    (scripts, set_up): (&[Script], &str),
 ) {
     proof.schedules += 1;
     proof.concurrent += u64::from(judged.interleaved.committed.len() > 1);
@@ -163,16 +161,14 @@ fn count_in(
         }
         Outcome::Anomaly { .. } if proof.anomalies.len() >= FOUND_MAX => {}
         outcome @ Outcome::Anomaly { .. } => {
-            let statements = |session: &pgstrata_scenario::spec::SessionScript| {
-                session.steps.iter().map(|step| step.sql.clone()).collect()
-            };
+            let statements = |script: &Script| script.shown.iter().map(|step| step.sql.clone()).collect();
             proof.anomalies.push(FoundAnomaly {
-                sessions: players(),
+                sessions: scripts.iter().map(|script| script.player.clone()).collect(),
                 turns: turns.iter().map(|seat| seat.0).collect(),
-                statements: spec.sessions.iter().map(statements).collect(),
-                seeds: spec.setups.join("; "),
+                statements: scripts.iter().map(statements).collect(),
+                seeds: set_up.to_owned(),
                 by,
-                outcome: outcome.clone(),
+                outcome: outcome.clone().plainly(scripts),
             });
         }
     }

@@ -8,13 +8,12 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pgstrata_pg::{Endpoint, Error, Kind, Session, quote_identifier, quote_literal};
+use pgstrata_pg::{Endpoint, Error, Kind, Session, quote_identifier};
 
 use super::bind::without_public;
 use super::error::ProofError;
 use super::scan::{self, Word, words};
 use super::still::still;
-use crate::advisor::robustness::EXISTENCE;
 
 /// How long a statement waits for a lock: longer than any witness needs, shorter than a user's patience.
 const LOCK_LIMIT: &str = "20s";
@@ -39,6 +38,8 @@ pub(super) struct Scratch {
     endpoint: Endpoint,
     session: Session,
     schemas: Vec<String>,
+    /// Whether rows note who wrote them and queries what they read.
+    pub(super) is_noting: bool,
     is_removed: bool,
 }
 
@@ -57,8 +58,7 @@ impl Scratch {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("pgstrata_proof_{}_{:x}_{number}", std::process::id(), since.subsec_nanos());
         session.execute(include_str!("sql/lock_name.sql"), &[&name]).await.map_err(sql)?;
-        let made = session.batch_execute(&format!("create schema {}", quote_identifier(&name))).await;
-        if let Err(error) = made {
+        if let Err(error) = session.batch_execute(&creation_of(&name)).await {
             let (message, sqlstate) = words_of(&error);
             return Err(ProofError::Scratch { message, sqlstate });
         }
@@ -76,12 +76,17 @@ impl Scratch {
         if is_superuser {
             endpoint = endpoint.with_setting("deadlock_timeout", DEADLOCK_LOOK);
         }
-        Ok(Self { name, server, endpoint, session, schemas, is_removed: false })
+        Ok(Self { name, server, endpoint, session, schemas, is_noting: false, is_removed: false })
     }
 
     /// The schema's name.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The schema of the views through which queries read when notes are taken.
+    pub(super) fn views(&self) -> String {
+        views_of(&self.name)
     }
 
     /// For sessions that see the schema and nothing else, with limits on how long they wait.
@@ -99,10 +104,10 @@ impl Scratch {
     }
 
     /// Empties the schema and makes the objects of a DDL in it.
-    pub(super) async fn load(&self, ddl: &str) -> Result<(), ProofError> {
-        let name = quote_identifier(&self.name);
-        let empty = format!("drop schema {name} cascade; create schema {name}");
-        self.session.batch_execute(&format!("set client_min_messages = warning; {empty}")).await.map_err(sql)?;
+    pub(super) async fn load(&mut self, ddl: &str) -> Result<(), ProofError> {
+        self.is_noting = false;
+        let empty = format!("{}; {}", removal_of(&self.name), creation_of(&self.name));
+        self.session.batch_execute(&empty).await.map_err(sql)?;
         let session = self.endpoint.connect().await?;
         for statement in scan::statements(ddl) {
             match kind_of(&statement) {
@@ -136,37 +141,6 @@ impl Scratch {
             let text = format!("{drop}{alter} set default {number}");
             session.batch_execute(&text).await.map_err(sql)?;
         }
-        Ok(())
-    }
-
-    /// Lets each row note who has written which of its columns, in order.
-    pub(super) async fn note_writers(&self) -> Result<(), Error> {
-        let session = self.endpoint.connect().await?;
-        let columns = session.query(include_str!("sql/written_columns.sql"), &[&self.name]).await.map_err(sql)?;
-        let columns: Vec<(String, String)> = columns.iter().map(|row| (row.get(0), row.get(1))).collect();
-        session.batch_execute(include_str!("sql/writers.sql")).await.map_err(sql)?;
-        let mut last = "";
-        for (number, (table, column)) in columns.iter().enumerate() {
-            let quoted = quote_identifier(table);
-            let trigger = |name: &str, event: &str, of: &str| {
-                format!(
-                    "create trigger {name} before {event} on {quoted} for each row execute function pgstrata_note({})",
-                    quote_literal(of)
-                )
-            };
-            if table != last {
-                let add = format!("alter table {quoted} add column pgstrata_writers jsonb not null default '{{}}'");
-                let inserted = trigger("pgstrata_inserted", "insert", EXISTENCE);
-                session.batch_execute(&format!("{add}; {inserted}")).await.map_err(sql)?;
-                last = table;
-            }
-            let event = format!("update of {}", quote_identifier(column));
-            session
-                .batch_execute(&trigger(&format!("pgstrata_updated_{number}"), &event, column))
-                .await
-                .map_err(sql)?;
-        }
-        session.close().await;
         Ok(())
     }
 
@@ -206,9 +180,24 @@ impl Drop for Scratch {
 }
 
 async fn remove(session: &Session, name: &str) -> Result<(), Error> {
-    let schema = quote_identifier(name);
-    let text = format!("set client_min_messages = warning; drop schema if exists {schema} cascade");
-    session.batch_execute(&text).await.map_err(sql)
+    session.batch_execute(&removal_of(name)).await.map_err(sql)
+}
+
+/// The schema of a scratch schema's views.
+fn views_of(name: &str) -> String {
+    format!("{name}_views")
+}
+
+/// What makes a scratch schema and that of its views.
+fn creation_of(name: &str) -> String {
+    let [name, views] = [name, &views_of(name)].map(quote_identifier);
+    format!("create schema {name}; create schema {views}")
+}
+
+/// What removes both, if they are there.
+fn removal_of(name: &str) -> String {
+    let [name, views] = [name, &views_of(name)].map(quote_identifier);
+    format!("set client_min_messages = warning; drop schema if exists {views}, {name} cascade")
 }
 
 /// Removes schemas whose owners are gone.

@@ -11,6 +11,7 @@ use super::error::ProofError;
 use super::outcome::Player;
 use super::scratch::Scratch;
 use super::values::{is_number, value};
+use super::{choices, notes};
 use crate::advisor::{Instance, StepKind, Witness};
 
 /// Statements that stand in the place of others, by program and statement.
@@ -34,6 +35,26 @@ pub(super) struct Script {
     pub player: Player,
     pub session: SessionScript,
     pub kinds: Vec<StepKind>,
+    pub shown: Vec<Shown>,
+    /// Words that leave nothing open in it.
+    pub settled: Vec<&'static str>,
+}
+
+/// A step as it is shown: without what is added to it for the sake of the proof.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    pub sql: String,
+    /// Which of the server's replies is the answer to it.
+    pub reply: usize,
+}
+
+/// Where programs become scripts.
+#[derive(Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub scratch: &'a Scratch,
+    pub schema: &'a Schema,
+    pub changes: &'a Changes,
+    pub begin: Begin,
 }
 
 /// Whether `begin` is a step of its own. It takes no snapshot and meets nobody, so it makes no other schedules.
@@ -180,17 +201,15 @@ impl<'a> Cast<'a> {
     }
 
     /// The script; the changes stand in the place of the program's statements.
-    pub(super) fn script(&self, scratch: &Scratch, changes: &Changes, begin: Begin) -> Result<Script, ProofError> {
-        let mut steps = Vec::new();
-        let mut kinds = Vec::new();
+    pub(super) fn script(&self, setting: Setting<'_>) -> Result<Script, ProofError> {
+        let Setting { scratch, schema, changes, begin } = setting;
+        let mut draft = Draft { name: &self.name, steps: Vec::new(), kinds: Vec::new(), shown: Vec::new() };
         let opening = format!("begin isolation level {}", self.level.sql());
-        let mut step = |sql: String, kind: StepKind, takes: Vec<Taken>, uses: Vec<String>| {
-            let sql = if begin == Begin::Joined && steps.is_empty() { format!("{opening}; {sql}") } else { sql };
-            steps.push(Step { name: format!("{}.{}", self.name, steps.len()), sql, takes, uses });
-            kinds.push(kind);
-        };
+        let mut before = Vec::new();
         if begin == Begin::Apart {
-            step(opening.clone(), StepKind::Begin, Vec::new(), Vec::new());
+            draft.add(Vec::new(), opening, StepKind::Begin, Vec::new(), Vec::new());
+        } else {
+            before.push(opening);
         }
         for index in &self.path {
             let Some(statement) = self.program.statements.get(*index) else { continue };
@@ -206,7 +225,8 @@ impl<'a> Cast<'a> {
                     let bound = bind(&scratch.own(text)?, &arguments);
                     // What stands before the statement itself returns nothing that is used.
                     let takes = if place + 1 == texts.len() { takes.clone() } else { Vec::new() };
-                    step(bound.sql, kind, takes, bound.uses);
+                    before.extend(scratch.as_it_is());
+                    draft.add(std::mem::take(&mut before), bound.sql, kind, takes, bound.uses);
                 }
             } else {
                 let named = self.named(*index);
@@ -216,10 +236,15 @@ impl<'a> Cast<'a> {
                     .enumerate()
                     .filter_map(|(place, name)| Some(((place + 1).to_string(), named.get(name)?.clone())));
                 let bound = bind(&scratch.own(&statement.prepared)?, &numbered.collect());
-                step(bound.sql, kind, takes, bound.uses);
+                before.extend(scratch.before(statement, draft.steps.len()));
+                draft.add(std::mem::take(&mut before), bound.sql, kind, takes, bound.uses);
             }
         }
-        step("commit".to_owned(), StepKind::Commit, Vec::new(), Vec::new());
+        if let (true, Some(last)) = (scratch.is_noting, draft.steps.last_mut()) {
+            last.sql.push_str(notes::TELL);
+        }
+        draft.add(before, "commit".to_owned(), StepKind::Commit, Vec::new(), Vec::new());
+        let Draft { steps, kinds, shown, .. } = draft;
         let session = SessionScript { name: self.name.clone(), setup: None, steps, teardown: None };
         let player = Player {
             name: self.name.clone(),
@@ -227,7 +252,8 @@ impl<'a> Cast<'a> {
             level: self.level,
             arguments: self.arguments.clone(),
         };
-        Ok(Script { player, session, kinds })
+        let statements = self.path.iter().filter_map(|index| self.program.statements.get(*index));
+        Ok(Script { player, session, kinds, shown, settled: choices::settled(statements, schema) })
     }
 
     /// What each name stands for in a statement: results of statements before it, else arguments.
@@ -247,6 +273,25 @@ impl<'a> Cast<'a> {
     }
 }
 
+/// A script while it is made.
+struct Draft<'a> {
+    name: &'a str,
+    steps: Vec<Step>,
+    kinds: Vec<StepKind>,
+    shown: Vec<Shown>,
+}
+
+impl Draft<'_> {
+    /// A statement with what goes before it in the same step.
+    fn add(&mut self, before: Vec<String>, sql: String, kind: StepKind, takes: Vec<Taken>, uses: Vec<String>) {
+        self.shown.push(Shown { sql: sql.clone(), reply: before.len() });
+        let whole: Vec<String> = before.into_iter().chain([sql]).collect();
+        let name = format!("{}.{}", self.name, self.steps.len());
+        self.steps.push(Step { name, sql: whole.join("; "), takes, uses });
+        self.kinds.push(kind);
+    }
+}
+
 /// A value for a parameter of which nothing is asked. Other variants are other values, as some hide what happens: adding
 /// nothing, paying what is not there.
 pub(super) fn free_value(parameter: &Parameter, number: usize, place: usize, variant: u32) -> String {
@@ -261,6 +306,26 @@ pub(super) fn free_value(parameter: &Parameter, number: usize, place: usize, var
         return (number * scale + shift).to_string();
     }
     value(type_name.unwrap_or_default(), number + 7 * variant)
+}
+
+/// Words that leave nothing open in any of the scripts.
+pub(super) fn settled(scripts: &[Script]) -> Vec<&'static str> {
+    let Some((first, others)) = scripts.split_first() else { return Vec::new() };
+    let is_in_all = |word: &&&str| others.iter().all(|script| script.settled.contains(word));
+    first.settled.iter().filter(is_in_all).copied().collect()
+}
+
+/// A text about a play as it is told to people: its steps as they are shown.
+pub(super) fn plainly(text: &str, scripts: &[Script]) -> String {
+    let one_line = |sql: &str| sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    let steps = scripts.iter().flat_map(|script| script.session.steps.iter().zip(&script.shown));
+    let mut names: Vec<(String, String)> = steps
+        .map(|(step, shown)| (one_line(&step.sql), one_line(&shown.sql)))
+        .filter(|(sql, shown)| sql != shown)
+        .collect();
+    // A step that is the beginning of another one comes after it.
+    names.sort_by_key(|(sql, _)| std::cmp::Reverse(sql.len()));
+    names.iter().fold(text.to_owned(), |text, (sql, shown)| text.replace(sql, shown))
 }
 
 /// All sessions of a play as one specification.

@@ -31,6 +31,19 @@ pub(super) struct Wanted {
     pub values: BTreeMap<String, String>,
 }
 
+/// What is not asked of rows, and yet decided for them.
+#[derive(Clone, Debug)]
+pub(super) struct Filling<'a> {
+    /// Which kind of values.
+    pub variant: u32,
+    pub rows: Rows,
+    pub agreed: &'a Agreed,
+    /// By column: a number next to one that a condition compares it with.
+    pub edges: &'a BTreeMap<String, String>,
+    /// Rows of the user, as SQL.
+    pub extra: &'a str,
+}
+
 /// What rows are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rows {
@@ -45,11 +58,9 @@ pub(super) async fn plan(
     arena: &Arena,
     schema: &Schema,
     wanted: &[Wanted],
-    agreed: &Agreed,
-    extra: &str,
-    (variant, rows): (u32, Rows),
+    filling: &Filling<'_>,
 ) -> Result<Result<String, String>, ProofError> {
-    let wanted = with_parents(schema, wanted, variant);
+    let wanted = with_parents(schema, wanted, filling.variant);
     let mut text = empty(arena, schema);
     let run = async |sql: &str| arena.planner.batch_execute(sql).await;
     run("begin").await.map_err(super::scratch::sql)?;
@@ -64,8 +75,8 @@ pub(super) async fn plan(
         let Some(relation) = schema.relations.get(&row.relation) else { continue };
         let mut last = String::new();
         let mut taken = None;
-        for filling in 0..FILLINGS {
-            let insert = insert(row, relation, number, (variant, filling), agreed);
+        for attempt in 0..FILLINGS {
+            let insert = insert(row, relation, number, attempt, filling);
             match run(&format!("savepoint row; {insert}; release row")).await {
                 Ok(()) => {
                     taken = Some(insert);
@@ -80,13 +91,14 @@ pub(super) async fn plan(
         match taken {
             Some(insert) => text.extend(["; ", &insert]),
             // Rows by lot need not all be there.
-            None if rows == Rows::ByLot => {}
+            None if filling.rows == Rows::ByLot => {}
             None => refused = Some(format!("{} takes no row for it: {last}", row.relation)),
         }
     }
-    if refused.is_none() && !extra.trim().is_empty() {
+    let extra = filling.extra.trim();
+    if refused.is_none() && !extra.is_empty() {
         match run(extra).await {
-            Ok(()) => text.extend(["; ", extra.trim().trim_end_matches(';')]),
+            Ok(()) => text.extend(["; ", extra.trim_end_matches(';')]),
             Err(error) => refused = Some(format!("the given rows are refused: {}", words_of(&error).0)),
         }
     }
@@ -197,7 +209,8 @@ fn covers(row: &Wanted, other: &Wanted) -> bool {
 
 /// The row with all its columns. Variants differ in what columns get that nobody asked about: at first all rows alike, later
 /// each column of each row another; attempts in the same variant, too.
-fn insert(row: &Wanted, relation: &Relation, number: usize, (variant, attempt): (u32, u32), agreed: &Agreed) -> String {
+fn insert(row: &Wanted, relation: &Relation, number: usize, attempt: u32, filling: &Filling<'_>) -> String {
+    let Filling { variant, agreed, edges, .. } = *filling;
     let number = u32::try_from(number).unwrap_or(0);
     let mut columns = Vec::new();
     let mut values = Vec::new();
@@ -213,6 +226,7 @@ fn insert(row: &Wanted, relation: &Relation, number: usize, (variant, attempt): 
             Some(value) => agreed_value.filter(|_| agreed.is_forced).unwrap_or(value).clone(),
             None if column.generated.is_some() || column.from_sequence || (is_reference && !is_key) => continue,
             None if agreed_value.is_some() => agreed_value.cloned().unwrap_or_default(),
+            None if attempt == 0 && edges.contains_key(&column.name) => edges[&column.name].clone(),
             None if is_key => value(&column.type_name, 1000 + number),
             None if filling == 1 && (column.default.is_some() || !column.not_null) => continue,
             None if is_number(&column.type_name) => {

@@ -5,30 +5,41 @@ use std::collections::BTreeMap;
 use pgstrata_pg::simple::Reply;
 use pgstrata_scenario::interleave::{Event, Retries};
 use pgstrata_scenario::session::Seat;
-use pgstrata_scenario::spec::Spec;
-use pgstrata_sqltext::{Schema, Workload};
+use pgstrata_sqltext::{Program, Rows, Schema, Workload};
 
 use super::Claim;
 use super::arena::Arena;
+use super::bind::{bounds, compared};
+use super::companions::{companions, original};
 use super::error::ProofError;
 use super::outcome::{Fix, Outcome, Play, ProofEvent, Replayed, ShownBy, WitnessProof, WitnessVerdict};
-use super::script::{Agreed, Begin, Cast, Changes, Script, WAYS, spec};
+use super::script::{Agreed, Begin, Cast, Changes, Script, Setting, WAYS, settled, spec};
 use super::seeds::{self, Wanted};
 use crate::advisor::robustness::Alternatives;
 use crate::advisor::{Allocation, PromotedAllocation, Report, SeedRow, StepKind, Witness};
 
 /// How many kinds of rows and values are tried before a witness is called not reproduced.
-pub const ATTEMPTS_MAX: u32 = 18;
+pub const ATTEMPTS_MAX: u32 = 24;
 
-/// From this attempt on only rows are there that the cycle goes through: a row that a program merely looks for may stand in
-/// the way of one that is computed.
-const FEW_ROWS_FROM: u32 = 12;
+/// In these attempts only rows are there that the cycle goes through: a row that a program merely looks for may stand in the
+/// way of one that is computed.
+const FEW_ROWS: std::ops::Range<u32> = 12..18;
+
+/// From this attempt on numbers that conditions look at are next to those that they are compared with, so that what is
+/// written in between takes a row from one side to the other.
+const EDGES_FROM: u32 = 18;
+
+/// A number of what is compared with something that an earlier statement finds.
+const FOUND_NEAR: i64 = 50;
+
+/// Every so many attempts only rows are there that the witness names.
+const NAMED_EVERY: u32 = 3;
 
 /// How many other witnesses are played in the place of one that does not show.
 pub const OTHERS_MAX: usize = 6;
 
-/// How many kinds of rows and values of each of them.
-const ATTEMPTS_OTHER: u32 = 6;
+/// The kinds of rows and values of each of them.
+const ATTEMPTS_OTHER: [u32; 8] = [0, 1, 2, 3, 4, 5, EDGES_FROM, EDGES_FROM + 1];
 
 /// Rows of an answer that an event shows.
 const ROWS_MAX: usize = 20;
@@ -84,7 +95,7 @@ pub(super) async fn prove(
     for by in [ShownBy::Outcome, ShownBy::DependencyCycle] {
         stand.arena.show(by).await?;
         let play = Play::Witness { witness: number, by };
-        if attempt(stand, claim.witness, play.clone(), ATTEMPTS_MAX, report, &mut proof, on).await? {
+        if attempt(stand, claim.witness, play.clone(), 0..ATTEMPTS_MAX, report, &mut proof, on).await? {
             break;
         }
         let others = others.get_or_insert_with(|| stand.others(claim));
@@ -108,14 +119,14 @@ async fn attempt(
     stand: &mut Stand<'_>,
     witness: &Witness,
     play: Play,
-    most: u32,
+    variants: impl IntoIterator<Item = u32>,
     report: &Report,
     proof: &mut WitnessProof,
     on: Listener<'_>,
 ) -> Result<bool, ProofError> {
     let Play::Witness { witness: number, by } = play else { return Ok(false) };
     let is_another = *witness != proof.witness;
-    for variant in 0..most {
+    for variant in variants {
         let replay = Replay { witness, levels: None, changes: Changes::new(), retries: Retries::None, variant };
         proof.attempts += 1;
         let replayed = replay.play(stand, play.clone(), on).await?;
@@ -130,15 +141,20 @@ async fn attempt(
             return Ok(true);
         }
         // What is said of it is why it does not show in values.
-        if is_another || by != ShownBy::Outcome || variant >= FEW_ROWS_FROM {
+        if is_another || by != ShownBy::Outcome || FEW_ROWS.contains(&variant) {
             continue;
         }
-        let why = match &replayed {
-            Ok(replayed) => why_not(replayed),
-            Err(why) => why.clone(),
-        };
-        proof.verdict = WitnessVerdict::NotReproduced { why };
-        proof.before = replayed.ok().or(proof.before.take());
+        // Of several attempts the one that came furthest says why.
+        let committed = |replayed: &Replayed| replayed.committed.len();
+        let before = proof.before.as_ref().map(committed);
+        match replayed {
+            Ok(replayed) if before.is_none_or(|before| committed(&replayed) >= before) => {
+                proof.verdict = WitnessVerdict::NotReproduced { why: why_not(&replayed) };
+                proof.before = Some(replayed);
+            }
+            Err(why) if before.is_none() => proof.verdict = WitnessVerdict::NotReproduced { why },
+            _ => {}
+        }
     }
     Ok(false)
 }
@@ -224,45 +240,36 @@ impl Replay<'_> {
         play: Play,
         on: Listener<'_>,
     ) -> Result<Result<Replayed, String>, ProofError> {
-        let is_in_cycle = |row: &&SeedRow| self.witness.cycle.iter().any(|link| link.relation == row.relation);
-        let is_wanted = |row: &&SeedRow| row.present && (self.variant < FEW_ROWS_FROM || is_in_cycle(row));
-        let rows = self.witness.rows.iter().filter(is_wanted);
-        let wanted: Vec<Wanted> =
-            rows.map(|row| Wanted { relation: row.relation.clone(), values: row.values.clone() }).collect();
-        let agreed = Agreed::of(self.witness, &stand.workload.programs, stand.schema, self.variant % WAYS);
-        let set_up = match seeds::plan(
-            stand.arena,
-            stand.schema,
-            &wanted,
-            &agreed,
-            stand.seeds,
-            (self.variant, seeds::Rows::Needed),
-        )
-        .await?
-        {
-            Ok(set_up) => set_up,
-            Err(why) => return Ok(Err(why)),
-        };
-        let mut scripts = Vec::new();
+        let programs = &stand.workload.programs;
+        let agreed = Agreed::of(self.witness, programs, stand.schema, self.variant % WAYS);
+        let mut casts = Vec::new();
         for (number, instance) in self.witness.instances.iter().enumerate() {
-            let Some(mut cast) = Cast::of(instance, &stand.workload.programs, number, self.variant, &agreed) else {
+            let Some(mut cast) = Cast::of(instance, programs, number, self.variant, &agreed) else {
                 return Ok(Err(format!("there is no program {}", instance.program)));
             };
             cast.level = self.levels.map_or(cast.level, |levels| levels.level(&instance.program));
-            scripts.push(cast.script(&stand.arena.scratch, &self.changes, Begin::Apart)?);
+            casts.push(cast);
         }
+        let set_up = match self.set_up(stand, &casts, &agreed).await? {
+            Ok(set_up) => set_up,
+            Err(why) => return Ok(Err(why)),
+        };
+        let (scratch, schema, changes) = (&stand.arena.scratch, stand.schema, &self.changes);
+        let setting = Setting { scratch, schema, changes, begin: Begin::Apart };
+        let scripts: Result<Vec<Script>, _> = casts.iter().map(|cast| cast.script(setting)).collect();
+        let scripts = scripts?;
         let turns = turns(self.witness, &scripts);
         let sessions = scripts.iter().map(|script| script.player.clone()).collect();
         on(ProofEvent::Began { play, sessions, seeds: set_up.clone() });
         let spec = spec(&scripts, &set_up);
-        let mut table = stand.arena.seat(&spec).await?;
-        let kinds: Vec<&[StepKind]> = scripts.iter().map(|script| script.kinds.as_slice()).collect();
-        let judged = table.play(&turns, self.retries, &mut |event| tell(&event, &spec, &kinds, on)).await?;
+        let mut table = stand.arena.seat(&spec, &settled(&scripts)).await?;
+        let judged = table.play(&turns, self.retries, &mut |event| tell(&event, &scripts, on)).await?;
         stand.arena.rise(table);
+        let outcome = judged.outcome.plainly(&scripts);
         let name = |seat: Seat| spec.sessions[seat.0].name.clone();
         let interleaved = judged.interleaved;
         let replayed = Replayed {
-            outcome: judged.outcome.clone(),
+            outcome: outcome.clone(),
             committed: interleaved.committed.iter().map(|seat| name(*seat)).collect(),
             waited: interleaved.waited.iter().map(|step| name(step.session)).collect(),
             failures: interleaved
@@ -277,9 +284,80 @@ impl Replay<'_> {
                 .map(|failure| name(failure.step.session))
                 .collect(),
         };
-        on(ProofEvent::Compared { outcome: judged.outcome });
+        on(ProofEvent::Compared { outcome });
         Ok(Ok(replayed))
     }
+
+    /// What makes the tables hold the rows that the witness needs, as SQL; the reason when they cannot.
+    async fn set_up(
+        &self,
+        stand: &Stand<'_>,
+        casts: &[Cast<'_>],
+        agreed: &Agreed,
+    ) -> Result<Result<String, String>, ProofError> {
+        let has_few = FEW_ROWS.contains(&self.variant);
+        let is_in_cycle = |row: &&SeedRow| self.witness.cycle.iter().any(|link| link.relation == row.relation);
+        let rows = self.witness.rows.iter().filter(|row| row.present && (!has_few || is_in_cycle(row)));
+        let mut wanted: Vec<Wanted> =
+            rows.map(|row| Wanted { relation: row.relation.clone(), values: row.values.clone() }).collect();
+        if !has_few && self.variant % NAMED_EVERY != NAMED_EVERY - 1 {
+            wanted.extend(companions(casts, &wanted, stand.schema));
+        }
+        let edges = self.edges(casts);
+        let filling = seeds::Filling {
+            variant: self.variant,
+            rows: seeds::Rows::Needed,
+            agreed,
+            edges: &edges,
+            extra: stand.seeds,
+        };
+        seeds::plan(stand.arena, stand.schema, &wanted, &filling).await
+    }
+
+    /// By column: a number at the edge of what a condition asks of it, or next to it.
+    fn edges(&self, casts: &[Cast<'_>]) -> BTreeMap<String, String> {
+        let Some(way) = self.variant.checked_sub(EDGES_FROM) else { return BTreeMap::new() };
+        let mut edges: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for (column, number) in casts.iter().flat_map(|cast| &cast.program.statements).flat_map(|one| bounds(&one.text))
+        {
+            let numbers = edges.entry(column).or_default();
+            for near in [number, number.saturating_add(1), number.saturating_sub(1)] {
+                if !numbers.contains(&near) {
+                    numbers.push(near);
+                }
+            }
+        }
+        let chosen = |numbers: &[i64]| numbers[way as usize % numbers.len()].to_string();
+        let mut edges: BTreeMap<String, String> =
+            edges.into_iter().map(|(column, numbers)| (column, chosen(&numbers))).collect();
+        // What is compared with something found is next to it.
+        for (column, found) in casts.iter().flat_map(|cast| compared_with_found(cast.program)) {
+            edges.insert(column, FOUND_NEAR.to_string());
+            edges.insert(found, chosen(&[FOUND_NEAR + 1, FOUND_NEAR, FOUND_NEAR - 1]));
+        }
+        edges
+    }
+}
+
+/// The columns that statements compare with what earlier ones have found, and the columns that it was found in.
+fn compared_with_found(program: &Program) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    for (place, statement) in program.statements.iter().enumerate() {
+        for (column, name) in compared(&statement.text) {
+            let found = program.statements[..place].iter().rev().find_map(|earlier| {
+                let result = earlier.results.iter().find(|result| result.variable == name)?;
+                Some(original(earlier, &result.column))
+            });
+            let is_bound = |rows: &Rows| match rows {
+                Rows::One { key, .. } => key.contains(&column),
+                Rows::Where { equal, .. } => equal.contains_key(&column),
+                Rows::All => false,
+            };
+            let is_equality = statement.accesses.iter().any(|access| is_bound(&access.rows));
+            pairs.extend(found.filter(|_| !is_equality).map(|found| (column, found)));
+        }
+    }
+    pairs
 }
 
 /// The turns of a witness. A statement that was changed into several takes several.
@@ -307,32 +385,33 @@ fn turns(witness: &Witness, scripts: &[Script]) -> Vec<Seat> {
     turns
 }
 
-fn tell(event: &Event<'_>, spec: &Spec, kinds: &[&[StepKind]], on: &mut (dyn FnMut(ProofEvent) + Send)) {
+fn tell(event: &Event<'_>, scripts: &[Script], on: &mut (dyn FnMut(ProofEvent) + Send)) {
     match event {
         Event::Began(step) => on(ProofEvent::StepBegan {
             session: step.session.0,
-            what: kinds[step.session.0][step.place],
-            sql: spec.step(*step).sql.clone(),
+            what: scripts[step.session.0].kinds[step.place],
+            sql: scripts[step.session.0].shown[step.place].sql.clone(),
         }),
         Event::Waits(step, blockers) => {
             on(ProofEvent::Blocked { session: step.session.0, by: blockers.iter().map(|seat| seat.0).collect() });
         }
         Event::Answered(step, replies) => {
-            let (session, what) = (step.session.0, kinds[step.session.0][step.place]);
-            for reply in *replies {
-                match reply {
-                    Reply::Complete { tag, rows } => {
-                        let rows = rows.as_ref().map(|rows| rows.rows.iter().take(ROWS_MAX).cloned().collect());
-                        on(ProofEvent::StepDone { session, what, tag: tag.clone(), rows });
-                    }
-                    Reply::Error(error) => on(ProofEvent::Failed {
-                        session,
-                        what,
-                        sqlstate: error.sqlstate.clone(),
-                        message: error.message.clone(),
-                    }),
-                    _ => {}
+            let session = step.session.0;
+            let what = scripts[session].kinds[step.place];
+            let error = replies.iter().find(|reply| matches!(reply, Reply::Error(_)));
+            let mut answers = replies.iter().filter(|reply| matches!(reply, Reply::Complete { .. }));
+            match error.or_else(|| answers.nth(scripts[session].shown[step.place].reply)) {
+                Some(Reply::Complete { tag, rows }) => {
+                    let rows = rows.as_ref().map(|rows| rows.rows.iter().take(ROWS_MAX).cloned().collect());
+                    on(ProofEvent::StepDone { session, what, tag: tag.clone(), rows });
                 }
+                Some(Reply::Error(error)) => on(ProofEvent::Failed {
+                    session,
+                    what,
+                    sqlstate: error.sqlstate.clone(),
+                    message: error.message.clone(),
+                }),
+                _ => {}
             }
         }
         Event::Again(seat) => on(ProofEvent::Retried { session: seat.0 }),

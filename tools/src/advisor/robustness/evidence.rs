@@ -148,13 +148,16 @@ fn source(meaning: Meaning<'_>, cast: &Cast<'_>, actor: usize, place: usize, col
     let path = cast.rows.paths[actor];
     let statement = &meaning.workload.programs[path.program].statements[path.statements[place]];
     let [access] = statement.accesses.as_slice() else { return None };
-    let returns = matches!(access.kind, AccessKind::Read | AccessKind::Lock(_) | AccessKind::Delete);
+    let returns =
+        matches!(access.kind, AccessKind::Read | AccessKind::Lock(_) | AccessKind::Update | AccessKind::Delete);
     if !returns || !matches!(access.rows, Rows::One { .. }) {
         return None;
     }
     let words = statement.text.to_ascii_lowercase().split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     let is_named = |known: &&String| *known == column || words.contains(&format!("{known} as {column}"));
-    let name = access.reads.iter().find(|known| *known == column).or_else(|| access.reads.iter().find(is_named))?;
+    let mut kept =
+        access.reads.iter().filter(|known| !access.writes.contains(*known) || access.kind == AccessKind::Delete);
+    let name = kept.clone().find(|known| *known == column).or_else(|| kept.find(is_named))?;
     let var = path.ops.iter().find(|op| op.place == place).map(|op| op.var)?;
     Some((var, name.clone()))
 }

@@ -14,6 +14,7 @@ mod footprint;
 #[cfg(test)]
 mod gaps;
 mod ground;
+mod holds;
 mod machine;
 mod maximal;
 mod model;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::conflict::At;
 use super::decide::{Dangers, Levels};
 use super::evidence::{self, Meaning, Values};
+use super::holds::conditions_hold;
 use super::model::{Action, Model, Path};
 use super::reach::Reach;
 use super::search;
@@ -118,7 +119,7 @@ fn show(
     let cast = stage::cast(meaning.model, reach, candidate, levels)?;
     let values = Values::choose(meaning, &cast)?;
     let found = search::search(&cast.stage, &mut work.model_steps)?;
-    Some(evidence::witness(meaning, &cast, &values, &found))
+    conditions_hold(meaning, &cast, &found.cycle).then(|| evidence::witness(meaning, &cast, &values, &found))
 }
 
 fn unknown<'a>(meaning: Meaning<'_>, first: &Candidate, all: impl Iterator<Item = &'a Candidate>) -> Verdict {

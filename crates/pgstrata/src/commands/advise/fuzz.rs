@@ -162,11 +162,11 @@ fn of_unsafe(found: &Fuzzed, language: Language) -> String {
     match language {
         Language::English => format!(
             "{reproduced} of {witnesses} unsafe verdicts happened ({percent:.1} %): {shown_by_outcome} in answers or rows, \
-             {hidden} in the order of writers only"
+             {hidden} only in who wrote and read which version"
         ),
         Language::Chinese => format!(
             "{witnesses} 个“不安全”结论中有 {reproduced} 个在服务器上发生（{percent:.1} %）：从应答或行可见 {shown_by_outcome} \
-             个，只从写入者次序可见 {hidden} 个"
+             个，只从写入与读到的版本可见 {hidden} 个"
         ),
     }
 }

@@ -23,6 +23,9 @@ use crate::terminal::Terminal;
 /// Rows of a result that are shown.
 const ROWS_SHOWN: usize = 3;
 
+/// How much of a statement is shown, characters.
+const STATEMENT_SHOWN: usize = 72;
+
 /// Proves a report; what happens is told while it happens.
 ///
 /// `quiet` where standard output holds the answer in another form.
@@ -54,7 +57,7 @@ pub async fn prove(
         ..ProofOptions::default()
     };
     let stage = Stage::open(args, &stop).await?;
-    let mut teller = Teller { terminal, quiet, sessions: Vec::new(), attempts: None };
+    let mut teller = Teller { terminal, quiet, sessions: Vec::new(), texts: Vec::new(), attempts: None };
     let on = &mut |event| teller.tell(&event);
     let proof = run(&stage.endpoint, &read.definitions, &read.schema, &read.workload, report, &options, on).await;
     stage.close().await;
@@ -105,6 +108,8 @@ struct Teller {
     terminal: Terminal,
     quiet: bool,
     sessions: Vec<Player>,
+    /// What each session was sent last.
+    texts: Vec<String>,
     attempts: Option<Attempts>,
 }
 
@@ -119,8 +124,17 @@ struct Attempts {
 
 impl Teller {
     fn tell(&mut self, event: &ProofEvent) {
-        if let ProofEvent::Began { sessions, .. } = event {
-            self.sessions.clone_from(sessions);
+        match event {
+            ProofEvent::Began { sessions, .. } => {
+                self.sessions.clone_from(sessions);
+                self.texts = vec![String::new(); sessions.len()];
+            }
+            ProofEvent::StepBegan { session, sql, .. } => {
+                if let Some(text) = self.texts.get_mut(*session) {
+                    *text = short(sql);
+                }
+            }
+            _ => {}
         }
         if self.quiet {
             return;
@@ -196,13 +210,14 @@ impl Teller {
             ProofEvent::Blocked { session, by } => {
                 let whom: Vec<&str> = by.iter().map(|session| self.name(*session)).collect();
                 let waits = say(Text { en: "waits for", zh: "等待" });
-                style.faint(&format!("    {} {waits} {}", self.name(*session), whom.join(", ")))
+                style.faint(&style.text(&format!("{} {waits} {}", self.step(*session), whom.join(", "))))
             }
             ProofEvent::StepDone { session, what, tag, rows } => {
-                style.text(&format!("    {:<4} {}", self.name(*session), done(*what, tag, rows.as_deref())))
+                let answer = done(*what, tag, rows.as_deref());
+                style.text(format!("{} {answer}", self.step(*session)).trim_end())
             }
             ProofEvent::Failed { session, sqlstate, message, .. } => {
-                let text = format!("    {:<4} {sqlstate} {message}", self.name(*session));
+                let text = format!("{} → {sqlstate} {message}", self.step(*session));
                 style.paint(Meaning::Unsure, &style.text(&text))
             }
             ProofEvent::Retried { session } => {
@@ -218,6 +233,12 @@ impl Teller {
         self.sessions.get(session).map_or("?", |player| player.name.as_str())
     }
 
+    /// Who does what.
+    fn step(&self, session: usize) -> String {
+        let text = self.texts.get(session).map_or("", String::as_str);
+        format!("    {:<4} {text}", self.name(session))
+    }
+
     fn of(&self, of: &str) -> String {
         of_words(of, self.terminal)
     }
@@ -226,10 +247,10 @@ impl Teller {
         let english = self.terminal.language == Language::English;
         match play {
             Play::Witness { witness, by: ShownBy::DependencyCycle } if english => {
-                format!("Witness {}, as it is, with each row noting who writes it:", witness + 1)
+                format!("Witness {}, as it is, with notes of who writes and reads which version:", witness + 1)
             }
             Play::Witness { witness, by: ShownBy::DependencyCycle } => {
-                format!("见证 {}，原样执行，每行记下写入者：", witness + 1)
+                format!("见证 {}，原样执行，并记下谁写入、谁读到哪个版本：", witness + 1)
             }
             Play::Witness { witness, .. } if english => format!("Witness {}, as it is:", witness + 1),
             Play::Witness { witness, .. } => format!("见证 {}，原样执行：", witness + 1),
@@ -245,18 +266,31 @@ impl Teller {
     }
 }
 
-/// What a step did.
+/// A statement on one line.
+fn short(sql: &str) -> String {
+    let line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= STATEMENT_SHOWN {
+        return line;
+    }
+    line.chars().take(STATEMENT_SHOWN).chain(['…']).collect()
+}
+
+/// What a statement was answered: the first rows, else how many rows it touched.
 fn done(what: StepKind, tag: &str, rows: Option<&[Vec<Option<String>>]>) -> String {
-    let number = match what {
-        StepKind::Statement(number) => format!("[{}] ", number + 1),
-        StepKind::Begin | StepKind::Commit => String::new(),
-    };
     let row = |row: &Vec<Option<String>>| -> String {
         let values: Vec<&str> = row.iter().map(|value| value.as_deref().unwrap_or("null")).collect();
         format!("({})", values.join(", "))
     };
-    let shown: Vec<String> = rows.unwrap_or_default().iter().take(ROWS_SHOWN).map(row).collect();
-    format!("{number}{tag} {}", shown.join(" ")).trim_end().to_owned()
+    match (what, rows) {
+        // Of a transaction that has failed the server makes a rollback.
+        (StepKind::Begin | StepKind::Commit, _) if tag != "ROLLBACK" => String::new(),
+        (_, Some(rows)) if !rows.is_empty() => {
+            let more = if rows.len() > ROWS_SHOWN { " …" } else { "" };
+            let shown: Vec<String> = rows.iter().take(ROWS_SHOWN).map(row).collect();
+            format!("→ {}{more}", shown.join(" "))
+        }
+        _ => format!("→ {tag}"),
+    }
 }
 
 /// What came of a play.
@@ -317,9 +351,9 @@ fn remark(proof: &WitnessProof, terminal: Terminal) -> Option<String> {
     match &proof.verdict {
         WitnessVerdict::NotReproduced { why } => Some(why.clone()),
         WitnessVerdict::Reproduced { by: ShownBy::DependencyCycle } => Some(say(
-            "its dependencies have a cycle, as the order of writers shows; no value does, with any rows and arguments that \
-             were tried",
-            "写入者的次序表明其依赖成环；在尝试过的行与参数下，没有任何值显示出来",
+            "its dependencies have a cycle, as the versions show that were written and read; no value does, with any rows \
+             and arguments that were tried",
+            "写入与读到的版本表明其依赖成环；在尝试过的行与参数下，没有任何值显示出来",
         )),
         WitnessVerdict::Reproduced { by: ShownBy::Outcome } if proof.is_another => Some(say(
             "another schedule against the same levels shows it in values; the one above does not",

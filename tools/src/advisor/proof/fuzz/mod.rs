@@ -126,7 +126,7 @@ pub struct Fuzzed {
     pub witnesses: u64,
     /// Those that were real.
     pub reproduced: u64,
-    /// Those of them that answers or tables showed; of the others the writers of columns.
+    /// Those of them that answers or tables showed; the others show in who wrote and read which version.
     pub shown_by_outcome: u64,
     /// Those of them for which another witness against the same levels was played than the verdict's own.
     pub shown_by_another: u64,

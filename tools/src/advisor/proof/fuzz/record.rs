@@ -111,7 +111,7 @@ impl FuzzRecord {
         );
         row(say("of these, seen in answers or rows", "其中从应答或行中可见"), found.shown_by_outcome.to_string());
         row(
-            say("of these, seen in the order of writers only", "其中只从写入者的次序可见"),
+            say("of these, seen only in who wrote and read which version", "其中只从写入与读到的版本可见"),
             (found.reproduced - found.shown_by_outcome).to_string(),
         );
         row(

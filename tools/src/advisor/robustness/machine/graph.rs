@@ -2,7 +2,7 @@
 
 use pgstrata_units::Isolation;
 
-use super::{Machine, Made};
+use super::{Machine, Made, Version};
 use crate::advisor::robustness::model::{Action, Columns, RowSet};
 
 impl Machine<'_, '_> {
@@ -32,9 +32,12 @@ impl Machine<'_, '_> {
 
     /// Whether a transaction read something that another one wrote without seeing it.
     fn notices(&self, reader: usize, writer: usize, coarse: bool) -> bool {
-        // Who has read a version is looked up by the version that is overwritten: the next one.
+        // Who has read a version is looked up by the version that is overwritten: the next one. Who reads comes to all
+        // versions that are there (`heapam.c`, `HeapCheckForSerializableConflictOut`).
         let by_row = self.seen.iter().filter(|seen| seen.actor == reader).any(|seen| {
-            self.versions[seen.row].get(seen.version + 1).is_some_and(|version| version.by == Some(writer))
+            let noticed = if coarse { seen.there.max(seen.version + 2) } else { seen.version + 2 };
+            let later = self.versions[seen.row].iter().take(noticed).skip(seen.version + 1);
+            later.into_iter().any(|version| version.by == Some(writer))
         });
         if by_row || !coarse {
             return by_row;
@@ -58,10 +61,13 @@ impl Machine<'_, '_> {
                 all.push(Made { from, to, kind, row, columns });
             }
         };
+        let passing: Vec<Vec<bool>> = self.versions.iter().map(|versions| passing(versions)).collect();
         for (row, versions) in self.versions.iter().enumerate() {
-            for (at, later) in versions.iter().enumerate() {
+            let lasting = |at: &usize| !passing[row][*at];
+            for at in (0..versions.len()).filter(lasting) {
+                let later = &versions[at];
                 let Some(to) = later.by else { continue };
-                for earlier in &versions[..at] {
+                for earlier in (0..at).filter(lasting).map(|at| &versions[at]) {
                     if let Some(from) = earlier.by {
                         add((from, earlier.op), (to, later.op), Ww, row, earlier.columns & later.columns);
                     }
@@ -70,7 +76,7 @@ impl Machine<'_, '_> {
         }
         for seen in &self.seen {
             let reader = (seen.actor, seen.op);
-            for (at, version) in self.versions[seen.row].iter().enumerate() {
+            for (at, version) in self.versions[seen.row].iter().enumerate().filter(|(at, _)| !passing[seen.row][*at]) {
                 let Some(by) = version.by else { continue };
                 if at <= seen.version {
                     add((by, version.op), reader, Wr, seen.row, version.columns & seen.columns);
@@ -115,6 +121,21 @@ impl Machine<'_, '_> {
         }
         best
     }
+}
+
+/// By version of a row: whether it is of a transaction that makes the row and ends it again, so that nobody else can tell that
+/// it was there.
+fn passing(versions: &[Version]) -> Vec<bool> {
+    let mut passing = vec![false; versions.len()];
+    let mut from = 0;
+    while from < versions.len() {
+        let by = versions[from].by;
+        let to = from + versions[from..].iter().take_while(|version| version.by == by).count();
+        let came = from > 0 && !versions[from - 1].present && by.is_some();
+        passing[from..to].fill(came && !versions[to - 1].present);
+        from = to;
+    }
+    passing
 }
 
 /// The cycle that ends where it starts, in its order.

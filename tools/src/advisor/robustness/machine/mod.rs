@@ -80,6 +80,8 @@ struct Seen {
     row: usize,
     columns: Columns,
     version: usize,
+    /// How many versions there were.
+    there: usize,
 }
 
 /// A run of some transactions.
@@ -321,7 +323,8 @@ impl<'s, 'm> Machine<'s, 'm> {
                 continue;
             }
             let columns = if present { op.reads } else { op.reads | EXISTS };
-            self.seen.push(Seen { actor, op: number, row, columns, version });
+            let there = self.versions[row].len();
+            self.seen.push(Seen { actor, op: number, row, columns, version, there });
         }
     }
 
@@ -370,7 +373,7 @@ impl<'s, 'm> Machine<'s, 'm> {
         }
         self.locks.push((actor, row, strength));
         let read_committed = !self.is_above(actor);
-        let newest = self.newest(actor, row);
+        let (newest, there) = (self.newest(actor, row), self.versions[row].len());
         let snapshot = self.snapshot(actor, op);
         let version = if read_committed { newest } else { self.visible(actor, row, snapshot) };
         let is_newer = |version: &Version| row_locks_conflict(version.strength, strength) || !version.present;
@@ -378,10 +381,10 @@ impl<'s, 'm> Machine<'s, 'm> {
             return Done::Refused;
         }
         if !self.versions[row][newest].present {
-            self.seen.push(Seen { actor, op: number, row, columns: EXISTS, version: newest });
+            self.seen.push(Seen { actor, op: number, row, columns: EXISTS, version: newest, there });
             return Done::Yes;
         }
-        self.seen.push(Seen { actor, op: number, row, columns: op.reads, version });
+        self.seen.push(Seen { actor, op: number, row, columns: op.reads, version, there });
         if op.writes != 0 {
             let present = op.action != Action::Delete;
             self.versions[row].push(Version { by: Some(actor), op: number, columns: op.writes, present, strength });
@@ -414,7 +417,8 @@ impl<'s, 'm> Machine<'s, 'm> {
                 if !op.on_conflict || self.visible(actor, row, snapshot) != newest && self.is_above(actor) {
                     return Done::Refused;
                 }
-                self.seen.push(Seen { actor, op: number, row, columns: op.reads, version: newest });
+                let there = self.versions[row].len();
+                self.seen.push(Seen { actor, op: number, row, columns: op.reads, version: newest, there });
                 self.states[actor].done += 1;
                 continue;
             }
