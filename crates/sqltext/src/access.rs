@@ -119,6 +119,8 @@ pub enum Rows {
         key: Vec<String>,
         /// What each of them equals.
         terms: Vec<Term>,
+        /// Other columns that the row must have equal to a term, or else it is not found.
+        also: BTreeMap<String, Term>,
     },
     /// The rows for which a predicate holds.
     Where {
@@ -131,6 +133,59 @@ pub enum Rows {
     },
     /// All rows, or rows about which nothing is known.
     All,
+}
+
+impl Access {
+    /// The first column that is compared with a term or set to it.
+    #[must_use]
+    pub fn column_of(&self, is_it: impl Fn(&Term) -> bool) -> Option<&str> {
+        let all = self.rows.compared().into_iter().chain(&self.values);
+        all.into_iter().find(|(_, term)| is_it(term)).map(|(column, _)| column.as_str())
+    }
+}
+
+impl Rows {
+    /// The row with a unique key, whatever else it holds.
+    #[must_use]
+    pub const fn one(key: Vec<String>, terms: Vec<Term>) -> Self {
+        Self::One { key, terms, also: BTreeMap::new() }
+    }
+
+    /// The columns that every one of the rows has equal to a term.
+    #[must_use]
+    pub fn equalities(&self) -> Vec<(&String, &Term)> {
+        match self {
+            Self::One { key, terms, also } => key.iter().zip(terms).chain(also).collect(),
+            Self::Where { equal, .. } => equal.iter().collect(),
+            Self::All => Vec::new(),
+        }
+    }
+
+    /// The columns that are compared with a term, in whatever way, and the terms.
+    #[must_use]
+    pub fn compared(&self) -> Vec<(&String, &Term)> {
+        let mut all = self.equalities();
+        if let Self::Where { compared, .. } = self {
+            all.extend(compared.iter().map(|comparison| (&comparison.column, &comparison.term)));
+        }
+        all
+    }
+
+    /// Changes the terms.
+    pub fn change_terms(&mut self, mut change: impl FnMut(&mut Term)) {
+        match self {
+            Self::One { terms, also, .. } => terms.iter_mut().chain(also.values_mut()).for_each(change),
+            Self::Where { equal, compared, .. } => {
+                equal.values_mut().for_each(&mut change);
+                let changed = std::mem::take(compared).into_iter().map(|mut comparison| {
+                    change(&mut comparison.term);
+                    comparison
+                });
+                *compared = changed.collect();
+            }
+            Self::All => {}
+        }
+    }
 }
 
 /// What a column is compared with or set to. The same term in one program means the same value; of two different terms

@@ -36,12 +36,15 @@ impl fmt::Display for Access {
 }
 
 impl fmt::Display for Rows {
-    /// `[id = $1]`, `{balance > 0, owner = :owner, place}` of a predicate, `[*]`.
+    /// `[id = $1]`, `[id = $1]{owner = :owner}` if it is found, `{balance > 0, owner = :owner, place}` of a predicate, `[*]`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::One { key, terms } => {
-                let equalities = key.iter().zip(terms).map(|(column, term)| format!("{column} = {term}"));
-                write!(formatter, "[{}]", equalities.collect::<Vec<_>>().join(", "))
+            Self::One { also, .. } => {
+                let equalities = self.equalities().into_iter().map(|(column, term)| format!("{column} = {term}"));
+                let equalities: Vec<String> = equalities.collect();
+                let (key, others) = equalities.split_at(equalities.len() - also.len());
+                write!(formatter, "[{}]", key.join(", "))?;
+                if others.is_empty() { Ok(()) } else { write!(formatter, "{{{}}}", others.join(", ")) }
             }
             Self::Where { columns, equal, compared } => {
                 let column = |column: &String| {

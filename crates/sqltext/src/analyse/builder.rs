@@ -247,7 +247,11 @@ impl<'a> Builder<'a> {
         // Of two keys, the one about which more is known.
         let best = candidates.min_by_key(|(_, terms)| terms.iter().filter(|term| **term == Term::Unknown).count());
         match best {
-            Some((key, terms)) => Rows::One { key, terms },
+            Some((key, terms)) => {
+                let others = equal.iter().filter(|(column, term)| !key.contains(column) && **term != Term::Unknown);
+                let also = others.map(|(column, term)| (column.clone(), term.clone())).collect();
+                Rows::One { key, terms, also }
+            }
             None if used.predicate.is_empty() && equal.is_empty() => Rows::All,
             None => {
                 let named =

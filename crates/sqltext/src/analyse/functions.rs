@@ -126,7 +126,7 @@ impl Builder<'_> {
         let key = if terms.len() == 2 { vec!["key1".to_owned(), "key2".to_owned()] } else { vec!["key".to_owned()] };
         let span = self.place(call.location);
         let index = self.add_use(advisory_space(), kind, span);
-        self.uses[index].rows = Some(Rows::One { key, terms });
+        self.uses[index].rows = Some(Rows::one(key, terms));
         true
     }
 

@@ -91,7 +91,7 @@ impl Builder<'_> {
             let access = Access {
                 relation: self.root_of(&foreign_key.references),
                 kind: AccessKind::Lock(LockStrength::KeyShare),
-                rows: Rows::One { key: foreign_key.referenced.clone(), terms },
+                rows: Rows::one(foreign_key.referenced.clone(), terms),
                 reads: foreign_key.referenced.iter().cloned().collect(),
                 writes: BTreeSet::new(),
                 values: BTreeMap::new(),

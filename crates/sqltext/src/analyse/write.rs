@@ -175,7 +175,7 @@ impl Builder<'_> {
             return Rows::Where { columns, equal, compared: BTreeSet::new() };
         };
         let term = |column: &String| values.get(column).cloned().unwrap_or(Term::Unknown);
-        Rows::One { key: key.columns.clone(), terms: key.columns.iter().map(term).collect() }
+        Rows::one(key.columns.clone(), key.columns.iter().map(term).collect())
     }
 
     /// Defaults of columns that the insert does not name may call functions.
@@ -211,7 +211,7 @@ impl Builder<'_> {
                 used.cause = Cause::OnConflict;
                 used.conditional = is_update;
                 used.reads.extend(key.iter().cloned());
-                used.rows = Some(Rows::One { key: key.clone(), terms: key.iter().map(term).collect() });
+                used.rows = Some(Rows::one(key.clone(), key.iter().map(term).collect()));
                 looked_at.push(index);
             }
         }

@@ -374,17 +374,9 @@ fn forget_inside(statements: &mut [Statement]) {
     };
     for access in statements.iter_mut().flat_map(|statement| &mut statement.accesses) {
         access.values.values_mut().for_each(forget);
-        match &mut access.rows {
-            Rows::One { terms, .. } => terms.iter_mut().for_each(forget),
-            Rows::Where { equal, compared, .. } => {
-                equal.values_mut().for_each(forget);
-                let known = std::mem::take(compared).into_iter().map(|mut comparison| {
-                    forget(&mut comparison.term);
-                    comparison
-                });
-                compared.extend(known.filter(|comparison| comparison.term != Term::Unknown));
-            }
-            Rows::All => {}
+        access.rows.change_terms(forget);
+        if let Rows::Where { compared, .. } = &mut access.rows {
+            compared.retain(|comparison| comparison.term != Term::Unknown);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::access::{Access, Rows, Term};
+use crate::access::{Access, Term};
 use crate::name::RelationName;
 use crate::schema::Schema;
 use crate::workload::{Parameter, Statement};
@@ -45,16 +45,7 @@ pub fn tell(parameters: &mut Vec<Parameter>, told: &Parameter) {
 /// The type of a column that the access compares with the parameter.
 fn type_in(schema: &Schema, access: &Access, parameter: &str) -> Option<String> {
     let is_it = |term: &Term| matches!(term, Term::Parameter(name) if name == parameter);
-    let in_values = access.values.iter().find(|(_, term)| is_it(term)).map(|(column, _)| column);
-    let in_rows = match &access.rows {
-        Rows::One { key, terms } => key.iter().zip(terms).find(|(_, term)| is_it(term)).map(|(column, _)| column),
-        Rows::Where { equal, compared, .. } => {
-            let compared = compared.iter().map(|comparison| (&comparison.column, &comparison.term));
-            equal.iter().chain(compared).find(|(_, term)| is_it(term)).map(|(column, _)| column)
-        }
-        Rows::All => None,
-    };
-    column_type(schema, &access.relation, in_rows.or(in_values)?)
+    column_type(schema, &access.relation, access.column_of(is_it)?)
 }
 
 fn column_type(schema: &Schema, relation: &RelationName, column: &str) -> Option<String> {

@@ -73,12 +73,11 @@ fn known(cast: &Cast<'_>, place: usize, term: &Term, rows: &[Wanted]) -> Option<
 fn found(cast: &Cast<'_>, place: usize, column: &str, rows: &[Wanted]) -> Option<String> {
     let statement = cast.program.statements.get(cast.path[place])?;
     let [access] = statement.accesses.as_slice() else { return None };
-    let pairs: Vec<(&String, &Term)> = match &access.rows {
-        Rows::One { key, terms } => key.iter().zip(terms).collect(),
-        Rows::Where { equal, .. } => equal.iter().collect(),
-        Rows::All => Vec::new(),
-    };
-    let values = pairs.into_iter().map(|(column, term)| Some((column.clone(), known(cast, place, term, rows)?)));
+    let values = access
+        .rows
+        .equalities()
+        .into_iter()
+        .map(|(column, term)| Some((column.clone(), known(cast, place, term, rows)?)));
     let sought = Wanted { relation: access.relation.clone(), values: values.collect::<Option<_>>()? };
     let name = original(statement, column);
     rows.iter().filter(|row| agrees(row, &sought)).find_map(|row| row.values.get(&name)).cloned()

@@ -51,7 +51,7 @@ impl Domains {
                 let Some(relation) = schema.relations.get(&access.relation) else { continue };
                 let mut pairs: Vec<(&String, &Term)> = Vec::new();
                 match &access.rows {
-                    Rows::One { key, terms } => pairs.extend(key.iter().zip(terms)),
+                    Rows::One { .. } => pairs.extend(access.rows.equalities()),
                     Rows::Where { columns, equal, .. } => {
                         for column in columns {
                             domains.add_column(&access.relation, relation, column);

@@ -158,7 +158,14 @@ impl Builder<'_> {
                 let conditions = self.conditions(relation, access);
                 let is_check = matches!(access.cause, Cause::ForeignKey(_));
                 let finds = is_check && matches!(access.rows, Rows::One { .. });
-                let base = Op { forbids: is_check && !finds, ..base };
+                let wants = match &access.rows {
+                    Rows::One { also, .. } => also
+                        .iter()
+                        .map(|(column, term)| (self.column(relation, column), draft.value(self, term)))
+                        .collect(),
+                    Rows::Where { .. } | Rows::All => Vec::new(),
+                };
+                let base = Op { forbids: is_check && !finds, wants, ..base };
                 // Who looks by more than the key may not find a row that exists.
                 let certain = certain && !access.may_miss && (conditions == EXISTS || finds);
                 if !on_conflict {
@@ -211,7 +218,7 @@ impl Builder<'_> {
             self.schema.relations.get(&access.relation).map(|relation| relation.keys.as_slice()).unwrap_or_default();
         for key in keys.iter().filter(|key| key.columns != chosen && !key.columns.is_empty()) {
             let term = |column: &String| access.values.get(column).cloned().unwrap_or(Term::Unknown);
-            let rows = Rows::One { key: key.columns.clone(), terms: key.columns.iter().map(term).collect() };
+            let rows = Rows::one(key.columns.clone(), key.columns.iter().map(term).collect());
             let var = self.var(draft, inserted.relation, &rows);
             draft.push(Op { var, writes: EXISTS, certain: false, ..inserted.clone() });
         }
@@ -244,7 +251,7 @@ impl Builder<'_> {
 
     fn var(&mut self, draft: &mut Draft, relation: usize, rows: &Rows) -> usize {
         let rows = match rows {
-            Rows::One { key, terms } => {
+            Rows::One { key, terms, .. } => {
                 let mut pairs: Vec<(u8, usize)> = key
                     .iter()
                     .zip(terms)
@@ -314,6 +321,7 @@ impl Draft {
             reads: 0,
             writes: 0,
             values: Vec::new(),
+            wants: Vec::new(),
             certain: true,
             finds: false,
             forbids: false,
@@ -408,14 +416,7 @@ fn steady(program: &Program, statements: &[(usize, usize)]) -> BTreeSet<String> 
 }
 
 fn terms(access: &Access) -> Vec<&Term> {
-    let rows: Vec<&Term> = match &access.rows {
-        Rows::One { terms, .. } => terms.iter().collect(),
-        Rows::Where { equal, compared, .. } => {
-            equal.values().chain(compared.iter().map(|comparison| &comparison.term)).collect()
-        }
-        Rows::All => Vec::new(),
-    };
-    rows.into_iter().chain(access.values.values()).collect()
+    access.rows.compared().into_iter().map(|(_, term)| term).chain(access.values.values()).collect()
 }
 
 /// An update of a key's column: the row comes under a name that other programs may look for.

@@ -148,6 +148,8 @@ pub(super) struct Op {
     pub writes: Columns,
     /// Columns that get a value that is known, of inserts.
     pub values: Vec<(u8, usize)>,
+    /// Columns that a row named by its key must have equal to a value, or else it is not found.
+    pub wants: Vec<(u8, usize)>,
     /// It is sure to happen on this path, and to find its row when there is one.
     pub certain: bool,
     /// It is sure to find its row, as an error would end the transaction: a foreign key's check.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use pgstrata_sqltext::{
-    Access, AccessKind, Cause, Comparison, LockStrength, Node, Program, Rows, Schema, Scope, Statement, Term, Workload,
+    Access, AccessKind, Cause, LockStrength, Node, Program, Rows, Schema, Scope, Statement, Term, Workload,
     advisory_space, quoted,
 };
 use pgstrata_units::Isolation;
@@ -270,7 +270,7 @@ fn advisory(program: &Program, change: &Promotion) -> Statement {
     let access = Access {
         relation: advisory_space(),
         kind: AccessKind::Advisory { shared: false, transaction: true, may_fail: false },
-        rows: Rows::One { key: vec!["key".to_owned()], terms: vec![Term::Constant(text.clone())] },
+        rows: Rows::one(vec!["key".to_owned()], vec![Term::Constant(text.clone())]),
         reads: BTreeSet::new(),
         writes: BTreeSet::new(),
         values: std::collections::BTreeMap::new(),
@@ -302,23 +302,9 @@ fn prepend(program: &mut Program, statement: Statement) {
     shift(&mut program.body);
     program.body.insert(0, Node::Statement(0));
     for access in program.statements.iter_mut().flat_map(|statement| &mut statement.accesses) {
-        let rows: Vec<&mut Term> = match &mut access.rows {
-            Rows::One { terms, .. } => terms.iter_mut().collect(),
-            Rows::Where { equal, compared, .. } => {
-                *compared = std::mem::take(compared).into_iter().map(later).collect();
-                equal.values_mut().collect()
-            }
-            Rows::All => Vec::new(),
-        };
-        for term in rows.into_iter().chain(access.values.values_mut()) {
-            postpone(term);
-        }
+        access.rows.change_terms(postpone);
+        access.values.values_mut().for_each(postpone);
     }
-}
-
-fn later(mut comparison: Comparison) -> Comparison {
-    postpone(&mut comparison.term);
-    comparison
 }
 
 /// A term in a program before whose statements one was put.

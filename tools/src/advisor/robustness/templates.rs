@@ -17,7 +17,7 @@ pub fn access(kind: AccessKind, relation: &str, key: &[&str], reads: &[&str], wr
     Access {
         relation: RelationName::new(relation),
         kind,
-        rows: Rows::One { key: (0..key.len()).map(|number| format!("key{number}")).collect(), terms },
+        rows: Rows::one((0..key.len()).map(|number| format!("key{number}")).collect(), terms),
         reads: set(reads),
         writes: set(writes),
         values: BTreeMap::new(),

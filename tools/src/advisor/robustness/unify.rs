@@ -108,7 +108,8 @@ impl<'m> Unifier<'m> {
         self.constant[root]
     }
 
-    fn same_value(&self, one: Node, two: Node) -> bool {
+    /// Whether two representatives are one value.
+    pub fn same_value(&self, one: Node, two: Node) -> bool {
         one == two || (self.constant[one].is_some() && self.constant[one] == self.constant[two])
     }
 

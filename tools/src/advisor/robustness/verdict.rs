@@ -119,7 +119,7 @@ fn show(
     let cast = stage::cast(meaning.model, reach, candidate, levels)?;
     let values = Values::choose(meaning, &cast)?;
     let found = search::search(&cast.stage, &mut work.model_steps)?;
-    conditions_hold(meaning, &cast, &found.cycle).then(|| evidence::witness(meaning, &cast, &values, &found))
+    conditions_hold(&cast, &found.cycle).then(|| evidence::witness(meaning, &cast, &values, &found))
 }
 
 fn unknown<'a>(meaning: Meaning<'_>, first: &Candidate, all: impl Iterator<Item = &'a Candidate>) -> Verdict {

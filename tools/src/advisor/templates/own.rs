@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pgstrata_sqltext::{Access, Origin, Program, Rows, Schema, Statement, Term, quoted};
+use pgstrata_sqltext::{Access, Origin, Program, Schema, Statement, Term, quoted};
 use pgstrata_units::Isolation;
 
 use super::Language;
@@ -226,7 +226,7 @@ fn types(schema: &Schema, program: &Program) -> BTreeMap<String, String> {
         for result in &statement.results {
             let mut later = program.statements.iter().skip(number + 1).flat_map(|later| &later.accesses);
             let is_it = |term: &Term| matches!(term, Term::Result { statement, column } if *statement == number && *column == result.column);
-            let compared = later.find_map(|access| column_type(schema, access, column_of(access, is_it)?));
+            let compared = later.find_map(|access| column_type(schema, access, access.column_of(is_it)?));
             let read = || {
                 let mut accesses = statement.accesses.iter().filter(|access| access.reads.contains(&result.column));
                 accesses.find_map(|access| column_type(schema, access, &result.column))
@@ -237,20 +237,6 @@ fn types(schema: &Schema, program: &Program) -> BTreeMap<String, String> {
         }
     }
     types
-}
-
-/// The column that an access equates with a term.
-fn column_of(access: &Access, is_it: impl Fn(&Term) -> bool) -> Option<&str> {
-    let in_rows = match &access.rows {
-        Rows::One { key, terms } => key.iter().zip(terms).find(|(_, term)| is_it(term)).map(|(column, _)| column),
-        Rows::Where { equal, compared, .. } => {
-            let compared = compared.iter().map(|comparison| (&comparison.column, &comparison.term));
-            equal.iter().chain(compared).find(|(_, term)| is_it(term)).map(|(column, _)| column)
-        }
-        Rows::All => None,
-    };
-    let in_values = || access.values.iter().find(|(_, term)| is_it(term)).map(|(column, _)| column);
-    in_rows.or_else(in_values).map(String::as_str)
 }
 
 fn column_type(schema: &Schema, access: &Access, column: &str) -> Option<String> {
