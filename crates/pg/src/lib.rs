@@ -18,6 +18,7 @@ mod home;
 pub mod install;
 mod kept;
 mod launch;
+pub mod memory;
 pub mod overlay;
 pub mod packages;
 pub mod pgbench;

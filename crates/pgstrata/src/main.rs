@@ -60,6 +60,10 @@ fn log_to_stderr(verbose: u8) {
 }
 
 fn execute(command: Command, terminal: Terminal) -> anyhow::Result<Ended> {
+    if matches!(command, Command::Serve(_)) {
+        // It runs for days, and what it holds is bounded: so must be what its allocator keeps beside it.
+        pgstrata_pg::memory::keep_little();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One thread for control and one for whatever blocks: the machine belongs to the server and the load.
         .worker_threads(2)

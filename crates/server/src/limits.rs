@@ -25,8 +25,8 @@ pub const VIEWER_MESSAGE_BYTES: usize = 64 * 1024;
 pub const VIEWER_BEHIND: usize = 256;
 /// Changes that are kept of a log, for viewers that come back.
 pub const KEPT_CHANGES: usize = 4_096;
-/// Bytes of those, as JSON.
-pub const KEPT_BYTES: usize = 16 << 20;
+/// Memory that those take, bytes.
+pub const KEPT_BYTES: usize = 32 << 20;
 /// Things of our own making (a statement, an answer) that wait to be put into a log.
 pub const CAUSES: usize = 256;
 /// News of runs and consoles that wait for a viewer; one that misses some is told how things stand.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pgstrata_timeline::{Cause, Change, LogLimits};
 use pgstrata_tools::mvcc::{Follower, MvccError, Observer, Options, TierState, Watch};
+use pgstrata_units::memory::Holding;
 
 use crate::ground::Ground;
 use crate::live::{Seen, Source, Sources};
@@ -56,6 +57,10 @@ impl Source for Followed {
 
     async fn wait(&mut self) -> Vec<Seen> {
         self.follower.record().await.iter().map(event).collect()
+    }
+
+    fn holds(&self) -> Vec<Holding> {
+        self.follower.holds()
     }
 }
 

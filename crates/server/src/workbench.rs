@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
-use pgstrata_pg::{Endpoint, Install};
+use pgstrata_pg::process::Pid;
+use pgstrata_pg::{Endpoint, Install, memory};
 
 use crate::advisor::Advisor;
 use crate::browser::Browser;
@@ -16,6 +17,7 @@ use crate::live::{self, Hub, News, Sources};
 use crate::problem::Problem;
 use crate::recordings::Recordings;
 use crate::records::Records;
+use crate::routes::memory::{LogMemory, Memory};
 use crate::routes::status::{Limits, Status};
 use crate::runs::Runs;
 use crate::scenes::Scenes;
@@ -133,6 +135,18 @@ impl Workbench {
             limits: Limits::of_this_build(),
             has_book: assets::has_book(),
             run: self.0.runs.running(),
+        }
+    }
+
+    pub(crate) async fn memory(&self) -> Memory {
+        let logs = self.0.hub.holds().await.into_iter();
+        let logs = logs.map(|(watch, parts)| LogMemory { watch, parts: parts.into_iter().map(Into::into).collect() });
+        let allocator = memory::allocator();
+        Memory {
+            logs: logs.collect(),
+            resident_bytes: memory::resident_bytes(Pid::this()).ok(),
+            in_use_bytes: allocator.map(|allocator| allocator.in_use_bytes),
+            kept_bytes: allocator.map(|allocator| allocator.kept_bytes),
         }
     }
 

@@ -4,7 +4,8 @@ use pgstrata_units::Lsn;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::item::{Key, PutItem};
+use crate::item::Key;
+use crate::shared::SharedItem;
 
 /// When something was so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -79,7 +80,8 @@ pub struct Change {
     pub cause: Cause,
     /// Items that are new, or differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub put: Vec<PutItem>,
+    #[schema(value_type = Vec<crate::item::PutItem>)]
+    pub put: Vec<SharedItem>,
     /// Items that are no more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]

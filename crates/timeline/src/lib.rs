@@ -11,9 +11,11 @@ pub mod file;
 mod horizon;
 mod item;
 mod log;
+mod memory;
 mod moment;
 mod page;
 mod session;
+mod shared;
 mod version;
 
 pub use change::{At, Cause, Change};
@@ -24,4 +26,5 @@ pub use log::{Log, LogLimits, Resume};
 pub use moment::Moment;
 pub use page::{Line, LineState, Page};
 pub use session::{Session, SessionSnapshot, Transaction, TransactionState};
+pub use shared::SharedItem;
 pub use version::{Command, Fate, LockMode, Member, RowVersion, XmaxKind};

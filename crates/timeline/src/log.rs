@@ -4,19 +4,21 @@
 //! changes while it still has them, with a moment otherwise. It holds no clock and wakes nobody.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, Write};
 use std::sync::Arc;
+
+use pgstrata_units::memory::{HeapBytes as _, Holding, allocated};
 
 use crate::change::{At, Cause, Change};
 use crate::item::{Key, PutItem};
 use crate::moment::Moment;
+use crate::shared::SharedItem;
 
 /// How much of the past a [`Log`] keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogLimits {
     /// Recent changes, at most.
     pub changes: usize,
-    /// Their size as JSON, bytes, at most; the newest change is kept whatever its size.
+    /// The memory that they take with their items, bytes, at most; the newest change is kept whatever its size.
     pub bytes: usize,
 }
 
@@ -62,7 +64,7 @@ impl Log {
     ///
     /// `None`, and nothing is appended, if a mere sample shows nothing new. Of several items with one key the last counts.
     pub fn push(&mut self, picture: Vec<PutItem>, at: At, cause: Cause) -> Option<Arc<Change>> {
-        let picture: BTreeMap<Key, PutItem> = picture.into_iter().map(|put| (put.key.clone(), put)).collect();
+        let picture: BTreeMap<Key, SharedItem> = picture.into_iter().map(|put| (put.key.clone(), put.into())).collect();
         let (put, drop) = self.moment.difference(&picture);
         if put.is_empty() && drop.is_empty() && cause == Cause::Sample {
             return None;
@@ -71,11 +73,11 @@ impl Log {
     }
 
     /// Appends a change of which the maker knows what is different.
-    pub fn append(&mut self, put: Vec<PutItem>, drop: Vec<Key>, at: At, cause: Cause) -> Arc<Change> {
+    pub fn append(&mut self, put: Vec<SharedItem>, drop: Vec<Key>, at: At, cause: Cause) -> Arc<Change> {
         let change = Arc::new(Change { seq: self.moment.seq + 1, at, cause, put, drop });
         let folded = self.moment.fold(&change);
         debug_assert!(folded, "a change with the next number always folds");
-        let bytes = json_bytes(&change);
+        let bytes = change.whole_bytes();
         self.recent.push_back((bytes, Arc::clone(&change)));
         self.recent_bytes += bytes;
         self.forget();
@@ -96,10 +98,21 @@ impl Log {
         Resume::Changes(changes.map(|(_, change)| Arc::clone(change)).collect())
     }
 
-    /// Recent changes that are kept, and their size as JSON in bytes.
+    /// Recent changes that are kept, and the memory that they take, bytes, as if nobody else held their items.
     #[must_use]
     pub fn kept(&self) -> (usize, usize) {
         (self.recent.len(), self.recent_bytes)
+    }
+
+    /// The memory that it takes: the moment, and the recent changes. What both hold is shared out among them.
+    #[must_use]
+    pub fn holds(&self) -> [Holding; 2] {
+        let queue = allocated(self.recent.capacity() * size_of::<(usize, Arc<Change>)>());
+        let changes: usize = self.recent.iter().map(|(_, change)| change.heap_bytes()).sum();
+        [
+            Holding::new("log.moment", self.moment.items.len(), self.moment.heap_bytes()),
+            Holding::new("log.changes", self.recent.len(), queue + changes).at_most(self.limits.changes),
+        ]
     }
 
     fn forget(&mut self) {
@@ -110,23 +123,4 @@ impl Log {
             self.recent_bytes -= bytes;
         }
     }
-}
-
-/// How long a change is as JSON, bytes.
-fn json_bytes(change: &Change) -> usize {
-    struct Count(usize);
-    impl Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    // Counting cannot fail, and a change always has a JSON form.
-    let _ = serde_json::to_writer(&mut count, change);
-    count.0
 }

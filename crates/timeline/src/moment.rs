@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::change::{At, Change};
-use crate::item::{Key, PutItem};
+use crate::item::Key;
+use crate::shared::SharedItem;
 
 /// All that is known of one point of time.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -13,7 +14,7 @@ pub struct Moment {
     /// When that was.
     pub at: Option<At>,
     /// What there is.
-    pub items: BTreeMap<Key, PutItem>,
+    pub items: BTreeMap<Key, SharedItem>,
 }
 
 impl Moment {
@@ -40,7 +41,7 @@ impl Moment {
 
     /// What must be put and dropped to come from this moment to `later`: the shortest such change.
     #[must_use]
-    pub fn difference(&self, later: &BTreeMap<Key, PutItem>) -> (Vec<PutItem>, Vec<Key>) {
+    pub fn difference(&self, later: &BTreeMap<Key, SharedItem>) -> (Vec<SharedItem>, Vec<Key>) {
         let put = later
             .iter()
             .filter(|(key, item)| self.items.get(*key) != Some(item))

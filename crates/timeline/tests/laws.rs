@@ -120,7 +120,7 @@ proptest! {
     fn whoever_resumes_comes_to_the_present_however_little_is_kept(
         pictures in pictures(), after in 0_u64..70, kept in 1_usize..20, limit in 1_usize..9,
     ) {
-        let (log, moments, _) = log_of(&pictures, LogLimits { changes: kept, bytes: 4_000 });
+        let (log, moments, _) = log_of(&pictures, LogLimits { changes: kept, bytes: 20_000 });
         let known = usize::try_from(after).expect("small");
         let mut mine = moments.get(known).cloned().unwrap_or_default();
         let mut asked = after;
@@ -140,7 +140,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_kept_stays_within_its_limits(pictures in pictures(), kept in 1_usize..9, bytes in 1_usize..5_000) {
+    fn what_is_kept_stays_within_its_limits(pictures in pictures(), kept in 1_usize..9, bytes in 1_usize..20_000) {
         let mut log = Log::new(LogLimits { changes: kept, bytes });
         for (step, picture) in pictures.iter().enumerate() {
             log.push(items(picture), at(step), Cause::Sample);

@@ -1,10 +1,12 @@
-//! The field's words as types: system ids, log positions, transaction ids and snapshots, isolation levels, bilingual text.
+//! The field's words as types: system ids, log positions, transaction ids and snapshots, isolation levels, bilingual text,
+//! memory that is held.
 //!
 //! Everything here is a value with a checked constructor. This crate reads no environment, file or clock, and
 //! knows nothing of how a word is used: it sits below every other crate of the workspace.
 
 mod isolation;
 mod lsn;
+pub mod memory;
 mod system;
 mod text;
 mod xid;

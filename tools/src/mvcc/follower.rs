@@ -7,6 +7,7 @@ use pgstrata_pg::Endpoint;
 use pgstrata_timeline::file::{FORMAT, Header};
 use pgstrata_timeline::{Cause, Change, Item, LogLimits, PutItem, Tier, Verdict, Viewer};
 use pgstrata_units::Lsn;
+use pgstrata_units::memory::Holding;
 
 use super::error::MvccError;
 use super::exact::{Exact, ExactOptions};
@@ -201,6 +202,15 @@ impl Follower {
     #[must_use]
     pub fn seen_at(&self, lsn: Lsn) -> Option<(Viewer, Vec<Verdict>)> {
         self.exact.as_ref()?.seen_at(lsn)
+    }
+
+    /// The memory that it takes, by what is bounded.
+    #[must_use]
+    pub fn holds(&self) -> Vec<Holding> {
+        let mut holds = self.exact.as_ref().map(Exact::holds).unwrap_or_default();
+        holds.extend(self.tracks.holds());
+        holds.extend(self.observer.holds());
+        holds
     }
 
     /// Says goodbye.

@@ -22,6 +22,7 @@ pub mod soak;
 mod tables;
 mod tiers;
 mod tracks;
+mod trial_error;
 mod watch;
 
 pub use connection::APPLICATION_NAME;
@@ -33,4 +34,5 @@ pub use recording::{Difference, EXPORT_MOST_BYTES, Recorder, RecorderLimits, Rec
 pub use tables::TableInfo;
 pub use tiers::TierState;
 pub use tracks::Tracks;
+pub use trial_error::TrialError;
 pub use watch::{Limits, Viewers, Watch};

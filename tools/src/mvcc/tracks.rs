@@ -7,13 +7,14 @@
 //! out, and what an open transaction did may wait for that until it commits; a page that was seen to be ahead of the log is shown as it
 //! was seen, and as sampled.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use pgstrata_timeline::{
-    At, Cause, Change, Item, Key, Log, LogLimits, Moment, Origin, PutItem, RowVersion, Transaction,
+    At, Cause, Change, Item, Key, Log, LogLimits, Moment, Origin, PutItem, RowVersion, SharedItem, Transaction,
 };
 use pgstrata_units::Lsn;
+use pgstrata_units::memory::{HeapBytes as _, Holding};
 
 use super::exact::ExactChange;
 use super::observer::Sample;
@@ -24,13 +25,24 @@ pub const HELD_MOST_US: i64 = 400_000;
 /// Pictures that wait, at most.
 const HELD_MOST: usize = 32;
 
+type Items = BTreeMap<Key, SharedItem>;
+
+/// A picture that waits for the exact track.
+#[derive(Debug)]
+struct Held {
+    items: Items,
+    at: At,
+    cause: Cause,
+}
+
 /// A log of both tracks.
 #[derive(Debug, Default)]
 pub struct Tracks {
     log: Log,
-    exact: BTreeMap<Key, PutItem>,
-    sampled: BTreeMap<Key, PutItem>,
-    held: VecDeque<Sample>,
+    exact: Items,
+    /// The picture that was appended last.
+    sampled: Items,
+    held: VecDeque<Held>,
     /// Up to where the exact track is told; `None` if there is none.
     told: Option<Lsn>,
     last_us: i64,
@@ -53,6 +65,17 @@ impl Tracks {
     #[must_use]
     pub fn moment(&self) -> &Moment {
         self.log.moment()
+    }
+
+    /// The memory that it takes. What several of them hold is shared out among them.
+    #[must_use]
+    pub fn holds(&self) -> Vec<Holding> {
+        let waiting = self.held.iter().map(|held| held.items.heap_bytes()).sum();
+        let mut holds = Vec::from(self.log.holds());
+        holds.push(Holding::new("tracks.exact", self.exact.len(), self.exact.heap_bytes()));
+        holds.push(Holding::new("tracks.sampled", self.sampled.len(), self.sampled.heap_bytes()));
+        holds.push(Holding::new("tracks.waiting", self.held.len(), waiting).at_most(HELD_MOST));
+        holds
     }
 
     /// Takes a change of the exact track.
@@ -111,7 +134,10 @@ impl Tracks {
 
     /// Takes a picture. Without an exact track it is appended at once.
     pub fn take_sample(&mut self, sample: Sample, now_us: i64) -> Vec<Arc<Change>> {
-        self.held.push_back(sample);
+        let Sample { items, at, cause, .. } = sample;
+        let before = self.held.back().map_or(&self.sampled, |held| &held.items);
+        let items = items.into_iter().map(|put| (put.key.clone(), shared(put, before))).collect();
+        self.held.push_back(Held { items, at, cause });
         self.release(now_us)
     }
 
@@ -126,24 +152,40 @@ impl Tracks {
             if !is_told && now_us - first.at.unix_us < HELD_MOST_US && self.held.len() <= HELD_MOST {
                 break;
             }
-            if let Some(sample) = self.held.pop_front() {
-                appended.extend(self.append_sample(sample));
+            if let Some(picture) = self.held.pop_front() {
+                appended.extend(self.append_picture(picture));
             }
         }
         appended
     }
 
-    fn append_sample(&mut self, sample: Sample) -> Option<Arc<Change>> {
-        let is_ahead = self.told.is_some() && sample.at.lsn > self.told;
-        self.sampled = sample.items.into_iter().map(|put| (put.key.clone(), put)).collect();
-        let mut picture: Vec<PutItem> =
-            self.exact.iter().map(|(key, exact)| merged(exact, self.sampled.get(key), is_ahead)).collect();
-        picture
-            .extend(self.sampled.iter().filter(|(key, _)| !self.exact.contains_key(*key)).map(|(_, put)| put.clone()));
-        let cause =
-            if self.log.moment().seq == 0 && sample.cause == Cause::Sample { Cause::Begin } else { sample.cause };
-        let at = self.at(sample.at.unix_us, if self.told.is_some() { None } else { sample.at.lsn });
-        self.log.push(picture, at, cause)
+    /// Appends what a picture changes. Only what is in this picture or in the one before can look different: what is in
+    /// neither is shown as the exact track has it, and was before.
+    fn append_picture(&mut self, picture: Held) -> Option<Arc<Change>> {
+        let is_ahead = self.told.is_some() && picture.at.lsn > self.told;
+        let before = std::mem::replace(&mut self.sampled, picture.items);
+        let at = self.at(picture.at.unix_us, if self.told.is_some() { None } else { picture.at.lsn });
+        let moment = self.log.moment();
+        let (mut put, mut drop) = (Vec::new(), Vec::new());
+        for key in before.keys().chain(self.sampled.keys()).collect::<BTreeSet<_>>() {
+            match self.shown(key, is_ahead) {
+                Some(item) if moment.items.get(key) != Some(&item) => put.push(item),
+                None if moment.items.contains_key(key) => drop.push(key.clone()),
+                _ => {}
+            }
+        }
+        let is_first = moment.seq == 0 && picture.cause == Cause::Sample;
+        let cause = if is_first { Cause::Begin } else { picture.cause };
+        if put.is_empty() && drop.is_empty() && cause == Cause::Sample {
+            return None;
+        }
+        Some(self.log.append(put, drop, at, cause))
+    }
+
+    /// What both tracks together say under a key.
+    fn shown(&self, key: &Key, is_ahead: bool) -> Option<SharedItem> {
+        let sampled = self.sampled.get(key);
+        self.exact.get(key).map(|exact| merged(exact, sampled, is_ahead)).or_else(|| sampled.cloned())
     }
 
     /// A time that does not go back, and the position up to which the exact track is told.
@@ -153,22 +195,27 @@ impl Tracks {
     }
 }
 
+/// The item as the picture before has it, if it is the same: most of a picture is.
+fn shared(put: PutItem, before: &Items) -> SharedItem {
+    before.get(&put.key).filter(|before| **before == put).cloned().unwrap_or_else(|| put.into())
+}
+
 /// The exact item with what only looking can tell. `is_ahead`: what was looked at may be younger.
-fn merged(exact: &PutItem, sampled: Option<&PutItem>, is_ahead: bool) -> PutItem {
-    if let (true, Item::Version(known), Some(PutItem { origin, item: Item::Version(seen), .. })) =
-        (is_ahead, &exact.item, sampled)
-        && (seen.xmax, seen.xmax_kind) != (known.xmax, known.xmax_kind)
-    {
-        return Item::Version(with_life(known, seen)).known(*origin);
-    }
-    let item = match (&exact.item, sampled.map(|put| &put.item)) {
-        (Item::Version(exact), Some(Item::Version(sampled))) => Item::Version(with_values(exact, sampled)),
-        (Item::Transaction(exact), Some(Item::Transaction(sampled))) => {
-            Item::Transaction(Transaction { pid: exact.pid.or(sampled.pid), ..exact.clone() })
+fn merged(exact: &SharedItem, sampled: Option<&SharedItem>, is_ahead: bool) -> SharedItem {
+    let Some(sampled) = sampled else { return exact.clone() };
+    let (origin, item) = match (&exact.item, &sampled.item) {
+        (Item::Version(known), Item::Version(seen))
+            if is_ahead && (seen.xmax, seen.xmax_kind) != (known.xmax, known.xmax_kind) =>
+        {
+            (sampled.origin, Item::Version(with_life(known, seen)))
         }
-        (item, _) => item.clone(),
+        (Item::Version(known), Item::Version(seen)) => (Origin::Exact, Item::Version(with_values(known, seen))),
+        (Item::Transaction(known), Item::Transaction(seen)) if known.pid.is_none() && seen.pid.is_some() => {
+            (Origin::Exact, Item::Transaction(Transaction { pid: seen.pid, ..known.clone() }))
+        }
+        _ => return exact.clone(),
     };
-    PutItem { key: exact.key.clone(), origin: Origin::Exact, item }
+    PutItem { key: exact.key.clone(), origin, item }.into()
 }
 
 /// The version as it was seen, with what only the log tells of its life.
@@ -200,6 +247,8 @@ mod tests {
 
     use pgstrata_timeline::{Fate, TransactionState, XmaxKind};
     use pgstrata_units::Xid;
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng as _};
 
     use super::*;
 
@@ -210,6 +259,7 @@ mod tests {
 
     fn exact(lsn: u64, us: i64, put: Vec<PutItem>) -> ExactChange {
         let cause = Cause::Record { lsn: Lsn(lsn), name: "Transaction/COMMIT".to_owned(), xid: 0 };
+        let put = put.into_iter().map(SharedItem::from).collect();
         ExactChange { put, drop: Vec::new(), at: At { unix_us: us, lsn: Some(Lsn(lsn)) }, cause }
     }
 
@@ -301,6 +351,65 @@ mod tests {
         tracks.take_exact(exact(100, 2, vec![transaction(Origin::Exact, 750, Committed, None)]));
         let forget = ExactChange { drop: vec![seen.key.clone()], ..exact(101, 3, Vec::new()) };
         tracks.take_exact(forget);
-        assert_eq!(tracks.moment().items.get(&seen.key), Some(&seen));
+        assert!(tracks.moment().items.get(&seen.key).is_some_and(|shown| *shown == seen));
+    }
+
+    /// An item of few, in one of few ways.
+    fn any_item(origin: Origin, random: &mut impl RngExt) -> PutItem {
+        let version = |xmin, xmax: Option<u64>, values: Option<i32>| {
+            let values = values.map(|n| serde_json::Map::from_iter([("n".to_owned(), n.into())]));
+            let xmax_kind = xmax.map_or(XmaxKind::None, |_| XmaxKind::Update);
+            RowVersion { xmax: xmax.map(Xid), xmax_kind, values, ..RowVersion::bare(16400, 0, 1, Xid(xmin)) }
+        };
+        let number = random.random_range(0..6);
+        if random.random_bool(0.5) {
+            let state = if random.random_bool(0.5) { Committed } else { InProgress };
+            return transaction(origin, 700 + number, state, random.random_bool(0.5).then_some(7));
+        }
+        let xmax = random.random_bool(0.5).then(|| random.random_range(800..803));
+        let values = random.random_bool(0.5).then(|| random.random_range(0..3));
+        Item::Version(version(700 + number, xmax, values)).known(origin)
+    }
+
+    #[test]
+    fn what_is_told_of_a_picture_makes_the_moment_that_the_whole_picture_would() {
+        let mut random = StdRng::seed_from_u64(11);
+        for _ in 0..200 {
+            let mut tracks = Tracks::new(LogLimits::default());
+            let (mut told, mut exact_items, mut folded) = (0, Items::new(), Moment::default());
+            for step in 0..40 {
+                let us = step * 2 * HELD_MOST_US;
+                let mut appended = Vec::new();
+                if told > 0 && random.random_bool(0.05) {
+                    appended.extend(tracks.end_exact("lost".to_owned(), us));
+                    exact_items.clear();
+                    told = 0;
+                }
+                if random.random_bool(0.6) {
+                    told = told.max(100) + 10;
+                    let mut change = exact(told, us, vec![any_item(Origin::Exact, &mut random)]);
+                    let gone = any_item(Origin::Exact, &mut random).key;
+                    change.drop.extend(exact_items.remove(&gone).map(|gone| gone.key.clone()));
+                    exact_items.extend(change.put.iter().map(|put| (put.key.clone(), put.clone())));
+                    change.drop.retain(|key| change.put.iter().all(|put| put.key != *key));
+                    appended.extend(tracks.take_exact(change));
+                }
+                // Sometimes ahead of the log; it is waited for no longer than now.
+                let at = told + random.random_range(0..2) * 5;
+                let items: Vec<_> = (0..4).map(|_| any_item(Origin::Sampled, &mut random)).collect();
+                appended.extend(tracks.take_sample(sample(at, us, items.clone()), us + HELD_MOST_US));
+                for change in &appended {
+                    assert!(folded.fold(change));
+                }
+                let sampled: Items = items.into_iter().map(|put| (put.key.clone(), put.into())).collect();
+                let mut whole = sampled.clone();
+                let is_ahead = told > 0 && at > told;
+                whole.extend(
+                    exact_items.iter().map(|(key, known)| (key.clone(), merged(known, sampled.get(key), is_ahead))),
+                );
+                assert_eq!(tracks.moment().items, whole);
+                assert_eq!(&folded, tracks.moment());
+            }
+        }
     }
 }

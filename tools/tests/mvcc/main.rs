@@ -1,7 +1,9 @@
 //! The MVCC debugger against real servers.
 
+mod bounds;
 mod extension;
 mod limits;
+mod log_lost;
 mod pages;
 mod recordings;
 mod seats;

@@ -13,7 +13,7 @@ use crate::pages::really_seen;
 use crate::seats::{run, seat, spec, watch};
 
 /// How long anything may take; far more than it needs on a loaded machine.
-const LIMIT: Duration = Duration::from_mins(2);
+pub const LIMIT: Duration = Duration::from_mins(2);
 
 /// The places that verdicts call visible.
 fn visible(verdicts: &[Verdict], moment: &Moment) -> BTreeSet<(u32, u16)> {

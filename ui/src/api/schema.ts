@@ -341,6 +341,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/memory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The memory that this workbench takes, and what holds it. */
+        get: operations["memory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/recordings": {
         parameters: {
             query?: never;
@@ -2042,6 +2059,13 @@ export interface components {
          * @enum {string}
          */
         LockMode: "key-share" | "share" | "no-key-update" | "update";
+        /** @description The memory of a log that is being made. */
+        LogMemory: {
+            /** @description Its parts; of what several hold each has its share, so they can be added up. */
+            parts: components["schemas"]["MemoryPart"][];
+            /** @description What it watches. */
+            watch: components["schemas"]["Watch"];
+        };
         /** @description One of several transactions that hold a row (a member of a multixact). */
         Member: {
             /** @description Whether it changed the row, and did not only lock it. */
@@ -2055,6 +2079,37 @@ export interface components {
              * @description The transaction.
              */
             xid: number;
+        };
+        /** @description The memory that this workbench takes. */
+        Memory: {
+            /**
+             * Format: int64
+             * @description What its allocator has given out, bytes, where the allocator says.
+             */
+            in_use_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description What its allocator keeps for later, bytes, where the allocator says.
+             */
+            kept_bytes?: number | null;
+            /** @description What the logs hold that are being made. */
+            logs: components["schemas"]["LogMemory"][];
+            /**
+             * Format: int64
+             * @description In the processor's hands, bytes; on Linux alone.
+             */
+            resident_bytes?: number | null;
+        };
+        /** @description What a bounded structure holds. */
+        MemoryPart: {
+            /** @description The memory that they take, bytes, counted from what they are made of. */
+            bytes: number;
+            /** @description How many it holds. */
+            count: number;
+            /** @description How many it may hold; missing where another part's bound is its own. */
+            most?: number | null;
+            /** @description Its name, as `history.versions`. */
+            what: string;
         };
         /** @description Something that must be kept. */
         Needed: {
@@ -3986,6 +4041,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    memory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Memory"];
+                };
             };
             default: {
                 headers: {

@@ -20,12 +20,14 @@ use crate::servers;
 use crate::terminal::Terminal;
 
 /// What the private server gets beside its profile, so that everything the workbench shows can happen on it.
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 5] = [
     // Prepared transactions are part of the picture.
     ("max_prepared_transactions", "16"),
     ("track_commit_timestamp", "on"),
     // Recordings read the log.
     ("wal_level", "logical"),
+    // On a busy machine the exact track is some seconds behind; a checkpoint must not remove what it has not read.
+    ("wal_keep_size", "256MB"),
     ("max_connections", "200"),
 ];
 

@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use pgstrata_timeline::{Cause, Log, LogLimits, Moment, Resume};
 use pgstrata_tools::mvcc::{Pace, Watch};
+use pgstrata_units::memory::Holding;
 use rand::RngExt;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::source::{Seen, Source};
@@ -25,8 +26,16 @@ pub struct Feed {
     log: Mutex<Log>,
     /// The last change; also how its end is told.
     last: watch::Sender<Progress>,
-    causes: mpsc::Sender<Cause>,
+    asked: mpsc::Sender<Asked>,
     readers: AtomicUsize,
+}
+
+/// What the task that looks is asked for.
+enum Asked {
+    /// To look now, because of something of our own making.
+    Look(Cause),
+    /// What its source holds in memory.
+    Holds(oneshot::Sender<Vec<Holding>>),
 }
 
 /// How far a log is.
@@ -53,16 +62,16 @@ pub enum Next {
 impl Feed {
     /// Begins a log, and looks until `stop`.
     pub fn begin(watch: Watch, source: Box<dyn Source>, stop: CancellationToken) -> Arc<Self> {
-        let (causes, wanted) = mpsc::channel(limits::CAUSES);
+        let (asked, questions) = mpsc::channel(limits::CAUSES);
         let feed = Arc::new(Self {
             id: format!("{:016x}", rand::rng().random::<u64>()),
             watch,
             log: Mutex::new(Log::new(LogLimits { changes: limits::KEPT_CHANGES, bytes: limits::KEPT_BYTES })),
             last: watch::Sender::default(),
-            causes,
+            asked,
             readers: AtomicUsize::new(0),
         });
-        tokio::spawn(Arc::clone(&feed).look(source, wanted, stop));
+        tokio::spawn(Arc::clone(&feed).look(source, questions, stop));
         feed
     }
 
@@ -78,7 +87,7 @@ impl Feed {
 
     /// Has the server looked at because of something of our own making. A log that is too busy for it leaves it out.
     pub fn note(&self, cause: &Cause) {
-        let _ = self.causes.try_send(cause.clone());
+        let _ = self.asked.try_send(Asked::Look(cause.clone()));
     }
 
     /// Whether somebody reads.
@@ -111,6 +120,19 @@ impl Feed {
         self.log().moment().clone()
     }
 
+    /// The memory that it takes: its own part, and its source's once that is between two looks.
+    pub async fn holds(&self) -> Vec<Holding> {
+        let (answer, answered) = oneshot::channel();
+        // A log that is too busy, or has ended, says nothing of its source.
+        let of_source = match self.asked.try_send(Asked::Holds(answer)) {
+            Ok(()) => answered.await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let [moment, changes] = self.log().holds();
+        let own = [Holding { what: "feed.moment", ..moment }, Holding { what: "feed.changes", ..changes }];
+        own.into_iter().chain(of_source).collect()
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,7 +140,7 @@ impl Feed {
     async fn look(
         self: Arc<Self>,
         mut source: Box<dyn Source>,
-        mut wanted: mpsc::Receiver<Cause>,
+        mut questions: mpsc::Receiver<Asked>,
         stop: CancellationToken,
     ) {
         let mut pace = Pace::default();
@@ -141,7 +163,11 @@ impl Feed {
             tokio::pin!(next_look);
             cause = loop {
                 tokio::select! {
-                    Some(cause) = wanted.recv() => break cause,
+                    Some(asked) = questions.recv() => match asked {
+                        Asked::Look(cause) => break cause,
+                        // Who has asked may have gone.
+                        Asked::Holds(answer) => drop(answer.send(source.holds())),
+                    },
                     () = &mut next_look => break Cause::Sample,
                     seen = source.wait() => drop(self.keep(seen)),
                     () = stop.cancelled() => return,

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use pgstrata_timeline::Cause;
 use pgstrata_tools::mvcc::{Viewers, Watch};
+use pgstrata_units::memory::Holding;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -95,6 +96,16 @@ impl Hub {
     /// How many logs are being made.
     pub async fn feeds(&self) -> usize {
         self.0.feeds.lock().await.len()
+    }
+
+    /// What each log watches, and the memory that it takes.
+    pub async fn holds(&self) -> Vec<(Watch, Vec<Holding>)> {
+        let feeds: Vec<_> = self.0.feeds.lock().await.values().map(|kept| Arc::clone(&kept.feed)).collect();
+        let mut holds = Vec::with_capacity(feeds.len());
+        for feed in feeds {
+            holds.push((feed.watch().clone(), feed.holds().await));
+        }
+        holds
     }
 
     /// Is cancelled when the logs end.

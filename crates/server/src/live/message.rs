@@ -1,6 +1,6 @@
 //! What goes over `/api/live`, in both directions.
 
-use pgstrata_timeline::{At, Change, Moment, PutItem};
+use pgstrata_timeline::{At, Change, Moment, SharedItem};
 use pgstrata_tools::mvcc::Watch;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -79,7 +79,8 @@ pub struct LiveMoment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<At>,
     /// What there is.
-    pub items: Vec<PutItem>,
+    #[schema(value_type = Vec<pgstrata_timeline::PutItem>)]
+    pub items: Vec<SharedItem>,
 }
 
 impl LiveMoment {

@@ -1,7 +1,8 @@
 //! Where logs come from: the seam between this crate and the observer.
 
 use async_trait::async_trait;
-use pgstrata_timeline::{At, Cause, Key, PutItem};
+use pgstrata_timeline::{At, Cause, Key, SharedItem};
+use pgstrata_units::memory::Holding;
 
 use pgstrata_tools::mvcc::Watch;
 
@@ -21,13 +22,18 @@ pub trait Source: Send {
     async fn wait(&mut self) -> Vec<Seen> {
         std::future::pending().await
     }
+
+    /// The memory that it takes, by what is bounded.
+    fn holds(&self) -> Vec<Holding> {
+        Vec::new()
+    }
 }
 
 /// One of the things that a look has found, in order.
 #[derive(Debug)]
 pub struct Seen {
     /// Items that are new, or differ.
-    pub put: Vec<PutItem>,
+    pub put: Vec<SharedItem>,
     /// Items that are no more.
     pub drop: Vec<Key>,
     /// When.

@@ -229,7 +229,7 @@ fn seen(id: &str, recording: &mvcc::Recording, lsn: Lsn) -> Result<LiveMoment, P
     let mut moment = moment(id, recording, recording.seq_at_lsn(lsn)?)?;
     if let Some((_, viewer, verdicts)) = recording.seen_at(lsn)? {
         let verdicts = verdicts.into_iter().map(Item::Verdict);
-        moment.items.extend(verdicts.chain([Item::Viewer(viewer)]).map(|item| item.known(Origin::Inferred)));
+        moment.items.extend(verdicts.chain([Item::Viewer(viewer)]).map(|item| item.known(Origin::Inferred).into()));
     }
     Ok(moment)
 }

@@ -3,6 +3,7 @@
 pub mod advisor;
 pub mod consoles;
 pub mod live;
+pub mod memory;
 pub mod recordings;
 pub mod records;
 pub mod runs;
@@ -20,6 +21,7 @@ use crate::workbench::Workbench;
 pub fn router() -> OpenApiRouter<Workbench> {
     OpenApiRouter::new()
         .routes(routes!(status::status))
+        .routes(routes!(memory::memory))
         .routes(routes!(tables::tables))
         .routes(routes!(live::live))
         .routes(routes!(scenes::list_scenes))

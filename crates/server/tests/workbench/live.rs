@@ -217,7 +217,7 @@ impl Source for Counter {
                 next_xid: Xid(self.next),
                 sessions: 0,
             };
-            let put = vec![Item::Server(server).known(Origin::Sampled)];
+            let put = vec![Item::Server(server).known(Origin::Sampled).into()];
             let at = At { unix_us: i64::try_from(self.next).unwrap_or(0), lsn: None };
             Seen { put, drop: Vec::new(), at, cause: cause.clone() }
         };

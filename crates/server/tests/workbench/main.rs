@@ -4,6 +4,7 @@ mod advisor;
 mod consoles;
 mod hostile;
 mod live;
+mod memory;
 mod pages;
 mod recordings;
 mod records;

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use super::frame::{HEAD_BYTES, Head, Kind};
 use super::{END_MAGIC, Ending, FORMAT, FileError, Header, MAGIC};
 use crate::change::{At, Change};
-use crate::item::{Key, PutItem};
+use crate::item::Key;
 use crate::moment::Moment;
+use crate::shared::SharedItem;
 
 /// Bytes that can be read anywhere: a file, or memory.
 pub trait Source {
@@ -67,7 +68,7 @@ pub struct Recorded<S> {
 struct Keyframe {
     seq: u64,
     at: Option<At>,
-    items: Vec<PutItem>,
+    items: Vec<SharedItem>,
 }
 
 impl<S: Source> Recorded<S> {
@@ -234,7 +235,7 @@ impl<S: Source> Recorded<S> {
 
     fn keyframe(&self, place: Place) -> Result<Moment, FileError> {
         let keyframe: Keyframe = serde_json::from_slice(&payload(&self.source, place)?)?;
-        let items = keyframe.items.into_iter().map(|put| -> (Key, PutItem) { (put.key.clone(), put) }).collect();
+        let items = keyframe.items.into_iter().map(|put| -> (Key, SharedItem) { (put.key.clone(), put) }).collect();
         Ok(Moment { seq: keyframe.seq, at: keyframe.at, items })
     }
 }

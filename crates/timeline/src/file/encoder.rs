@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::frame::{Kind, Span, frame};
 use super::{END_MAGIC, Ending, FileError, Header, MAGIC};
 use crate::change::{At, Change};
-use crate::item::PutItem;
 use crate::moment::Moment;
+use crate::shared::SharedItem;
 
 /// How often bytes are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Encoder {
 struct Keyframe<'a> {
     seq: u64,
     at: Option<At>,
-    items: Vec<&'a PutItem>,
+    items: Vec<&'a SharedItem>,
 }
 
 impl Encoder {

@@ -16,6 +16,8 @@
 
 mod as_of;
 mod fold;
+mod memory;
+mod statuses;
 mod store;
 mod transactions;
 mod version;

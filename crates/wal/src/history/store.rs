@@ -9,16 +9,16 @@ use super::Limits;
 use super::version::{Removal, RemovalReason, State, Version, VersionId};
 use crate::block::RelFile;
 
-type Place = (RelFile, ItemPointer);
+pub(super) type Place = (RelFile, ItemPointer);
 
 /// Versions with what they take.
 #[derive(Debug)]
 pub struct Versions {
-    all: BTreeMap<VersionId, Version>,
+    pub(super) all: BTreeMap<VersionId, Version>,
     /// Versions of a place, oldest first; the last may still be there.
-    by_place: BTreeMap<Place, Vec<VersionId>>,
+    pub(super) by_place: BTreeMap<Place, Vec<VersionId>>,
     /// Those that left the disk, in that order.
-    removed: VecDeque<VersionId>,
+    pub(super) removed: VecDeque<VersionId>,
     next: u64,
     row_bytes: usize,
     limits: Limits,

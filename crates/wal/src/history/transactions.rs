@@ -10,14 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use pgstrata_tuple::Status;
 use pgstrata_units::{Lsn, Snapshot, Xid};
 
+use super::statuses::Statuses;
 use crate::running::RunningTransactions;
 use crate::transaction::{Completion, Preparation};
 
 /// More ids than this at once were not given out since the last record: the log has a gap.
 const IDS_AT_ONCE_MAX: u64 = 10_000;
-
-/// The bare statuses of how many transactions are kept for each whole life; they take a tenth of the room.
-const STATUSES_PER_LIFE: usize = 8;
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,14 +66,14 @@ pub struct Seed {
 /// All transactions that are remembered.
 #[derive(Debug)]
 pub struct Transactions {
-    lives: BTreeMap<Xid, Life>,
-    learned: BTreeMap<Xid, Status>,
+    pub(super) lives: BTreeMap<Xid, Life>,
+    pub(super) learned: Statuses,
     seed: Seed,
     /// The lowest id that was not seen.
     next: Xid,
     /// Behind the last end of a transaction that was forgotten.
     forgotten_to: Lsn,
-    most: usize,
+    pub(super) most: usize,
     forgotten: u64,
 }
 
@@ -84,7 +82,7 @@ impl Transactions {
     pub(super) fn new(seed: Seed, most: usize) -> Self {
         let mut transactions = Self {
             lives: BTreeMap::new(),
-            learned: BTreeMap::new(),
+            learned: Statuses::new(most),
             next: seed.snapshot.xmax(),
             forgotten_to: Lsn(0),
             seed,
@@ -135,18 +133,15 @@ impl Transactions {
 
     /// Takes word of a transaction that ended before the history began (`pg_xact_status`).
     pub fn learn(&mut self, xid: Xid, status: Status) {
-        if self.learned.len() >= self.most.saturating_mul(STATUSES_PER_LIFE) {
-            self.learned.pop_first();
-        }
-        self.learned.insert(xid, status);
+        self.learned.note(xid, status);
     }
 
     /// How a transaction stood at a position: what records before it say.
     #[must_use]
     pub fn status_at(&self, xid: Xid, lsn: Lsn) -> Status {
         let Some(life) = self.lives.get(&xid) else {
-            return match self.learned.get(&xid) {
-                Some(status) => *status,
+            return match self.learned.get(xid) {
+                Some(status) => status,
                 None if !xid.is_normal() => Status::Committed,
                 None if xid >= self.next => Status::InProgress,
                 None => Status::Unknown,

@@ -6,10 +6,11 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use pgstrata_pg::sql::ClientError;
 use pgstrata_pg::{ClusterSpec, Session};
 use pgstrata_scenario::runner::FoundWaiting;
 use pgstrata_scenario::suite::{self, Judging, Options, SpecFile, Stage};
+
+use super::TrialError;
 
 /// The extension that watches.
 const EXTENSION: &str = "mvcc_visualizer";
@@ -23,21 +24,6 @@ const LOOK_PAUSE: Duration = Duration::from_millis(5);
 const CREATE: &str = include_str!("sql/create.sql");
 const LOOKS: &str = include_str!("sql/looks.sql");
 const KEPT: &str = include_str!("sql/kept.sql");
-
-/// Why a capture could not be carried out. A missed wait is none of these: it is a result.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CaptureError {
-    /// The server was not started, or not reached.
-    #[error("could not use the server")]
-    Server(#[from] pgstrata_pg::Error),
-    /// The server refused to tell what was kept.
-    #[error("the kept waits could not be read")]
-    Kept(#[from] ClientError),
-    /// The worker that looks has stopped.
-    #[error("the worker has not looked for {} s", LOOK_LIMIT.as_secs())]
-    NoLooks,
-}
 
 /// What became of the waits.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -87,7 +73,7 @@ pub async fn capture(
     server: ClusterSpec,
     files: &[SpecFile],
     progress: &(dyn Fn(&str) + Sync),
-) -> Result<Captured, CaptureError> {
+) -> Result<Captured, TrialError> {
     let server = server
         .with_setting("shared_preload_libraries", EXTENSION)
         .with_setting("mvcc_visualizer.wait_ring_size", RING_SIZE.to_string());
@@ -117,13 +103,13 @@ pub async fn capture(
 }
 
 /// What was kept since the last time, once the worker has looked at the end of it too.
-async fn kept(watcher: &Session, last: &mut i64) -> Result<Vec<Kept>, CaptureError> {
+async fn kept(watcher: &Session, last: &mut i64) -> Result<Vec<Kept>, TrialError> {
     let looks = |session| async move { query_looks(session).await };
     let (before, began) = (looks(watcher).await?, Instant::now());
     // The first of the two may have been under way.
     while looks(watcher).await? < before + 2 {
         if began.elapsed() > LOOK_LIMIT {
-            return Err(CaptureError::NoLooks);
+            return Err(TrialError::NoLooks { limit: LOOK_LIMIT });
         }
         tokio::time::sleep(LOOK_PAUSE).await;
     }
@@ -136,6 +122,6 @@ async fn kept(watcher: &Session, last: &mut i64) -> Result<Vec<Kept>, CaptureErr
     Ok(kept)
 }
 
-async fn query_looks(session: &Session) -> Result<i64, CaptureError> {
+async fn query_looks(session: &Session) -> Result<i64, TrialError> {
     Ok(session.query_one(LOOKS, &[]).await?.try_get(0)?)
 }

@@ -15,12 +15,11 @@ use std::time::{Duration, Instant};
 
 use pgstrata_pg::pgbench::Script;
 use pgstrata_pg::process::of_process;
-use pgstrata_pg::sql::ClientError;
 use pgstrata_pg::{Cluster, ClusterSpec, Pid, Session, pgbench};
 
 pub use throughput::{MARGIN, Throughput, ThroughputSpec, throughput};
 
-use super::MvccError;
+use super::TrialError;
 
 /// The extension.
 const EXTENSION: &str = "mvcc_visualizer";
@@ -34,30 +33,6 @@ const WORKER: &str = include_str!("sql/worker.sql");
 const PUBLISH: &str = include_str!("sql/publish.sql");
 const STATEMENTS: &str = include_str!("sql/statements.sql");
 const LOCK: &str = include_str!("sql/lock.sql");
-
-/// Why the cost could not be measured.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CostError {
-    /// The server was not started, or not reached, or a process's time could not be read.
-    #[error("could not use the server")]
-    Server(#[from] pgstrata_pg::Error),
-    /// The server refused a statement of the measurement.
-    #[error("a statement of the measurement failed")]
-    Statement(#[from] ClientError),
-    /// The worker does not run.
-    #[error("the worker does not run")]
-    NoWorker,
-    /// The server could not be recorded.
-    #[error("could not record the server")]
-    Recording(#[from] MvccError),
-    /// There is no place for a recording.
-    #[error("could not make a directory for a recording")]
-    Place(#[source] std::io::Error),
-    /// The windows cannot be compared.
-    #[error("the windows cannot be compared")]
-    Unusable(#[from] pgstrata_stats::Unusable),
-}
 
 /// How much is measured.
 #[derive(Clone, Debug)]
@@ -92,7 +67,7 @@ pub struct Cost {
 }
 
 /// Measures on a private server that is made for it; takes some `pairs` seconds and three times `watched`.
-pub async fn measure(spec: CostSpec) -> Result<Cost, CostError> {
+pub async fn measure(spec: CostSpec) -> Result<Cost, TrialError> {
     let server = spec.server.clone().with_setting("shared_preload_libraries", EXTENSION);
     let cluster = Cluster::create(server).await?;
     let session = cluster.endpoint().connect().await?;
@@ -115,7 +90,7 @@ pub async fn measure(spec: CostSpec) -> Result<Cost, CostError> {
 }
 
 /// The least processor time of a statement, and what publishing adds to it in each pair, nanoseconds.
-async fn hook(session: &Session, spec: &CostSpec) -> Result<(f64, Vec<f64>), CostError> {
+async fn hook(session: &Session, spec: &CostSpec) -> Result<(f64, Vec<f64>), TrialError> {
     let backend = Pid::from_raw(session.backend_pid().await?);
     let statements = f64::from(spec.statements.max(1));
     let (mut least, mut added) = (f64::INFINITY, Vec::with_capacity(spec.pairs));
@@ -133,14 +108,14 @@ async fn hook(session: &Session, spec: &CostSpec) -> Result<(f64, Vec<f64>), Cos
 }
 
 /// The session's processor time of one run, nanoseconds.
-async fn run(session: &Session, backend: Pid, statements: i32, publishes: bool) -> Result<f64, CostError> {
+async fn run(session: &Session, backend: Pid, statements: i32, publishes: bool) -> Result<f64, TrialError> {
     session.execute(PUBLISH, &[&publishes.to_string()]).await?;
     let before = of_process(backend)?;
     session.execute(STATEMENTS, &[&statements]).await?;
     Ok((of_process(backend)? - before).as_micros_f64() * 1_000.0)
 }
 
-async fn worker(session: &Session) -> Result<Pid, CostError> {
+async fn worker(session: &Session) -> Result<Pid, TrialError> {
     let began = Instant::now();
     // It starts a moment after the server does.
     while began.elapsed() < Duration::from_secs(10) {
@@ -149,18 +124,18 @@ async fn worker(session: &Session) -> Result<Pid, CostError> {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Err(CostError::NoWorker)
+    Err(TrialError::NoWorker)
 }
 
 /// The worker's part of a core while something lasts, per cent.
-async fn watch(worker: Pid, lasts: impl Future<Output = ()>) -> Result<f64, CostError> {
+async fn watch(worker: Pid, lasts: impl Future<Output = ()>) -> Result<f64, TrialError> {
     let (before, began) = (of_process(worker)?, Instant::now());
     lasts.await;
     let (used, passed) = (of_process(worker)? - before, began.elapsed());
     Ok(100.0 * used.as_secs_f64() / passed.as_secs_f64())
 }
 
-async fn under_load(cluster: &Cluster, worker: Pid, watched: Duration) -> Result<f64, CostError> {
+async fn under_load(cluster: &Cluster, worker: Pid, watched: Duration) -> Result<f64, TrialError> {
     let (bindir, endpoint) = (cluster.install().bindir.clone(), cluster.endpoint());
     let load = tokio::task::spawn_blocking(move || load(&bindir, &endpoint, watched));
     let percent = watch(worker, tokio::time::sleep(watched)).await?;
@@ -176,7 +151,12 @@ fn load(bindir: &Path, endpoint: &pgstrata_pg::Endpoint, watched: Duration) -> R
     pgbench::play(bindir, endpoint, Script::SelectOnly, CLIENTS, watched + Duration::from_secs(1)).map(drop)
 }
 
-async fn while_waiting(cluster: &Cluster, session: &Session, worker: Pid, watched: Duration) -> Result<f64, CostError> {
+async fn while_waiting(
+    cluster: &Cluster,
+    session: &Session,
+    worker: Pid,
+    watched: Duration,
+) -> Result<f64, TrialError> {
     session.batch_execute(LOCK).await?;
     let mut waiters = tokio::task::JoinSet::new();
     for _ in 0..WAITERS {

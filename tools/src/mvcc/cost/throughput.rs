@@ -20,8 +20,8 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::{CostError, EXTENSION, median};
-use crate::mvcc::{Follower, Options, Recorder, RecorderLimits, Watch};
+use super::{EXTENSION, median};
+use crate::mvcc::{Follower, Options, Recorder, RecorderLimits, TrialError, Watch};
 
 /// Branches of pgbench's tables; more than clients, so that they rarely wait for each other.
 const SCALE: u32 = 10;
@@ -71,7 +71,7 @@ enum Observed {
 pub async fn throughput(
     spec: &ThroughputSpec,
     progress: &mut (dyn FnMut(usize) + Send),
-) -> Result<Throughput, CostError> {
+) -> Result<Throughput, TrialError> {
     let bare = Cluster::create(spec.server.clone()).await?;
     let observed = Cluster::create(spec.server.clone().with_setting("shared_preload_libraries", EXTENSION)).await?;
     for cluster in [&bare, &observed] {
@@ -120,7 +120,7 @@ struct Site {
 
 impl Site {
     /// Transactions a second of one window.
-    async fn rate(&self, way: Observed) -> Result<f64, CostError> {
+    async fn rate(&self, way: Observed) -> Result<f64, TrialError> {
         let cluster = if way == Observed::No { &self.bare } else { &self.observed };
         let over = CancellationToken::new();
         let recorder = match way {
@@ -141,8 +141,8 @@ impl Site {
 }
 
 /// Follows a server on both tracks into a file of its own, until told to stop.
-async fn record(endpoint: pgstrata_pg::Endpoint, over: CancellationToken) -> Result<(), CostError> {
-    let place = tempfile::tempdir().map_err(CostError::Place)?;
+async fn record(endpoint: pgstrata_pg::Endpoint, over: CancellationToken) -> Result<(), TrialError> {
+    let place = tempfile::tempdir().map_err(TrialError::Place)?;
     let mut follower = Follower::begin(&endpoint, Options::default(), LogLimits { changes: 1, bytes: 0 }).await?;
     let watch = Watch { table: Some(TABLE.to_owned()), ..Watch::default() };
     let header = follower.header(&watch, None);

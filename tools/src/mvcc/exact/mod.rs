@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_pg::Endpoint;
 use pgstrata_pg::replication::{Fed, FeedOptions, WalFeed};
-use pgstrata_timeline::{At, Cause, Item, Key, Origin, PutItem, Verdict, Viewer};
+use pgstrata_timeline::{At, Cause, Item, Key, Origin, SharedItem, Verdict, Viewer};
 use pgstrata_tuple::Status;
+use pgstrata_units::memory::{HeapBytes as _, Holding};
 use pgstrata_units::{Lsn, Snapshot, Xid};
 use pgstrata_wal::Record;
 use pgstrata_wal::history::{Happened, History, Limits, Seed, VersionId};
@@ -54,7 +55,7 @@ impl Default for ExactOptions {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExactChange {
     /// Items that are new or differ; all of [`Origin::Exact`].
-    pub put: Vec<PutItem>,
+    pub put: Vec<SharedItem>,
     /// Items that are no more: forgotten to make room, or no longer watched.
     pub drop: Vec<Key>,
     /// When it came here, and up to where the log is told with it.
@@ -188,6 +189,16 @@ impl Exact {
         Some((Viewer { id, snapshot, is_own: false }, verdicts))
     }
 
+    /// The memory that it takes, by what is bounded.
+    #[must_use]
+    pub fn holds(&self) -> Vec<Holding> {
+        let mut holds = self.history.holds();
+        let shown = self.shown.heap_bytes() + self.concerned.heap_bytes() + self.concerning.heap_bytes();
+        holds.push(Holding::new("exact.shown", self.shown.len(), shown));
+        holds.push(self.pages.holds());
+        holds
+    }
+
     /// Says goodbye.
     pub async fn close(self) {
         self.connection.close().await;
@@ -272,11 +283,12 @@ impl Exact {
             let Some(table) = self.tables.of(version.relation) else { continue };
             let item = convert::version(&self.history, version, table);
             self.shown.insert(id, item.key());
-            put.push(Item::Version(item).known(Origin::Exact));
+            put.push(Item::Version(item).known(Origin::Exact).into());
         }
         for xid in transactions {
             put.extend(
-                convert::transaction(&self.history, xid).map(|item| Item::Transaction(item).known(Origin::Exact)),
+                convert::transaction(&self.history, xid)
+                    .map(|item| SharedItem::from(Item::Transaction(item).known(Origin::Exact))),
             );
         }
         let mut drop = self.drop_forgotten(&happened.forgotten);

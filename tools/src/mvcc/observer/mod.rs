@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use pgstrata_pg::{Endpoint, Error};
 use pgstrata_timeline::{At, Cause, Item, Key, Origin, PutItem, RowVersion, Server, Tier};
+use pgstrata_units::memory::{HeapBytes as _, Holding};
 use pgstrata_units::{Lsn, Snapshot, Xid};
 
 use crate::mvcc::connection::{Connection, Trouble};
@@ -214,6 +215,19 @@ impl Observer {
             }
             Err(Trouble::Lost(reason)) => self.out_of_sight(reason, began),
         }
+    }
+
+    /// The memory that it takes, by what is bounded.
+    #[must_use]
+    pub fn holds(&self) -> [Holding; 4] {
+        let last = self.last.heap_bytes();
+        let gone = self.on_disk.heap_bytes() + self.removed.heap_bytes();
+        [
+            Holding::new("observer.picture", self.last.len(), last),
+            Holding::new("observer.versions", self.on_disk.len() + self.removed.len(), gone),
+            self.pages.holds(),
+            self.known.holds(),
+        ]
     }
 
     /// Says goodbye to the server.

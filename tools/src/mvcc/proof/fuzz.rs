@@ -9,8 +9,9 @@ use rand::{Rng, RngExt};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+use super::EXTENSION;
 use super::writer::rng_of;
-use super::{EXTENSION, ProofError};
+use crate::mvcc::TrialError;
 
 /// Pages of one statement.
 const BATCH: u64 = 50;
@@ -52,7 +53,7 @@ pub struct Fuzzed {
 }
 
 /// Has damaged pages read until there were enough. An error means that the server did not survive it, or was not had.
-pub async fn fuzz(spec: FuzzSpec) -> Result<Fuzzed, ProofError> {
+pub async fn fuzz(spec: FuzzSpec) -> Result<Fuzzed, TrialError> {
     let cluster = Cluster::create(spec.server.clone()).await?;
     let work = async {
         let session = cluster.endpoint().connect().await?;
@@ -68,7 +69,7 @@ pub async fn fuzz(spec: FuzzSpec) -> Result<Fuzzed, ProofError> {
         }
         let mut sum = Fuzzed::default();
         while let Some(ended) = tasks.join_next().await {
-            let part = ended.map_err(ProofError::Task).flatten()?;
+            let part = ended.map_err(TrialError::Task).flatten()?;
             sum.pages += part.pages;
             sum.refused += part.refused;
             sum.rows += part.rows;
@@ -79,7 +80,7 @@ pub async fn fuzz(spec: FuzzSpec) -> Result<Fuzzed, ProofError> {
         session.batch_execute("select 1").await?;
         Ok(sum)
     };
-    tokio::time::timeout(spec.limit, work).await.map_err(|_| ProofError::TooSlow { limit: spec.limit })?
+    tokio::time::timeout(spec.limit, work).await.map_err(|_| TrialError::TooSlow { limit: spec.limit })?
 }
 
 struct Reader {
@@ -89,14 +90,14 @@ struct Reader {
 }
 
 impl Reader {
-    async fn open(endpoint: &Endpoint, pages: Vec<Vec<u8>>) -> Result<Self, ProofError> {
+    async fn open(endpoint: &Endpoint, pages: Vec<Vec<u8>>) -> Result<Self, TrialError> {
         let session = endpoint.connect().await?;
         // A value that claims to be long must not make the server slow, and is refused anyway.
         session.batch_execute("set statement_timeout = '60s'; set client_min_messages = 'error'").await?;
         Ok(Self { session, pages, done: Fuzzed::default() })
     }
 
-    async fn run(mut self, pages: u64, mut rng: impl Rng + Send) -> Result<Fuzzed, ProofError> {
+    async fn run(mut self, pages: u64, mut rng: impl Rng + Send) -> Result<Fuzzed, TrialError> {
         while self.done.pages < pages {
             // A page that is refused ends its statement, so those that may be go alone.
             let alone = damaged(&self.pages, &mut rng, 0);
@@ -107,7 +108,7 @@ impl Reader {
         Ok(self.done)
     }
 
-    async fn read(&mut self, images: Vec<Vec<u8>>) -> Result<(), ProofError> {
+    async fn read(&mut self, images: Vec<Vec<u8>>) -> Result<(), TrialError> {
         let count = u64::try_from(images.len()).unwrap_or(u64::MAX);
         self.done.pages += count;
         let number = |value: i64| u64::try_from(value).unwrap_or(0);

@@ -7,8 +7,8 @@ use pgstrata_pg::Session;
 use pgstrata_pg::sql::Row;
 use pgstrata_units::{Snapshot, Xid};
 
-use super::ProofError;
 use super::tally::{Proof, Tally, Wrong};
+use crate::mvcc::TrialError;
 
 /// A place of a version: page and line pointer.
 pub type Place = (i64, i32);
@@ -34,24 +34,24 @@ pub struct Judge {
 }
 
 /// The first two columns of rows.
-pub fn places(rows: &[Row]) -> Result<Vec<Place>, ProofError> {
+pub fn places(rows: &[Row]) -> Result<Vec<Place>, TrialError> {
     rows.iter().map(place).collect()
 }
 
-fn place(row: &Row) -> Result<Place, ProofError> {
+fn place(row: &Row) -> Result<Place, TrialError> {
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 impl Judge {
     /// Judges all versions on all pages.
-    pub async fn pages(&self, truth: &Truth) -> Result<(), ProofError> {
+    pub async fn pages(&self, truth: &Truth) -> Result<(), TrialError> {
         let rows = self.session.query(include_str!("sql/judge_pages.sql"), &[&truth.snapshot, &truth.own]).await?;
         must_have_all(&rows, truth)?;
         count("by-page", &rows, truth, &self.tally)
     }
 
     /// The same, asked by the reader itself, whose snapshot and transaction need not be passed.
-    pub async fn own_eyes(reader: &Session, tally: &Tally, truth: &Truth) -> Result<(), ProofError> {
+    pub async fn own_eyes(reader: &Session, tally: &Tally, truth: &Truth) -> Result<(), TrialError> {
         let none: Option<String> = None;
         let rows = reader.query(include_str!("sql/judge_pages.sql"), &[&none, &none]).await?;
         must_have_all(&rows, truth)?;
@@ -59,30 +59,30 @@ impl Judge {
     }
 
     /// Judges the versions of one row, found by its key.
-    pub async fn row(&self, truth: &Truth, id: i32) -> Result<(), ProofError> {
+    pub async fn row(&self, truth: &Truth, id: i32) -> Result<(), TrialError> {
         let rows = self
             .session
             .query(include_str!("sql/judge_row.sql"), &[&id.to_string(), &truth.snapshot, &truth.own])
             .await?;
         let found = places(&rows)?;
         if let Some(place) = truth.by_id.get(&id).filter(|place| !found.contains(place)) {
-            return Err(ProofError::Answer(format!("the version at {place:?} of row {id} was not found by its key")));
+            return Err(TrialError::Answer(format!("the version at {place:?} of row {id} was not found by its key")));
         }
         count("by-key", &rows, truth, &self.tally)
     }
 }
 
 /// A version that is seen and not on any page would not be judged, so it would not be missed.
-fn must_have_all(rows: &[Row], truth: &Truth) -> Result<(), ProofError> {
+fn must_have_all(rows: &[Row], truth: &Truth) -> Result<(), TrialError> {
     let found: HashSet<Place> = places(rows)?.into_iter().collect();
     match truth.seen.iter().find(|place| !found.contains(place)) {
         None => Ok(()),
-        Some(place) => Err(ProofError::Answer(format!("the version at {place:?}, which is seen, is on no page"))),
+        Some(place) => Err(TrialError::Answer(format!("the version at {place:?}, which is seen, is on no page"))),
     }
 }
 
-fn count(way: &'static str, rows: &[Row], truth: &Truth, tally: &Tally) -> Result<(), ProofError> {
-    let snapshot: Snapshot = truth.snapshot.parse().map_err(|error| ProofError::Answer(format!("{error}")))?;
+fn count(way: &'static str, rows: &[Row], truth: &Truth, tally: &Tally) -> Result<(), TrialError> {
+    let snapshot: Snapshot = truth.snapshot.parse().map_err(|error| TrialError::Answer(format!("{error}")))?;
     let mut judged = Vec::with_capacity(rows.len());
     for row in rows {
         let place = place(row)?;
@@ -111,8 +111,8 @@ struct Header {
 }
 
 impl Header {
-    fn of(row: &Row) -> Result<Self, ProofError> {
-        let xid = |column: usize| -> Result<Option<Xid>, ProofError> {
+    fn of(row: &Row) -> Result<Self, TrialError> {
+        let xid = |column: usize| -> Result<Option<Xid>, TrialError> {
             let text: Option<String> = row.try_get(column)?;
             Ok(text.and_then(|text| text.parse().ok()).map(Xid))
         };

@@ -5,7 +5,6 @@
 //! Interleavings are not repeatable, the load is: one seed. What was met is counted by reason, so that a proof says what it
 //! is a proof of. Beside it two simpler formulas judge the same versions, to show that the load is one they fail on.
 
-mod error;
 pub mod fuzz;
 mod judge;
 mod reader;
@@ -18,7 +17,7 @@ use std::time::Duration;
 use pgstrata_pg::{Cluster, ClusterSpec, Endpoint};
 use tokio::task::JoinSet;
 
-pub use error::ProofError;
+use super::TrialError;
 use tally::Tally;
 pub use tally::{Proof, Wrong};
 
@@ -49,7 +48,7 @@ pub struct ProofSpec {
 /// Starts a private server, loads it and judges until there are enough judgements. The server is gone afterwards.
 ///
 /// A wrong judgement is no error: it is in the result.
-pub async fn prove(spec: ProofSpec) -> Result<Proof, ProofError> {
+pub async fn prove(spec: ProofSpec) -> Result<Proof, TrialError> {
     let server = spec
         .server
         .clone()
@@ -59,11 +58,11 @@ pub async fn prove(spec: ProofSpec) -> Result<Proof, ProofError> {
     let cluster = Cluster::create(server).await?;
     let version = cluster.version().to_string();
     let outcome = tokio::time::timeout(spec.limit, load(&cluster.endpoint(), &spec)).await;
-    let tally = outcome.map_err(|_| ProofError::TooSlow { limit: spec.limit })??;
+    let tally = outcome.map_err(|_| TrialError::TooSlow { limit: spec.limit })??;
     Ok(tally.proof(version, spec.seed))
 }
 
-async fn load(endpoint: &Endpoint, spec: &ProofSpec) -> Result<Arc<Tally>, ProofError> {
+async fn load(endpoint: &Endpoint, spec: &ProofSpec) -> Result<Arc<Tally>, TrialError> {
     let session = endpoint.connect().await?;
     session.batch_execute(include_str!("sql/schema.sql")).await?;
     session.batch_execute(&format!("create extension {EXTENSION}")).await?;
@@ -81,7 +80,7 @@ async fn load(endpoint: &Endpoint, spec: &ProofSpec) -> Result<Arc<Tally>, Proof
     }
     let mut first_error = Ok(());
     while let Some(ended) = tasks.join_next().await {
-        let ended = ended.map_err(ProofError::Task).flatten();
+        let ended = ended.map_err(TrialError::Task).flatten();
         if ended.is_err() && first_error.is_ok() {
             tally.stop();
             first_error = ended;

@@ -8,10 +8,11 @@ use pgstrata_pg::{Endpoint, Session};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use super::ROWS;
 use super::judge::{Judge, Truth, places};
 use super::tally::Tally;
 use super::writer::rng_of;
-use super::{ProofError, ROWS};
+use crate::mvcc::TrialError;
 
 /// How often the versions are judged for one snapshot, while the writers go on.
 const ROUNDS: u32 = 2;
@@ -32,14 +33,14 @@ pub struct Reader {
 
 impl Reader {
     /// One with two sessions of its own.
-    pub async fn open(endpoint: &Endpoint, number: u32, seed: u64, tally: Arc<Tally>) -> Result<Self, ProofError> {
+    pub async fn open(endpoint: &Endpoint, number: u32, seed: u64, tally: Arc<Tally>) -> Result<Self, TrialError> {
         let session = endpoint.connect().await?;
         let judge = Judge { session: endpoint.connect().await?, tally: Arc::clone(&tally) };
         Ok(Self { session, judge, number, rng: rng_of(seed, FIRST_SESSION + number), tally })
     }
 
     /// Reads until there are enough judgements.
-    pub async fn run(mut self) -> Result<(), ProofError> {
+    pub async fn run(mut self) -> Result<(), TrialError> {
         while !self.tally.is_done() {
             self.session.batch_execute("begin isolation level repeatable read").await?;
             let outcome = self.snapshot().await;
@@ -49,7 +50,7 @@ impl Reader {
         Ok(())
     }
 
-    async fn snapshot(&mut self) -> Result<(), ProofError> {
+    async fn snapshot(&mut self) -> Result<(), TrialError> {
         let snapshot: String = self.session.query_one(include_str!("sql/snapshot.sql"), &[]).await?.try_get(0)?;
         let own = if self.rng.random_bool(0.5) { Some(self.write().await?) } else { None };
         let rows = self.session.query(include_str!("sql/seen.sql"), &[]).await?;
@@ -70,7 +71,7 @@ impl Reader {
     }
 
     /// Writes rows that no writer touches, in several commands and subtransactions. The id of the transaction.
-    async fn write(&mut self) -> Result<String, ProofError> {
+    async fn write(&mut self) -> Result<String, TrialError> {
         let first = 1000 * i32::try_from(self.number + 1).unwrap_or(1);
         for id in first..first + 4 {
             self.session.execute(include_str!("sql/insert.sql"), &[&id]).await?;

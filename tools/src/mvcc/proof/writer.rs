@@ -7,8 +7,9 @@ use pgstrata_pg::{Endpoint, Session};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::ROWS;
 use super::tally::Tally;
-use super::{ProofError, ROWS};
+use crate::mvcc::TrialError;
 
 /// Most operations of one transaction.
 const MOST_OPERATIONS: u32 = 7;
@@ -29,7 +30,7 @@ pub struct Writer {
 
 impl Writer {
     /// One with a session of its own.
-    pub async fn open(endpoint: &Endpoint, number: u32, seed: u64, tally: Arc<Tally>) -> Result<Self, ProofError> {
+    pub async fn open(endpoint: &Endpoint, number: u32, seed: u64, tally: Arc<Tally>) -> Result<Self, TrialError> {
         let session = endpoint.connect().await?;
         // Nobody waits long: the point is to meet, not to queue.
         session.batch_execute("set lock_timeout = '20ms'").await?;
@@ -38,7 +39,7 @@ impl Writer {
     }
 
     /// Writes until there are enough judgements.
-    pub async fn run(mut self) -> Result<(), ProofError> {
+    pub async fn run(mut self) -> Result<(), TrialError> {
         while !self.tally.is_done() {
             if self.prepared.is_some() && self.rng.random_bool(0.4) {
                 self.second_phase().await?;
@@ -54,7 +55,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn transaction(&mut self) -> Result<(), ProofError> {
+    async fn transaction(&mut self) -> Result<(), TrialError> {
         self.savepoints = 0;
         let begun = self.body().await;
         let ended = match begun {
@@ -101,14 +102,14 @@ impl Writer {
         format!("proof-{}-{prepared}", self.number)
     }
 
-    async fn second_phase(&mut self) -> Result<(), ProofError> {
+    async fn second_phase(&mut self) -> Result<(), TrialError> {
         let Some(prepared) = self.prepared.take() else { return Ok(()) };
         let verb = if self.rng.random_bool(0.6) { "commit" } else { "rollback" };
         Ok(self.session.batch_execute(&format!("{verb} prepared '{}'", self.name(prepared))).await?)
     }
 
     /// What keeps a cluster going, which takes versions away, freezes them, and cuts old transaction tables.
-    async fn maintain(&mut self) -> Result<(), ProofError> {
+    async fn maintain(&mut self) -> Result<(), TrialError> {
         let task = match self.rng.random_range(0..4) {
             0 => "vacuum (freeze) proof",
             1 => "checkpoint",

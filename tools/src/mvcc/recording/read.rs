@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use pgstrata_timeline::file::{Ending, Header, Recorded, Source};
-use pgstrata_timeline::{Change, Moment, PutItem, Verdict, Viewer};
+use pgstrata_timeline::{Change, Moment, PutItem, SharedItem, Verdict, Viewer};
 use pgstrata_units::Lsn;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -54,13 +54,17 @@ pub struct Summary {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Difference {
     /// Only in the second.
-    pub appeared: Vec<PutItem>,
+    #[schema(value_type = Vec<PutItem>)]
+    pub appeared: Vec<SharedItem>,
     /// Only in the first.
-    pub gone: Vec<PutItem>,
+    #[schema(value_type = Vec<PutItem>)]
+    pub gone: Vec<SharedItem>,
     /// In both, as they are in the first.
-    pub before: Vec<PutItem>,
+    #[schema(value_type = Vec<PutItem>)]
+    pub before: Vec<SharedItem>,
     /// The same, as they are in the second.
-    pub after: Vec<PutItem>,
+    #[schema(value_type = Vec<PutItem>)]
+    pub after: Vec<SharedItem>,
 }
 
 impl Difference {

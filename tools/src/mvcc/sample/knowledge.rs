@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use pgstrata_tuple::{Knowledge, LockMode, Member, Status};
+use pgstrata_units::memory::{HeapBytes as _, Holding, allocated};
 use pgstrata_units::{Snapshot, Xid};
 
 use super::bigint;
@@ -133,6 +134,16 @@ impl Known {
     /// The same knowledge for somebody who looks through `snapshot`.
     pub fn for_snapshot<'a>(&'a self, snapshot: &'a Snapshot) -> Eyes<'a> {
         Eyes { known: self, snapshot }
+    }
+
+    /// The memory that it takes.
+    pub fn holds(&self) -> Holding {
+        let places = (self.ended.capacity() + self.running.capacity()) * (size_of::<(Xid, Status)>() + 1);
+        let members =
+            self.multixacts.values().flatten().map(|members| allocated(members.capacity() * size_of::<Member>()));
+        let multixacts = self.multixacts.capacity() * size_of::<(u32, Option<Vec<Member>>)>();
+        let bytes = allocated(places) + allocated(multixacts) + members.sum::<usize>() + self.tops.heap_bytes();
+        Holding::new("observer.transactions", self.ended.len(), bytes).at_most(ENDED_MOST)
     }
 
     /// Forgets everything: another server may have taken the old one's place.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_tuple::HeapPage;
+use pgstrata_units::memory::{HeapBytes as _, Holding, allocated, tree_bytes};
 
 use super::Picture;
 use super::knowledge::Known;
@@ -60,6 +61,20 @@ impl Cache {
     /// Forgets everything: something else is watched.
     pub fn reset(&mut self) {
         *self = Self::default();
+    }
+
+    /// The memory that it takes.
+    pub fn holds(&self) -> Holding {
+        let raw = self.pages.values().map(|kept| kept.digest.heap_bytes() + kept.bytes.heap_bytes()).sum::<usize>();
+        let entry = size_of::<(u32, i64, u32)>() + size_of::<Kept>();
+        let opened = self.opened.iter().map(|page| {
+            let versions = page.found.iter().map(|found| found.version.heap_bytes()).sum::<usize>();
+            let lines = page.lines.iter().map(|line| line.version.heap_bytes()).sum::<usize>();
+            let rows = allocated(page.found.capacity() * size_of::<versions::Found>());
+            rows + versions + lines + allocated(size_of_val::<[_]>(&page.lines))
+        });
+        let bytes = tree_bytes(self.pages.len(), entry) + raw + opened.sum::<usize>();
+        Holding::new("observer.pages", self.pages.len() + self.opened.len(), bytes)
     }
 
     /// The pages that are shown, taken apart.

@@ -2,13 +2,15 @@
 //!
 //! The load is open: transactions begin at a given rate however long each takes. The process that is watched is another
 //! one, and what it does is its owner's affair; here its memory and its processor time are read, and the memory's trend
-//! is judged. Reading them is Linux's way (`/proc`).
+//! is judged. Beside it stands what the process says of its own memory: what is given out, what is kept for later, and what
+//! its bounded structures hold; so that a rise has a name.
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use pgstrata_pg::memory::resident_bytes;
 use pgstrata_pg::process::of_process;
 use pgstrata_pg::sql::{ClientError, Statement};
 use pgstrata_pg::{Endpoint, Pid, Session};
@@ -18,6 +20,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+
+use super::TrialError;
 
 /// The table that is changed.
 pub const TABLE: &str = "public.account";
@@ -32,33 +36,14 @@ const WARM_UP: f64 = 1.0 / 6.0;
 const LEAST_JUDGED_S: f64 = 1_200.0;
 /// Readings of memory in all, about; a short soak reads more often than each five seconds.
 const READINGS: u32 = 720;
+/// The shortest pause between two of them: asking the process for its account is work that the process does.
+const LEAST_PAUSE: Duration = Duration::from_millis(200);
 /// The most that memory may rise in an hour and be called flat, as a part of its mean.
 pub const FLAT_AN_HOUR: f64 = 0.05;
 
 const SETUP: &str = include_str!("setup.sql");
 const READ: &str = include_str!("read.sql");
 const CHANGE: &str = include_str!("change.sql");
-
-/// Why a soak could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SoakError {
-    /// The server was not reached, or a process's time could not be read.
-    #[error("could not use the server or the process that is watched")]
-    Server(#[from] pgstrata_pg::Error),
-    /// The server refused a statement of the load.
-    #[error("a statement of the load failed")]
-    Statement(#[from] ClientError),
-    /// The process is gone, or this is no Linux.
-    #[error("the memory of process {pid} cannot be read")]
-    NoMemory {
-        /// Its number.
-        pid: i32,
-        /// The system's reason.
-        #[source]
-        source: std::io::Error,
-    },
-}
 
 /// What is done for how long.
 #[derive(Clone, Debug)]
@@ -75,8 +60,19 @@ pub struct SoakSpec {
     pub seed: u64,
 }
 
+/// What the process says of its memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Account {
+    /// What its allocator has given out, bytes.
+    pub in_use_bytes: Option<u64>,
+    /// What its allocator keeps for later, bytes.
+    pub kept_bytes: Option<u64>,
+    /// What its bounded structures hold, by name, bytes.
+    pub held_bytes: BTreeMap<String, u64>,
+}
+
 /// One reading of the process.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Reading {
     /// Seconds since the load began.
     pub at_s: f64,
@@ -84,6 +80,9 @@ pub struct Reading {
     pub resident_bytes: u64,
     /// Processor time used so far, seconds.
     pub cpu_s: f64,
+    /// What the process itself says.
+    #[serde(flatten)]
+    pub account: Account,
 }
 
 /// What memory does.
@@ -120,19 +119,21 @@ pub struct Soak {
 }
 
 /// Makes the table, and returns what the load needs.
-pub async fn set_up(endpoint: &Endpoint) -> Result<(), SoakError> {
+pub async fn set_up(endpoint: &Endpoint) -> Result<(), TrialError> {
     let session = endpoint.connect().await?;
     session.batch_execute(SETUP).await?;
     session.close().await;
     Ok(())
 }
 
-/// Bears down on the server, and reads the process, until the time is over or `stop`. Call [`set_up`] before.
+/// Bears down on the server, and reads the process, until the time is over or `stop`. Call [`set_up`] before. `account`
+/// asks the process what it says of its memory.
 pub async fn soak(
     spec: &SoakSpec,
     stop: &CancellationToken,
+    mut account: impl AsyncFnMut() -> Account,
     progress: &mut (dyn FnMut(&Reading, u64) + Send),
-) -> Result<Soak, SoakError> {
+) -> Result<Soak, TrialError> {
     let transactions = Arc::new(AtomicU64::new(0));
     let over = stop.child_token();
     let mut clients = JoinSet::new();
@@ -141,12 +142,12 @@ pub async fn soak(
         clients.spawn(client.run(over.clone()));
     }
     let began = Instant::now();
-    let mut readings = vec![read(spec.process, began)?];
-    let mut tick = interval((spec.duration / READINGS).max(Duration::from_millis(20)));
+    let mut readings = vec![read(spec.process, began, account().await)?];
+    let mut tick = interval((spec.duration / READINGS).max(LEAST_PAUSE));
     while began.elapsed() < spec.duration {
         tokio::select! {
             _ = tick.tick() => {
-                let reading = read(spec.process, began)?;
+                let reading = read(spec.process, began, account().await)?;
                 progress(&reading, transactions.load(Ordering::Relaxed));
                 readings.push(reading);
             }
@@ -194,15 +195,10 @@ fn bytes(count: u64) -> f64 {
     count as f64
 }
 
-fn read(process: Pid, began: Instant) -> Result<Reading, SoakError> {
-    let fail = |source| SoakError::NoMemory { pid: process.as_raw(), source };
-    let status = fs::read_to_string(format!("/proc/{process}/status")).map_err(fail)?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    // A process that has ended and was not waited for has no memory.
-    let kibibytes = kibibytes.ok_or_else(|| fail(std::io::ErrorKind::NotFound.into()))?;
+fn read(process: Pid, began: Instant, account: Account) -> Result<Reading, TrialError> {
+    let resident_bytes = resident_bytes(process)?;
     let cpu_s = Duration::from(of_process(process)?).as_secs_f64();
-    Ok(Reading { at_s: began.elapsed().as_secs_f64(), resident_bytes: kibibytes << 10, cpu_s })
+    Ok(Reading { at_s: began.elapsed().as_secs_f64(), resident_bytes, cpu_s, account })
 }
 
 /// One session of the load.
@@ -216,7 +212,7 @@ struct Client {
 }
 
 impl Client {
-    async fn open(spec: &SoakSpec, number: u32, transactions: Arc<AtomicU64>) -> Result<Self, SoakError> {
+    async fn open(spec: &SoakSpec, number: u32, transactions: Arc<AtomicU64>) -> Result<Self, TrialError> {
         let session = spec.endpoint.with_application_name("pgstrata soak").connect().await?;
         let read = session.prepare(READ).await?;
         let change = session.prepare(CHANGE).await?;
@@ -225,7 +221,7 @@ impl Client {
         Ok(Self { session, read, change, random, pause, transactions })
     }
 
-    async fn run(mut self, over: CancellationToken) -> Result<(), SoakError> {
+    async fn run(mut self, over: CancellationToken) -> Result<(), TrialError> {
         let mut tick = interval(self.pause);
         // An open load: what a slow moment kept back comes afterwards.
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -263,7 +259,7 @@ mod tests {
             let noise = if number % 2 == 0 { 1e6 } else { -1e6 };
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "made up, positive")]
             let resident_bytes = (bytes_at(at_s) + noise) as u64;
-            Reading { at_s, resident_bytes, cpu_s: at_s / 10.0 }
+            Reading { at_s, resident_bytes, cpu_s: at_s / 10.0, account: Account::default() }
         });
         let spec = SoakSpec {
             endpoint: Endpoint::parse("postgresql://h/d").expect("a URL"),
@@ -295,8 +291,9 @@ mod tests {
 
     #[test]
     fn our_own_memory_can_be_read() {
-        let reading = read(Pid::this(), Instant::now()).expect("this is Linux");
+        let reading = read(Pid::this(), Instant::now(), Account::default()).expect("this is Linux");
         assert!(reading.resident_bytes > 1 << 20);
-        assert!(matches!(read(Pid::from_raw(i32::MAX), Instant::now()), Err(SoakError::NoMemory { .. })));
+        let gone = read(Pid::from_raw(i32::MAX), Instant::now(), Account::default());
+        assert!(matches!(gone, Err(TrialError::Server(_))), "{gone:?}");
     }
 }

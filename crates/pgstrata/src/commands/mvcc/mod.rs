@@ -98,7 +98,7 @@ async fn versions(args: &VersionsArgs, terminal: Terminal) -> anyhow::Result<()>
     });
     let sample = observer.sample().await;
     observer.close().await;
-    let items = sample.items.into_iter().map(|put| (put.key.clone(), put)).collect();
+    let items = sample.items.into_iter().map(|put| (put.key.clone(), put.into())).collect();
     let moment = Moment { seq: 0, at: Some(sample.at), items };
     let codes: BTreeSet<String> = notes(&moment).iter().map(|line| note::split(line).0.to_owned()).collect();
     if codes.contains("table-missing") {

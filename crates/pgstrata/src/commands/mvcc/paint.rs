@@ -192,7 +192,7 @@ pub fn change(change: &Change, before: &Moment, terminal: Terminal) -> Vec<Strin
         lines.extend(different(old, put, &after, terminal));
     }
     for key in &change.drop {
-        if let Some(PutItem { item: Item::Session(session), .. }) = before.items.get(key) {
+        if let Some(Item::Session(session)) = before.items.get(key).map(|put| &put.item) {
             lines.push(format!("{}: {}", who(session.pid, before), terminal.say(Text { en: "gone", zh: "已离开" })));
         }
     }

@@ -7,11 +7,12 @@ use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
 use nix::sys::signal::{Signal, kill};
 use pgstrata_pg::{Endpoint, Pid, StopMode};
-use pgstrata_tools::mvcc::soak::{self, Memory, Reading, Soak, SoakSpec};
+use pgstrata_server::routes::memory::Memory as Told;
+use pgstrata_tools::mvcc::soak::{self, Account, Memory, Reading, Soak, SoakSpec};
 use pgstrata_units::Text;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -28,6 +29,8 @@ use crate::servers;
 use crate::terminal::Terminal;
 
 const MIB: f64 = 1_048_576.0;
+/// Parts of the memory that are smaller are not listed.
+const LEAST_SHOWN_MIB: f64 = 0.1;
 
 /// What the viewer was sent.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -95,7 +98,14 @@ async fn beside(
             eprint!("\r{:.0} s, {transactions}, {mebibytes:.1} MiB ", reading.at_s);
         }
     };
-    let soak = soak::soak(&spec, interrupt, &mut progress).await;
+    let account = async || match workbench.account().await {
+        Ok(account) => account,
+        Err(error) => {
+            tracing::warn!(error = %error, "the workbench did not say what memory it takes");
+            Account::default()
+        }
+    };
+    let soak = soak::soak(&spec, interrupt, account, &mut progress).await;
     over.cancel();
     let seen = viewer.await.context("the viewer has ended badly")??;
     workbench.stop().await?;
@@ -134,6 +144,25 @@ impl Workbench {
     fn process(&self) -> anyhow::Result<Pid> {
         let pid = self.child.id().context("the workbench has ended")?;
         Ok(Pid::from_raw(i32::try_from(pid)?))
+    }
+
+    /// What it says of its own memory.
+    async fn account(&self) -> anyhow::Result<Account> {
+        let mut stream = TcpStream::connect(&self.address).await?;
+        let request = format!("GET /api/memory HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no head")?;
+        if !head.starts_with("HTTP/1.1 200") {
+            bail!("the workbench says: {body}");
+        }
+        let Told { in_use_bytes, kept_bytes, logs, .. } = serde_json::from_str(body)?;
+        let mut account = Account { in_use_bytes, kept_bytes, ..Account::default() };
+        for part in logs.into_iter().flat_map(|log| log.parts) {
+            *account.held_bytes.entry(part.what).or_default() += part.bytes as u64;
+        }
+        Ok(account)
     }
 
     /// Somebody who has the page open, until `over`. Comes back when the workbench hangs up, and goes on where it was.
@@ -242,6 +271,9 @@ fn print(version: &str, soak: &Soak, seen: Seen, terminal: Terminal) {
             resident.interval.high / MIB,
         );
     }
+    if let Some(last) = soak.readings.last() {
+        print_account(&last.account, terminal);
+    }
     println!(
         "{}",
         terminal.say(match soak.memory {
@@ -251,6 +283,24 @@ fn print(version: &str, soak: &Soak, seen: Seen, terminal: Terminal) {
                 Text { en: "too short to say what memory does", zh: "时间太短，无法判断内存走势" },
         })
     );
+}
+
+/// What the memory is made of at the end.
+fn print_account(account: &Account, terminal: Terminal) {
+    let Account { in_use_bytes: Some(in_use), kept_bytes: Some(kept), held_bytes } = account else { return };
+    let [in_use, kept, held] = [*in_use, *kept, held_bytes.values().sum()].map(|bytes| as_f64(bytes) / MIB);
+    println!(
+        "{} {in_use:.1} MiB ({} {held:.1} MiB); {} {kept:.1} MiB",
+        terminal.say(Text { en: "in use", zh: "使用中" }),
+        terminal.say(Text { en: "accounted for", zh: "其中已查明" }),
+        terminal.say(Text { en: "kept free by the allocator", zh: "分配器保留的空闲内存" }),
+    );
+    let mut parts: Vec<(&str, f64)> =
+        held_bytes.iter().map(|(what, bytes)| (what.as_str(), as_f64(*bytes) / MIB)).collect();
+    parts.sort_by(|one, other| other.1.total_cmp(&one.1));
+    for (what, mebibytes) in parts.into_iter().filter(|(_, mebibytes)| *mebibytes >= LEAST_SHOWN_MIB) {
+        println!("  {what:<24} {mebibytes:8.1} MiB");
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory are far below 2^52")]
