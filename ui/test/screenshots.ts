@@ -45,7 +45,7 @@ async function shoot(name: string, address: string, look: Required<Look>, full =
 const begin = { moment: { seq: 0, items: [server(6000), ...many(5000)] }, changes: [{ seq: 1, unix_us: 1, cause: 'begin' as const }], name: '5,000' };
 const STORIES = [
   { name: 'deadlock', recording: deadlock(), hash: '#/timeline?seq=19&pick=session/4712' },
-  { name: 'write-skew', recording: writeSkew(), hash: '#/timeline?seq=21&pick=serializable/4/7' },
+  { name: 'write-skew', recording: writeSkew(), hash: '#/timeline?seq=18&pick=serializable/4/7' },
   { name: 'versions', recording: everything(), hash: '#/timeline?pick=version/16400/0/5/755' },
   { name: 'page', recording: everything(), hash: '#/timeline?view=page&pick=line/16400/0/1' },
   { name: 'compare', recording: deadlock(), hash: '#/timeline?seq=21&with=16&axis=time' },

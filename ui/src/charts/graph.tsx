@@ -69,6 +69,9 @@ function Edge({ edge, from, to, both, name, theme }: { edge: DrawnEdge; from: Pl
   );
 }
 
+/** Bold letters of the text face are wider than those that `textWidth` knows. */
+const flagWidth = (flag: string) => textWidth(flag, 10) * 1.15 + 12;
+
 function Box({ node, place, first, theme, picked, onPick }: { node: Drawn; place: Place; first: boolean; theme: Theme } & Picking) {
   const [x, y] = [place.x - NODE.width / 2, place.y - NODE.height / 2];
   return (
@@ -94,7 +97,7 @@ function Box({ node, place, first, theme, picked, onPick }: { node: Drawn; place
       {node.origin && <OriginMark origin={node.origin} x={x + NODE.width - 10} y={y + 11} colour={theme.muted} />}
       {node.flag && (
         <g>
-          <rect x={px(place.x - textWidth(node.flag, 10) / 2 - 5)} y={px(y - 9)} width={px(textWidth(node.flag, 10) + 10)} height={15} rx={7.5} fill={theme.danger} />
+          <rect x={px(place.x - flagWidth(node.flag) / 2)} y={px(y - 9)} width={px(flagWidth(node.flag))} height={15} rx={7.5} fill={theme.danger} />
           <text x={px(place.x)} y={px(y + 2)} textAnchor="middle" {...sans} fontSize={10} fontWeight={650} fill={theme.surface}>
             {node.flag}
           </text>
