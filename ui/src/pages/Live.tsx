@@ -202,7 +202,7 @@ function Picker({ route }: { route: Route }) {
             key={route.params.get('row') ?? ''}
             defaultValue={route.params.get('row') ?? ''}
             placeholder={known && known.key.length > 0 ? known.key.join(', ') : t('live.rowHint')}
-            size={12}
+            size={16}
             onBlur={(event) => patchParams({ row: event.target.value.trim() })}
             onKeyDown={(event) => event.key === 'Enter' && patchParams({ row: event.currentTarget.value.trim() })}
           />
