@@ -51,6 +51,8 @@ function Edge({ edge, from, to, both, name, theme }: { edge: DrawnEdge; from: Pl
   const middle = { x: (start.x + end.x) / 2 - ((end.y - start.y) / length) * bend, y: (start.y + end.y) / 2 + ((end.x - start.x) / length) * bend };
   const colour = edge.lit ? theme.danger : theme.muted;
   const text = clip(edge.text, 150, 9.5);
+  // On a level line the words stand above it, where they do not cover its head.
+  const beside = both ? (middle.y > start.y ? 13 : -6) : Math.abs(end.y - start.y) < 14 ? -7 : 3;
   const at = { x: (start.x + 2 * middle.x + end.x) / 4, y: (start.y + 2 * middle.y + end.y) / 4 };
   return (
     <g>
@@ -62,7 +64,7 @@ function Edge({ edge, from, to, both, name, theme }: { edge: DrawnEdge; from: Pl
         strokeDasharray={edge.dashed ? '4 3' : undefined}
         markerEnd={`url(#${name}-${edge.lit ? 'lit' : 'dim'})`}
       />
-      <text x={px(at.x)} y={px(at.y + (both ? (middle.y > start.y ? 13 : -6) : 3))} textAnchor="middle" {...sans} fontSize={9.5} fill={edge.lit ? theme.danger : theme.muted} stroke={theme.surface} strokeWidth={3} paintOrder="stroke">
+      <text x={px(at.x)} y={px(at.y + beside)} textAnchor="middle" {...sans} fontSize={9.5} fill={edge.lit ? theme.danger : theme.muted} stroke={theme.surface} strokeWidth={3} paintOrder="stroke">
         {text}
       </text>
     </g>
