@@ -10,15 +10,24 @@ use pgstrata_units::Isolation;
 use super::Counts;
 use super::equal::EqualPlaces;
 use super::fold::{Folded, fold};
-use super::shape::{Shape, Value, shape};
+use super::shape::{Shape, Slot, Value, shape, short};
 use super::tokens::Token;
 use super::transactions::{End, Execution, Transaction};
 
 /// Different statements that are told apart; those after them are counted and left out.
 const SHAPES_MOST: usize = 10_000;
 
+/// Their texts together, bytes. Statements of applications are short; what is not is a program's own making.
+const SHAPES_MOST_BYTES: usize = 32 * 1024 * 1024;
+
 /// Different programs that are told apart.
 const PROGRAMS_MOST: usize = 2_000;
+
+/// What is kept of them together, bytes: their statements' texts, which come out again, and what is learnt of values.
+const PROGRAMS_MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// What is kept of one place of a value, bytes.
+const PLACE_BYTES: usize = 320;
 
 /// Rounds of loops that are looked at in one transaction; later ones would show the same.
 const ROUNDS_MOST: usize = 64;
@@ -31,6 +40,7 @@ pub type ShapeId = usize;
 pub struct Shapes {
     shapes: Vec<Shape>,
     by_key: HashMap<String, ShapeId>,
+    bytes: usize,
 }
 
 impl Shapes {
@@ -43,13 +53,17 @@ impl Shapes {
         counts: &mut Counts,
     ) -> Option<Execution> {
         let (shape, values) = shape(text, tokens, values);
+        let values = values.into_iter().map(short).collect();
         if let Some(id) = self.by_key.get(&shape.key) {
             return Some(Execution { shape: *id, values });
         }
-        if self.shapes.len() >= SHAPES_MOST {
+        // The key is here twice.
+        let bytes = 2 * shape.key.len() + shape.text.len() + shape.slots.len() * size_of::<Slot>();
+        if self.shapes.len() >= SHAPES_MOST || self.bytes + bytes > SHAPES_MOST_BYTES {
             counts.too_many_shapes += 1;
             return None;
         }
+        self.bytes += bytes;
         let id = self.shapes.len();
         self.by_key.insert(shape.key.clone(), id);
         self.shapes.push(shape);
@@ -60,6 +74,13 @@ impl Shapes {
     pub fn get(&self, id: ShapeId) -> &Shape {
         &self.shapes[id]
     }
+}
+
+/// What a group takes, bytes: its sequences, its statements' texts when they are written out, and its places.
+fn group_bytes(folded: &[ShapeId], flat: &[ShapeId], shapes: &Shapes) -> usize {
+    let of = |ids: &[ShapeId]| ids.iter().map(|id| shapes.get(*id).slots.len()).sum::<usize>() * PLACE_BYTES;
+    let texts: usize = folded.iter().map(|id| shapes.get(*id).text.len()).sum();
+    (2 * folded.len() + flat.len()) * size_of::<ShapeId>() + texts + of(folded) + of(flat)
 }
 
 /// The executions of one program.
@@ -94,6 +115,7 @@ pub struct Group {
 pub struct Programs {
     groups: Vec<Group>,
     by_sequence: HashMap<(Vec<ShapeId>, bool), usize>,
+    bytes: usize,
     /// Failures before the sequence was complete, by SQLSTATE.
     failures: BTreeMap<String, u64>,
 }
@@ -120,11 +142,13 @@ impl Programs {
         let key = (folded.items.clone(), transaction.is_explicit);
         let index = match self.by_sequence.get(&key) {
             Some(index) => *index,
-            None if self.groups.len() >= PROGRAMS_MOST => {
-                counts.too_many_programs += 1;
-                return;
-            }
             None => {
+                let bytes = group_bytes(&folded.items, &flat, shapes);
+                if self.groups.len() >= PROGRAMS_MOST || self.bytes + bytes > PROGRAMS_MOST_BYTES {
+                    counts.too_many_programs += 1;
+                    return;
+                }
+                self.bytes += bytes;
                 self.groups.push(Group::new(&folded, &flat, shapes, transaction.is_explicit));
                 self.by_sequence.insert(key, self.groups.len() - 1);
                 self.groups.len() - 1
