@@ -38,7 +38,7 @@ pub type ShapeId = usize;
 /// All statements seen so far.
 #[derive(Debug, Default)]
 pub struct Shapes {
-    shapes: Vec<Shape>,
+    all: Vec<Shape>,
     by_key: HashMap<String, ShapeId>,
     bytes: usize,
 }
@@ -59,20 +59,20 @@ impl Shapes {
         }
         // The key is here twice.
         let bytes = 2 * shape.key.len() + shape.text.len() + shape.slots.len() * size_of::<Slot>();
-        if self.shapes.len() >= SHAPES_MOST || self.bytes + bytes > SHAPES_MOST_BYTES {
+        if self.all.len() >= SHAPES_MOST || self.bytes + bytes > SHAPES_MOST_BYTES {
             counts.too_many_shapes += 1;
             return None;
         }
         self.bytes += bytes;
-        let id = self.shapes.len();
+        let id = self.all.len();
         self.by_key.insert(shape.key.clone(), id);
-        self.shapes.push(shape);
+        self.all.push(shape);
         Some(Execution { shape: id, values })
     }
 
     /// A statement.
     pub fn get(&self, id: ShapeId) -> &Shape {
-        &self.shapes[id]
+        &self.all[id]
     }
 }
 
@@ -140,21 +140,31 @@ impl Programs {
         let flat: Vec<ShapeId> = transaction.executions.iter().map(|execution| execution.shape).collect();
         let folded = fold(&flat);
         let key = (folded.items.clone(), transaction.is_explicit);
-        let index = match self.by_sequence.get(&key) {
-            Some(index) => *index,
-            None => {
-                let bytes = group_bytes(&folded.items, &flat, shapes);
-                if self.groups.len() >= PROGRAMS_MOST || self.bytes + bytes > PROGRAMS_MOST_BYTES {
-                    counts.too_many_programs += 1;
-                    return;
-                }
-                self.bytes += bytes;
-                self.groups.push(Group::new(&folded, &flat, shapes, transaction.is_explicit));
-                self.by_sequence.insert(key, self.groups.len() - 1);
-                self.groups.len() - 1
-            }
+        let known = self.by_sequence.get(&key).copied();
+        let Some(index) = known.or_else(|| self.group(key, &flat, &folded, transaction.is_explicit, shapes)) else {
+            counts.too_many_programs += 1;
+            return;
         };
         self.groups[index].observe(transaction, &folded, &flat, shapes);
+    }
+
+    /// Begins a group; nothing when there are too many, or too much is kept of them.
+    fn group(
+        &mut self,
+        key: (Vec<ShapeId>, bool),
+        flat: &[ShapeId],
+        folded: &Folded<ShapeId>,
+        is_explicit: bool,
+        shapes: &Shapes,
+    ) -> Option<usize> {
+        let bytes = self.bytes + group_bytes(&folded.items, flat, shapes);
+        if self.groups.len() >= PROGRAMS_MOST || bytes > PROGRAMS_MOST_BYTES {
+            return None;
+        }
+        self.bytes = bytes;
+        self.by_sequence.insert(key, self.groups.len());
+        self.groups.push(Group::new(folded, flat, shapes, is_explicit));
+        Some(self.groups.len() - 1)
     }
 
     /// A failed transaction executed the beginning of a program; it is counted where that is the beginning of one only.

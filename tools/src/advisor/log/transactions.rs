@@ -102,7 +102,7 @@ struct Session {
 /// All sessions that are being followed.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    sessions: HashMap<String, Session>,
+    followed: HashMap<String, Session>,
     clock: u64,
     bytes: usize,
 }
@@ -132,10 +132,10 @@ impl Sessions {
             return;
         }
         self.clock += 1;
-        if self.sessions.len() >= SESSIONS_MOST && !self.sessions.contains_key(&record.session) {
+        if self.followed.len() >= SESSIONS_MOST && !self.followed.contains_key(&record.session) {
             self.evict(done);
         }
-        let session = self.sessions.entry(record.session.clone()).or_default();
+        let session = self.followed.entry(record.session.clone()).or_default();
         let held_before = session.bytes();
         session.seen = self.clock;
         if record.line <= session.last_line {
@@ -152,7 +152,7 @@ impl Sessions {
             }
             Event::Failed => session.fail(record, done),
             Event::Ended => {
-                if let Some(session) = self.sessions.remove(&record.session) {
+                if let Some(session) = self.followed.remove(&record.session) {
                     session.close(done);
                 }
             }
@@ -163,16 +163,16 @@ impl Sessions {
                 }
             }
         }
-        let holds = self.sessions.get(&record.session).map_or(0, Session::bytes);
+        let holds = self.followed.get(&record.session).map_or(0, Session::bytes);
         self.bytes = self.bytes + holds - held_before;
-        while self.bytes > SESSIONS_MOST_BYTES && self.sessions.len() > 1 {
+        while self.bytes > SESSIONS_MOST_BYTES && self.followed.len() > 1 {
             self.evict(done);
         }
     }
 
     /// Closes what is still open at the end of the log.
     pub fn finish(self, done: &mut dyn FnMut(Transaction)) {
-        let mut sessions: Vec<(String, Session)> = self.sessions.into_iter().collect();
+        let mut sessions: Vec<(String, Session)> = self.followed.into_iter().collect();
         sessions.sort_by(|one, other| one.0.cmp(&other.0));
         for (_, session) in sessions {
             session.close(done);
@@ -180,8 +180,8 @@ impl Sessions {
     }
 
     fn evict(&mut self, done: &mut dyn FnMut(Transaction)) {
-        let silent = self.sessions.iter().min_by_key(|(_, session)| session.seen).map(|(id, _)| id.clone());
-        if let Some(session) = silent.and_then(|id| self.sessions.remove(&id)) {
+        let silent = self.followed.iter().min_by_key(|(_, session)| session.seen).map(|(id, _)| id.clone());
+        if let Some(session) = silent.and_then(|id| self.followed.remove(&id)) {
             self.bytes -= session.bytes();
             session.close(done);
         }
