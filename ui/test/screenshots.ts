@@ -7,6 +7,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, test } from 'vitest';
 
 import { launch, openPage, serve, sharedFile, type Look, type Workbench } from './browser/harness.ts';
+import { request } from './browser/truth.ts';
 import { deadlock, everything, many, server, writeSkew } from './fixtures/stories.ts';
 
 const FOLDER = process.env['PGSTRATA_SCREENSHOTS'] ?? new URL('../test-results/screenshots', import.meta.url).pathname;
@@ -45,7 +46,7 @@ async function shoot(name: string, address: string, look: Required<Look>, full =
 const begin = { moment: { seq: 0, items: [server(6000), ...many(5000)] }, changes: [{ seq: 1, unix_us: 1, cause: 'begin' as const }], name: '5,000' };
 const STORIES = [
   { name: 'deadlock', recording: deadlock(), hash: '#/timeline?seq=19&pick=session/4712' },
-  { name: 'write-skew', recording: writeSkew(), hash: '#/timeline?seq=21&pick=serializable/4/7' },
+  { name: 'write-skew', recording: writeSkew(), hash: '#/timeline?seq=18&pick=serializable/4/7' },
   { name: 'versions', recording: everything(), hash: '#/timeline?pick=version/16400/0/5/755' },
   { name: 'page', recording: everything(), hash: '#/timeline?view=page&pick=line/16400/0/1' },
   { name: 'compare', recording: deadlock(), hash: '#/timeline?seq=21&with=16&axis=time' },
@@ -95,16 +96,17 @@ test('advisor with its proof', async () => {
   await context.close();
 });
 
-/** Scenes as they stand after so many steps on a real server. */
+/** Scenes as they stand after so many steps on a real server; with the extension (`PGSTRATA_PG_BIN`) they show most. */
 const SCENES = [
-  { scene: 'deadlock', steps: 12 },
-  { scene: 'write-skew', steps: 6 },
+  { scene: 'write-skew', steps: 7, height: 960 },
+  { scene: 'rolled-back', steps: 9, height: 960 },
+  { scene: 'deadlock', steps: 12, height: 1150 },
 ];
 
-test.each(SCENES)('scene $scene', async ({ scene, steps }) => {
+test.each(SCENES)('scene $scene', async ({ scene, steps, height }) => {
   if (!workbench) return;
   const look = LOOKS[0]!;
-  const { context, page } = await openPage(browser, { ...look, height: 1000 });
+  const { context, page } = await openPage(browser, { ...look, height });
   await page.goto(`${workbench.address}#/live?scene=${scene}`);
   await page.locator('[data-panel=script] li.next').waitFor({ timeout: 60_000 });
   for (let step = 0; step < steps; step++) {
@@ -113,5 +115,7 @@ test.each(SCENES)('scene $scene', async ({ scene, steps }) => {
   }
   await page.waitForTimeout(600);
   await page.screenshot({ path: join(FOLDER, `scene-${scene}-${nameOf(look)}.png`) });
+  // Its sessions would be seen, and held against the horizon, in the next one.
+  await request(page, 'POST', `api/scenes/${scene}/close`);
   await context.close();
 });

@@ -195,6 +195,7 @@ fn check_language(root: &Path, language: &Language, pgstrata: &impl Fn(&[&str]) 
         tally.add(solution, attempt(language, &place, solution, &code, pgstrata));
     }
     tally.add("all examples", compile_all(language, &mut place, pgstrata));
+    tally.add("programs of one's own", compile_own(language, &mut place, pgstrata));
     // Any of them will do: what the mistakes break is in the frame that all have in common.
     let Some(solution) = list.lines().last() else { bail!("pgstrata lists no templates to try") };
     for (number, mistake) in language.mistakes.iter().enumerate() {
@@ -229,6 +230,22 @@ fn compile_all(
     }
     (language.compile)(place, &examples)?;
     Ok(format!("{} compiled", examples.len()))
+}
+
+/// Compiles what is printed for programs that the templates do not know: those of the built-in workloads, read from SQL.
+fn compile_own(
+    language: &Language,
+    place: &mut Place,
+    pgstrata: &impl Fn(&[&str]) -> Result<Command>,
+) -> Result<String> {
+    place.sources = place.shared.join(format!("own-{}", language.name));
+    std::fs::create_dir_all(&place.sources)?;
+    let folder = place.sources.to_str().context("the folder's name is no text")?;
+    let list = said(pgstrata(&["__templates", "own", language.name, folder])?)?;
+    let programs: Vec<String> = list.lines().map(str::to_owned).collect();
+    ensure!(programs.len() > 20, "only {} programs were written", programs.len());
+    (language.compile)(place, &programs)?;
+    Ok(format!("{} compiled", programs.len()))
 }
 
 /// Lays a program out, builds it, and holds it against a server.

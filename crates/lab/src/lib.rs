@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod calibration;
+pub mod chinese;
 pub mod error;
 pub mod faults;
 pub mod history;

@@ -1,9 +1,11 @@
-//! How an error is shown: one paragraph that says what was tried, why it failed and what to do; and its exit code.
+//! How an error is shown: one paragraph that says what was tried, why it failed and what to do, in the reader's language;
+//! and its exit code.
 
 use std::fmt::Write as _;
 
 use pgstrata_cases::ledger::audit::AuditError;
 use pgstrata_lab::archive::ArchiveError;
+use pgstrata_lab::chinese::said;
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::study::StudyError;
 use pgstrata_pg as pg;
@@ -11,6 +13,7 @@ use pgstrata_scenario::play::PlayError;
 use pgstrata_scenario::suite::SuiteError;
 use pgstrata_tools::advisor::proof::ProofError;
 use pgstrata_tools::mvcc::MvccError;
+use pgstrata_units::Text;
 
 use crate::terminal::Terminal;
 
@@ -45,19 +48,22 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 
 /// The error, its causes, the server's last log lines and a hint.
 pub fn paragraph(error: &anyhow::Error, terminal: Terminal) -> String {
-    let mut text = format!("{} {error}", terminal.error_word());
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
+    let language = terminal.language;
+    let separator = terminal.say(Text { en: ": ", zh: "：" });
+    let mut told: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
         // An error type that passes its cause on says the same twice.
-        if !text.ends_with(&cause) {
-            let _ = write!(text, ": {cause}");
+        if !told.last().is_some_and(|before| before.ends_with(&cause)) {
+            told.push(cause);
         }
     }
+    let told: Vec<_> = told.iter().map(|cause| said(cause, language)).collect();
+    let mut text = format!("{}{}", terminal.error_word(), told.join(separator));
     for line in log_tail(error) {
         let _ = write!(text, "\n  | {line}");
     }
     if let Some(hint) = hint(error) {
-        let _ = write!(text, "\n{} {hint}", terminal.hint_word());
+        let _ = write!(text, "\n{}{}", terminal.hint_word(), said(&hint, language));
     }
     text
 }

@@ -61,13 +61,13 @@ impl Terminal {
         text.get(self.language)
     }
 
-    /// What an error begins with.
+    /// What an error begins with, with the space after it where the language has one.
     pub fn error_word(self) -> &'static str {
-        self.say(Text { en: "error:", zh: "错误：" })
+        self.say(Text { en: "error: ", zh: "错误：" })
     }
 
-    /// What a hint begins with.
+    /// What a hint begins with, likewise.
     pub fn hint_word(self) -> &'static str {
-        self.say(Text { en: "hint:", zh: "提示：" })
+        self.say(Text { en: "hint: ", zh: "提示：" })
     }
 }

@@ -51,6 +51,8 @@ function Edge({ edge, from, to, both, name, theme }: { edge: DrawnEdge; from: Pl
   const middle = { x: (start.x + end.x) / 2 - ((end.y - start.y) / length) * bend, y: (start.y + end.y) / 2 + ((end.x - start.x) / length) * bend };
   const colour = edge.lit ? theme.danger : theme.muted;
   const text = clip(edge.text, 150, 9.5);
+  // On a level line the words stand above it, where they do not cover its head.
+  const beside = both ? (middle.y > start.y ? 13 : -6) : Math.abs(end.y - start.y) < 14 ? -7 : 3;
   const at = { x: (start.x + 2 * middle.x + end.x) / 4, y: (start.y + 2 * middle.y + end.y) / 4 };
   return (
     <g>
@@ -62,12 +64,15 @@ function Edge({ edge, from, to, both, name, theme }: { edge: DrawnEdge; from: Pl
         strokeDasharray={edge.dashed ? '4 3' : undefined}
         markerEnd={`url(#${name}-${edge.lit ? 'lit' : 'dim'})`}
       />
-      <text x={px(at.x)} y={px(at.y + (both ? (middle.y > start.y ? 13 : -6) : 3))} textAnchor="middle" {...sans} fontSize={9.5} fill={edge.lit ? theme.danger : theme.muted} stroke={theme.surface} strokeWidth={3} paintOrder="stroke">
+      <text x={px(at.x)} y={px(at.y + beside)} textAnchor="middle" {...sans} fontSize={9.5} fill={edge.lit ? theme.danger : theme.muted} stroke={theme.surface} strokeWidth={3} paintOrder="stroke">
         {text}
       </text>
     </g>
   );
 }
+
+/** Bold letters of the text face are wider than those that `textWidth` knows. */
+const flagWidth = (flag: string) => textWidth(flag, 10) * 1.15 + 12;
 
 function Box({ node, place, first, theme, picked, onPick }: { node: Drawn; place: Place; first: boolean; theme: Theme } & Picking) {
   const [x, y] = [place.x - NODE.width / 2, place.y - NODE.height / 2];
@@ -94,7 +99,7 @@ function Box({ node, place, first, theme, picked, onPick }: { node: Drawn; place
       {node.origin && <OriginMark origin={node.origin} x={x + NODE.width - 10} y={y + 11} colour={theme.muted} />}
       {node.flag && (
         <g>
-          <rect x={px(place.x - textWidth(node.flag, 10) / 2 - 5)} y={px(y - 9)} width={px(textWidth(node.flag, 10) + 10)} height={15} rx={7.5} fill={theme.danger} />
+          <rect x={px(place.x - flagWidth(node.flag) / 2)} y={px(y - 9)} width={px(flagWidth(node.flag))} height={15} rx={7.5} fill={theme.danger} />
           <text x={px(place.x)} y={px(y + 2)} textAnchor="middle" {...sans} fontSize={10} fontWeight={650} fill={theme.surface}>
             {node.flag}
           </text>

@@ -74,13 +74,17 @@ export function HorizonBar({ data, width, theme, texts }: Drawing & { data: Hori
       {holders.map((holder, index) => {
         const y = axisY + 24 + index * 18;
         const at = x(holder.xmin);
-        const text = `${holder.xmin} ${texts.code('holder', holder.kind)} ${holder.name}`;
+        const text = clip(`${holder.xmin} ${texts.code('holder', holder.kind)} ${holder.name}`, width - 12, 10);
+        const room = textWidth(text, 10) + 12;
+        // Right of its mark, else left of it, else as far right as the chart goes.
+        const isLeft = at + room > width && at >= room;
+        const textX = isLeft ? at - 8 : Math.max(Math.min(at + 8, width - room), 4);
         return (
           <g key={`${holder.kind}/${holder.name}`}>
             <path d={`M${px(at)} ${axisY} V${y - 4}`} stroke={theme.muted} strokeDasharray="2 2" />
             <circle cx={px(at)} cy={y - 4} r={3} fill={theme.wait} />
-            <text x={px(Math.min(at + 8, Math.max(width - textWidth(text, 10) - 4, 10)))} y={y} {...mono} fontSize={10} fill={theme.ink} stroke={theme.surface} strokeWidth={3} paintOrder="stroke">
-              {clip(text, width - 12, 10)}
+            <text x={px(textX)} y={y} textAnchor={isLeft ? 'end' : undefined} {...mono} fontSize={10} fill={theme.ink} stroke={theme.surface} strokeWidth={3} paintOrder="stroke">
+              {text}
             </text>
           </g>
         );

@@ -53,6 +53,7 @@ export const advisorEn = {
   'advisor.to': 'To',
   'advisor.kind': 'Kind',
   'advisor.columns': 'Columns',
+  'advisor.existence': 'rows come or go',
   'advisor.cycle': 'Cycle',
   'advisor.levels': 'Levels',
   'advisor.judge': 'Judge',

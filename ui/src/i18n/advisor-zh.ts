@@ -54,6 +54,7 @@ export const advisorZh: Record<keyof typeof advisorEn, string> = {
   'advisor.to': '到',
   'advisor.kind': '类型',
   'advisor.columns': '列',
+  'advisor.existence': '行的出现与消失',
   'advisor.cycle': '环',
   'advisor.levels': '级别',
   'advisor.judge': '判定',

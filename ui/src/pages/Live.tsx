@@ -7,7 +7,7 @@ import { useTexts } from '../i18n/index.ts';
 import { useLive, useWorld } from '../state/context.ts';
 import { usePosition } from '../state/player.ts';
 import { go, hashOf, patchParams, type Route } from '../state/route.ts';
-import { Empty, ProblemNote } from '../views/parts.tsx';
+import { Empty, ProblemNote, Prose, withoutCode } from '../views/parts.tsx';
 import { Player } from '../views/Player.tsx';
 import { SceneScript } from '../views/SceneScript.tsx';
 import { useKeys } from '../views/Shortcuts.tsx';
@@ -179,7 +179,7 @@ function Picker({ route }: { route: Route }) {
             <option value="">{t('live.noScene')}</option>
             {scenes.map((scene) => (
               <option key={scene.name} value={scene.name} disabled={scene.obstacle !== undefined}>
-                {scene.title[language]}
+                {withoutCode(scene.title[language])}
               </option>
             ))}
           </select>
@@ -202,7 +202,7 @@ function Picker({ route }: { route: Route }) {
             key={route.params.get('row') ?? ''}
             defaultValue={route.params.get('row') ?? ''}
             placeholder={known && known.key.length > 0 ? known.key.join(', ') : t('live.rowHint')}
-            size={12}
+            size={16}
             onBlur={(event) => patchParams({ row: event.target.value.trim() })}
             onKeyDown={(event) => event.key === 'Enter' && patchParams({ row: event.currentTarget.value.trim() })}
           />
@@ -215,8 +215,8 @@ function Picker({ route }: { route: Route }) {
           {scenes.map((scene) => (
             <li key={scene.name}>
               <a href={hashOf('live', [], { scene: scene.name })} aria-disabled={scene.obstacle !== undefined}>
-                <strong>{scene.title[language]}</strong>
-                <span>{scene.summary[language]}</span>
+                <strong><Prose text={scene.title[language]} /></strong>
+                <span><Prose text={scene.summary[language]} /></span>
                 <small>
                   {scene.obstacle ? <span lang="en">{scene.obstacle}</span> : t('live.sceneFacts', { sessions: scene.sessions.length, steps: scene.steps })}
                 </small>

@@ -41,9 +41,17 @@ function changedFields(before: PutItem, after: PutItem): ItemDifference['fields'
   return [...names].filter((name) => JSON.stringify(old[name]) !== JSON.stringify(young[name])).map((name) => ({ name, before: old[name], after: young[name] }));
 }
 
+/** What is made of parts, without the signs of JSON. */
+export function plain(value: unknown): string {
+  if (value === undefined || value === null) return '—';
+  if (Array.isArray(value)) return value.map(plain).join(', ');
+  if (typeof value !== 'object') return String(value);
+  const parts = Object.entries(value).filter(([, part]) => part !== null && part !== false);
+  return parts.map(([name, part]) => `${name} ${plain(part)}`).join(', ');
+}
+
 function short(value: unknown): string {
-  if (value === undefined) return '—';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = plain(value);
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 

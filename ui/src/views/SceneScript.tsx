@@ -1,7 +1,7 @@
 // The script of a scene: its steps by session, what each one did, and the button that plays the next one.
 import type { Scene, SceneStep, Statement } from '../api/rest.ts';
 import { useTexts } from '../i18n/index.ts';
-import { Panel } from './parts.tsx';
+import { Panel, Prose, withoutCode } from './parts.tsx';
 
 interface ScriptProps {
   scene: Scene;
@@ -30,7 +30,7 @@ export function SceneScript({ scene, statements, busy, onStep, onRestart, onClos
   const current = scene.steps[Math.max(scene.next - 1, 0)];
   return (
     <Panel
-      title={scene.title[language]}
+      title={withoutCode(scene.title[language])}
       name="script"
       tools={
         <>
@@ -43,7 +43,7 @@ export function SceneScript({ scene, statements, busy, onStep, onRestart, onClos
         </>
       }
     >
-      <p className="summary">{scene.summary[language]}</p>
+      <p className="summary"><Prose text={scene.summary[language]} /></p>
       <ol className="script">
         {scene.steps.map((step, index) => {
           const newest = statements.get(step.statement?.console ?? step.session);
@@ -70,8 +70,8 @@ export function SceneScript({ scene, statements, busy, onStep, onRestart, onClos
           );
         })}
       </ol>
-      {scene.next > 0 && !isOver && current && <p className="step-note">{current.note[language]}</p>}
-      {isOver && <p className="moral">{scene.moral[language]}</p>}
+      {scene.next > 0 && !isOver && current && <p className="step-note"><Prose text={current.note[language]} /></p>}
+      {isOver && <p className="moral"><Prose text={scene.moral[language]} /></p>}
       <p className="actions">
         <button type="button" className="primary" onClick={onStep} disabled={busy || isOver}>
           {isOver ? t('scene.over') : t('scene.step', { n: scene.next + 1, count: scene.steps.length })}

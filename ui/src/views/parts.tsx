@@ -31,6 +31,14 @@ export function Panel({ title, name, tools, note, children, className }: PanelPr
   );
 }
 
+/** A sentence with pieces of code between backticks. */
+export function Prose({ text }: { text: string }) {
+  return <>{text.split('`').map((piece, index) => (index % 2 === 1 ? <code key={index}>{piece}</code> : piece))}</>;
+}
+
+/** The same where only letters can stand. */
+export const withoutCode = (text: string): string => text.replaceAll('`', '');
+
 /** The width of an element, followed. */
 export function useWidth(): [(element: HTMLElement | null) => void, number] {
   const [width, setWidth] = useState(0);

@@ -9,6 +9,7 @@ import { ProgramGraph } from '../../src/charts/programs.tsx';
 import { Schedule } from '../../src/charts/schedule.tsx';
 import { textsOf } from '../../src/i18n/index.ts';
 import { offsetOf } from '../../src/pages/advisor/Editor.tsx';
+import { meetingPlace } from '../../src/pages/advisor/place.ts';
 import { expectedData, playedData } from '../../src/pages/advisor/ProofView.tsx';
 import { BEGUN, told } from '../../src/state/play.ts';
 import { BadLink, canonical, pack, questionOf, unpack } from '../../src/state/question.ts';
@@ -142,6 +143,16 @@ describe('drawings', () => {
     return golden('programs-columns', renderToStaticMarkup(<ProgramGraph data={{ programs: nine, levels: {}, links: linksOf(edges, undefined) }} width={420} {...en} />));
   });
   const plays = MESSAGES.reduce(told, BEGUN).plays;
+  test('where statements meet is said in the language of the page, rows that come or go too', () => {
+    expect(meetingPlace('order_line', ['(existence)'], zh.texts)).toBe('order_line (行的出现与消失)');
+    expect(meetingPlace('order_line', ['ol_w_id', '(existence)'], en.texts)).toBe('order_line (ol_w_id, rows come or go)');
+    expect(meetingPlace('order_line', [], en.texts)).toBe('order_line');
+  });
+
+  test('a statement that was played names what an earlier one found as its author did', () => {
+    const play = { ...plays[0]!, steps: plays[0]!.steps.map((step) => ({ ...step, sql: "select 1 where id = :'T1.customer_id'" })) };
+    expect(playedData(play, WITNESS, en.texts).steps[0]!.text).toBe('select 1 where id = :customer_id');
+  });
   test('a schedule as it is expected, with the cycle', () => golden('schedule-expected', renderToStaticMarkup(<Schedule data={expectedData(WITNESS)} width={420} {...en} />)));
   test('a schedule that was played', () => golden('schedule', renderToStaticMarkup(<Schedule data={playedData(plays[0]!, WITNESS, en.texts)} width={420} {...en} />)));
   test('a schedule that was played with a fix, narrow, dark and in Chinese', () => golden('schedule-fixed-zh', renderToStaticMarkup(<Schedule data={playedData(plays[1]!, WITNESS, zh.texts)} width={300} {...zh} />)));

@@ -9,6 +9,7 @@ mod chinese;
 mod metadata;
 mod places;
 mod rust;
+mod sentences;
 mod sql;
 mod systems;
 
@@ -59,6 +60,7 @@ const TEXT_RULES: &[Rule<Tree>] = &[
     ("registry host", places::registry_hosts),
     ("dead link", places::dead_links),
     ("Chinese punctuation", chinese::punctuation),
+    ("told in Chinese", sentences::told_in_chinese),
     ("systems", systems::listed),
     ("headings", systems::headings),
 ];

@@ -424,7 +424,15 @@ fn broken(trials: &[TrialRecord]) -> Vec<Broken<'_>> {
             }
         }
     }
-    found.into_values().collect()
+    let mut found: Vec<Broken<'_>> = found.into_values().collect();
+    found.sort_by_key(|broken| in_counting_order(broken.invariant));
+    found
+}
+
+/// Ids as people count them: `I9` before `I12`.
+fn in_counting_order(id: &str) -> (&str, u64, &str) {
+    let (letters, number) = id.split_at(id.find(|sign: char| sign.is_ascii_digit()).unwrap_or(id.len()));
+    (letters, number.parse().unwrap_or(u64::MAX), number)
 }
 
 fn faults(trials: &[TrialRecord]) -> Vec<Faults<'_>> {

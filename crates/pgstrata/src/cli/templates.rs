@@ -1,6 +1,7 @@
 //! `pgstrata __templates`: what `cargo xtask templates` asks for. Nothing is done here.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use pgstrata_tools::advisor::templates::Language;
@@ -28,6 +29,13 @@ pub enum TemplatesAction {
         /// All that have an example of their own: what is compiled.
         #[arg(long)]
         all: bool,
+    },
+    /// Write the programs of every example as a user's own are written, each into a folder of its own, and print the folders.
+    Own {
+        /// The language.
+        language: Language,
+        /// Where to.
+        folder: PathBuf,
     },
     /// Hold a program against a server.
     Try {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use pgstrata_lab::chinese::said;
+use pgstrata_lab::report::text_columns;
 use pgstrata_pg::{Dirs, Install, ServerUser, discover};
 use pgstrata_units::Text;
 use serde::Serialize;
@@ -24,6 +26,9 @@ enum Level {
     Missing,
 }
 
+/// Columns of a line for what was looked at.
+const WHAT_COLUMNS: usize = 22;
+
 /// One line of the report.
 #[derive(Debug, Serialize)]
 struct Finding {
@@ -44,9 +49,12 @@ pub async fn doctor(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<End
         println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {
         for finding in &findings {
-            println!("{} {:<22} {}", finding.level.mark(), finding.what, finding.found);
+            let (what, found) = (said(finding.what, terminal.language), said(&finding.found, terminal.language));
+            let room = " ".repeat(WHAT_COLUMNS.saturating_sub(text_columns(&what)));
+            println!("{} {what}{room} {found}", finding.level.mark());
             if let Some(remedy) = &finding.remedy {
-                println!("    {} {remedy}", terminal.say(Text { en: "to get it:", zh: "获取方法：" }));
+                let remedy = said(remedy, terminal.language);
+                println!("    {}{remedy}", terminal.say(Text { en: "to get it: ", zh: "获取方法：" }));
             }
         }
     }

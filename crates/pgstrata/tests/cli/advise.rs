@@ -19,13 +19,18 @@ commit;
 
 /// A directory with these files, and the program run in it.
 pub(crate) fn run(files: &[(&str, &[u8])], arguments: &[&str]) -> (Option<i32>, String, String) {
+    parts(&home_with(files).run(arguments))
+}
+
+/// A directory with these files.
+pub(crate) fn home_with(files: &[(&str, &[u8])]) -> Home {
     let home = Home::new();
     for (name, text) in files {
         let path = home.path().join(name);
         fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
         fs::write(path, text).expect("a file");
     }
-    parts(&home.run(arguments))
+    home
 }
 
 #[test]

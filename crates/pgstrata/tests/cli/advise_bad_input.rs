@@ -1,15 +1,43 @@
 //! What `pgstrata advise` says to input that is wrong: where, why, what to do, and nothing on standard output.
 
-use crate::advise::{LEAVE, SCHEMA, run};
+use crate::advise::{LEAVE, SCHEMA, home_with, run};
+use crate::{check_in_chinese, parts};
 
-/// Runs `advise`; it must be refused as usage, with these words.
+/// Runs `advise`; it must be refused as usage, with these words; and in Chinese likewise.
 fn refuse(files: &[(&str, &[u8])], arguments: &[&str], words: &[&str]) {
-    let (code, stdout, stderr) = run(files, &[&["advise"], arguments].concat());
+    let home = home_with(files);
+    let arguments = [&["advise"], arguments].concat();
+    let (code, stdout, stderr) = parts(&home.run(&arguments));
     assert_eq!(code, Some(2), "{arguments:?}\n{stdout}{stderr}");
     assert!(stdout.is_empty(), "{stdout}");
     for word in words.iter().chain(&["hint:"]) {
         assert!(stderr.contains(word), "no {word:?} in:\n{stderr}");
     }
+    check_in_chinese(&home, &arguments, code, &stderr);
+}
+
+#[test]
+fn what_is_wrong_is_told_in_chinese_to_who_reads_it() {
+    let told = |files: &[(&str, &[u8])], arguments: &[&str]| run(files, &[arguments, &["--lang", "zh"]].concat());
+    let (code, _, stderr) = told(&[], &["advise", "--sql", "nothing.sql"]);
+    assert_eq!(code, Some(2));
+    assert_eq!(stderr, "错误：没有文件 nothing.sql\n提示：请指定 SQL 文件，或存放这类文件的目录\n");
+    let (_, _, stderr) =
+        told(&[("a.sql", LEAVE.as_bytes())], &["isolation", "check", "--sql", "a.sql", "--baseline", "b"]);
+    assert!(
+        stderr.starts_with("错误：无法读取基线 b：No such file") && stderr.contains("提示：请指定以前"),
+        "{stderr}"
+    );
+    let (_, _, stderr) = told(&[("need.toml", b"clint = 3\nclients = 0\n")], &["advise", "--requirement", "need.toml"]);
+    assert!(stderr.contains("need.toml:1:1: 没有字段 `clint`（是不是想写 `clients`？）"), "{stderr}");
+    assert!(stderr.contains("need.toml:2:1: `clients` 的值是 0（必须是 1 与 100000 之间的整数）"), "{stderr}");
+    let wrong: [(&str, &[u8]); 1] = [("a.sql", b"begin;\nselect a form t;\ncommit;\n")];
+    let (_, _, stderr) = told(&wrong, &["advise", "--sql", "a.sql"]);
+    assert!(stderr.contains("a.sql:2:15: syntax error at or near \"t\"\n  2 | select a form t;"), "{stderr}");
+    let url = "postgresql://nobody@127.0.0.1:1/none";
+    let (code, _, stderr) = told(&[("a.sql", LEAVE.as_bytes())], &["advise", "--sql", "a.sql", "--database-url", url]);
+    assert_eq!(code, Some(3));
+    assert!(stderr.starts_with("错误：无法连接 ") && stderr.contains("提示：那里没有程序在监听"), "{stderr}");
 }
 
 #[test]

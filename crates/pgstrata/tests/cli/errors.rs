@@ -1,8 +1,9 @@
 //! Bad input: one paragraph that says what, where and what to do; the right exit code; nothing left behind.
 
-use crate::{Home, parts};
+use crate::{Home, check_in_chinese, parts};
 
-/// Runs, and checks exit code, the words of the error, that there is a hint, and that nothing is left.
+/// Runs, and checks exit code, the words of the error, that there is a hint, and that nothing is left;
+/// and the same in Chinese.
 fn check(arguments: &[&str], code: i32, words: &[&str]) {
     let home = Home::new();
     let output = home.run(arguments);
@@ -12,6 +13,7 @@ fn check(arguments: &[&str], code: i32, words: &[&str]) {
         assert!(stderr.contains(word), "{arguments:?} does not say {word:?}:\n{stderr}");
     }
     assert!(stdout.is_empty(), "{stdout}");
+    check_in_chinese(&home, arguments, status, &stderr);
     assert_eq!(home.data_directories(), Vec::<std::path::PathBuf>::new());
     assert_eq!(home.processes(), Vec::<u32>::new());
 }

@@ -85,6 +85,23 @@ impl Home {
     }
 }
 
+/// Runs the same for a reader of Chinese: the exit code stays, and what had a hint has error and hint in Chinese. The words
+/// of PostgreSQL's grammar stay as they are.
+pub(crate) fn check_in_chinese(home: &Home, arguments: &[&str], code: Option<i32>, english: &str) {
+    let output = home.pgstrata(arguments).env("LC_ALL", "zh_CN.UTF-8").output().expect("the program runs");
+    let (status, _, stderr) = parts(&output);
+    assert_eq!(status, code, "{arguments:?}\n{stderr}");
+    if !english.contains("\nhint: ") {
+        return;
+    }
+    let is_chinese = |sign: char| ('\u{4e00}'..='\u{9fff}').contains(&sign);
+    let after = |label: &str| stderr.split_once(label).map(|(_, rest)| rest.lines().next().unwrap_or_default());
+    let hint = after("提示：").unwrap_or_else(|| panic!("{arguments:?} has no hint in Chinese:\n{stderr}"));
+    assert!(hint.contains(is_chinese), "{arguments:?}: {hint}");
+    let error = after("错误：").unwrap_or_else(|| panic!("{arguments:?} has no error in Chinese:\n{stderr}"));
+    assert!(error.contains(is_chinese) || english.contains("syntax error"), "{arguments:?}: {error}");
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

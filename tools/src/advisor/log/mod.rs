@@ -6,8 +6,9 @@
 //! that `pgstrata advise --sql` reads, so that it can be looked at, kept and edited; its analysis is not done here, and
 //! no value of the log gets into it but literals that never vary.
 //!
-//! Memory is bounded whatever the log: by the sessions that are open at a time, and by the number of different
-//! statements and programs. What could not be read or attributed is counted in [`Counts`], and said.
+//! Memory is bounded whatever the log, however long: by the sessions that are open at a time and the number of different
+//! statements and programs, and for each of these by bytes. What could not be read or attributed is counted in
+//! [`Counts`], and said.
 
 mod command;
 mod csv;
@@ -38,6 +39,9 @@ pub use source::LogFormat;
 
 /// Bytes at the beginning of a file that tell its format.
 pub const BEGINNING_BYTES: usize = 64 * 1024;
+
+/// Databases that are told by name.
+const DATABASES_MOST: usize = 1_000;
 
 /// Why a file was not read as a log.
 #[derive(Debug, thiserror::Error)]
@@ -283,7 +287,8 @@ impl LogReader {
                 let (first, last) = times_ms.unwrap_or((time, time));
                 *times_ms = Some((first.min(time), last.max(time)));
             }
-            if !record.database.is_empty() && !databases.contains(&record.database) {
+            let is_told = databases.len() < DATABASES_MOST && !record.database.is_empty();
+            if is_told && !databases.contains(&record.database) {
                 databases.insert(record.database.clone());
             }
             let mut ended = Vec::new();

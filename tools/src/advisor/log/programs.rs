@@ -10,15 +10,24 @@ use pgstrata_units::Isolation;
 use super::Counts;
 use super::equal::EqualPlaces;
 use super::fold::{Folded, fold};
-use super::shape::{Shape, Value, shape};
+use super::shape::{Shape, Slot, Value, shape, short};
 use super::tokens::Token;
 use super::transactions::{End, Execution, Transaction};
 
 /// Different statements that are told apart; those after them are counted and left out.
 const SHAPES_MOST: usize = 10_000;
 
+/// Their texts together, bytes. Statements of applications are short; what is not is a program's own making.
+const SHAPES_MOST_BYTES: usize = 32 * 1024 * 1024;
+
 /// Different programs that are told apart.
 const PROGRAMS_MOST: usize = 2_000;
+
+/// What is kept of them together, bytes: their statements' texts, which come out again, and what is learnt of values.
+const PROGRAMS_MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// What is kept of one place of a value, bytes.
+const PLACE_BYTES: usize = 320;
 
 /// Rounds of loops that are looked at in one transaction; later ones would show the same.
 const ROUNDS_MOST: usize = 64;
@@ -29,8 +38,9 @@ pub type ShapeId = usize;
 /// All statements seen so far.
 #[derive(Debug, Default)]
 pub struct Shapes {
-    shapes: Vec<Shape>,
+    all: Vec<Shape>,
     by_key: HashMap<String, ShapeId>,
+    bytes: usize,
 }
 
 impl Shapes {
@@ -43,23 +53,34 @@ impl Shapes {
         counts: &mut Counts,
     ) -> Option<Execution> {
         let (shape, values) = shape(text, tokens, values);
+        let values = values.into_iter().map(short).collect();
         if let Some(id) = self.by_key.get(&shape.key) {
             return Some(Execution { shape: *id, values });
         }
-        if self.shapes.len() >= SHAPES_MOST {
+        // The key is here twice.
+        let bytes = 2 * shape.key.len() + shape.text.len() + shape.slots.len() * size_of::<Slot>();
+        if self.all.len() >= SHAPES_MOST || self.bytes + bytes > SHAPES_MOST_BYTES {
             counts.too_many_shapes += 1;
             return None;
         }
-        let id = self.shapes.len();
+        self.bytes += bytes;
+        let id = self.all.len();
         self.by_key.insert(shape.key.clone(), id);
-        self.shapes.push(shape);
+        self.all.push(shape);
         Some(Execution { shape: id, values })
     }
 
     /// A statement.
     pub fn get(&self, id: ShapeId) -> &Shape {
-        &self.shapes[id]
+        &self.all[id]
     }
+}
+
+/// What a group takes, bytes: its sequences, its statements' texts when they are written out, and its places.
+fn group_bytes(folded: &[ShapeId], flat: &[ShapeId], shapes: &Shapes) -> usize {
+    let of = |ids: &[ShapeId]| ids.iter().map(|id| shapes.get(*id).slots.len()).sum::<usize>() * PLACE_BYTES;
+    let texts: usize = folded.iter().map(|id| shapes.get(*id).text.len()).sum();
+    (2 * folded.len() + flat.len()) * size_of::<ShapeId>() + texts + of(folded) + of(flat)
 }
 
 /// The executions of one program.
@@ -94,6 +115,7 @@ pub struct Group {
 pub struct Programs {
     groups: Vec<Group>,
     by_sequence: HashMap<(Vec<ShapeId>, bool), usize>,
+    bytes: usize,
     /// Failures before the sequence was complete, by SQLSTATE.
     failures: BTreeMap<String, u64>,
 }
@@ -118,19 +140,31 @@ impl Programs {
         let flat: Vec<ShapeId> = transaction.executions.iter().map(|execution| execution.shape).collect();
         let folded = fold(&flat);
         let key = (folded.items.clone(), transaction.is_explicit);
-        let index = match self.by_sequence.get(&key) {
-            Some(index) => *index,
-            None if self.groups.len() >= PROGRAMS_MOST => {
-                counts.too_many_programs += 1;
-                return;
-            }
-            None => {
-                self.groups.push(Group::new(&folded, &flat, shapes, transaction.is_explicit));
-                self.by_sequence.insert(key, self.groups.len() - 1);
-                self.groups.len() - 1
-            }
+        let known = self.by_sequence.get(&key).copied();
+        let Some(index) = known.or_else(|| self.group(key, &flat, &folded, transaction.is_explicit, shapes)) else {
+            counts.too_many_programs += 1;
+            return;
         };
         self.groups[index].observe(transaction, &folded, &flat, shapes);
+    }
+
+    /// Begins a group; nothing when there are too many, or too much is kept of them.
+    fn group(
+        &mut self,
+        key: (Vec<ShapeId>, bool),
+        flat: &[ShapeId],
+        folded: &Folded<ShapeId>,
+        is_explicit: bool,
+        shapes: &Shapes,
+    ) -> Option<usize> {
+        let bytes = self.bytes + group_bytes(&folded.items, flat, shapes);
+        if self.groups.len() >= PROGRAMS_MOST || bytes > PROGRAMS_MOST_BYTES {
+            return None;
+        }
+        self.bytes = bytes;
+        self.by_sequence.insert(key, self.groups.len());
+        self.groups.push(Group::new(folded, flat, shapes, is_explicit));
+        Some(self.groups.len() - 1)
     }
 
     /// A failed transaction executed the beginning of a program; it is counted where that is the beginning of one only.

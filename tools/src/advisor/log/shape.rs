@@ -4,6 +4,7 @@
 //! PostgreSQL's own `query_id` would do (and `pg_query`'s fingerprint does, in `programs`, over whole shapes), but neither
 //! keeps the values, and a value that comes back in another statement of the transaction is what ties the two together.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 
 use super::tokens::{Kind, Token};
@@ -49,6 +50,25 @@ pub struct Shape {
 
 /// A value: `None` is null or not told.
 pub type Value = Option<String>;
+
+/// The longest value that is kept as it is, bytes. Nobody needs more of a value than whether it equals another one.
+const VALUE_MOST_BYTES: usize = 64;
+
+/// A value as it is kept: of a long one, what tells it from others.
+pub fn short(value: Value) -> Value {
+    value.map(|value| {
+        if value.len() <= VALUE_MOST_BYTES {
+            return value;
+        }
+        let hash = |salt: u8| {
+            let mut hasher = DefaultHasher::new();
+            (salt, &value).hash(&mut hasher);
+            hasher.finish()
+        };
+        // Two values of one length are taken for equal once in 2^128: no evidence is better than that.
+        format!("{} bytes {:016x}{:016x}", value.len(), hash(0), hash(1))
+    })
+}
 
 /// The types before which a string is a typed literal (PostgreSQL manual, 4.1.2.7); other words before a string are
 /// keywords of the expression.

@@ -18,11 +18,18 @@ use super::tokens::{statements, tokens};
 /// Sessions that are followed at a time; the one that was silent longest is closed for another.
 const SESSIONS_MOST: usize = 20_000;
 
+/// The longest name of a session or of a transaction that the server writes is shorter than this, bytes.
+const ID_MOST_BYTES: usize = 64;
+
 /// Statements of one transaction; a longer one is counted and left out, as a load of data is no program.
 const STATEMENTS_MOST: usize = 2_000;
 
 /// Prepared statements by SQL's own `prepare` that are remembered for each session.
 const PREPARED_MOST: usize = 1_000;
+
+/// What all sessions hold together, bytes: transactions under way, and prepared statements. Beyond it the one that was
+/// silent longest is closed, and a transaction that is larger than this by itself is too long.
+const SESSIONS_MOST_BYTES: usize = 64 * 1024 * 1024;
 
 /// A statement that was executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +38,14 @@ pub struct Execution {
     pub shape: ShapeId,
     /// The values at the shape's places.
     pub values: Vec<Value>,
+}
+
+impl Execution {
+    /// What it holds, bytes.
+    fn bytes(&self) -> usize {
+        let texts: usize = self.values.iter().flatten().map(String::len).sum();
+        size_of::<Self>() + self.values.len() * size_of::<Value>() + texts
+    }
 }
 
 /// How a transaction ended.
@@ -69,6 +84,8 @@ struct Open {
     /// What was seen only as a plan, by its text, until the statement itself is seen.
     has_sent: bool,
     too_long: bool,
+    /// What its executions hold.
+    bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -78,14 +95,16 @@ struct Session {
     seen: u64,
     level: Option<Isolation>,
     prepared: HashMap<String, String>,
+    prepared_bytes: usize,
     defines: bool,
 }
 
 /// All sessions that are being followed.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    sessions: HashMap<String, Session>,
+    followed: HashMap<String, Session>,
     clock: u64,
+    bytes: usize,
 }
 
 /// A statement of an entry.
@@ -108,11 +127,16 @@ impl Sessions {
         if record.session.is_empty() {
             return;
         }
+        if [&record.session, &record.vxid, &record.sqlstate].iter().any(|id| id.len() > ID_MOST_BYTES) {
+            counts.garbled += 1;
+            return;
+        }
         self.clock += 1;
-        if self.sessions.len() >= SESSIONS_MOST && !self.sessions.contains_key(&record.session) {
+        if self.followed.len() >= SESSIONS_MOST && !self.followed.contains_key(&record.session) {
             self.evict(done);
         }
-        let session = self.sessions.entry(record.session.clone()).or_default();
+        let session = self.followed.entry(record.session.clone()).or_default();
+        let held_before = session.bytes();
         session.seen = self.clock;
         if record.line <= session.last_line {
             counts.out_of_order += 1;
@@ -128,7 +152,7 @@ impl Sessions {
             }
             Event::Failed => session.fail(record, done),
             Event::Ended => {
-                if let Some(session) = self.sessions.remove(&record.session) {
+                if let Some(session) = self.followed.remove(&record.session) {
                     session.close(done);
                 }
             }
@@ -139,11 +163,16 @@ impl Sessions {
                 }
             }
         }
+        let holds = self.followed.get(&record.session).map_or(0, Session::bytes);
+        self.bytes = self.bytes + holds - held_before;
+        while self.bytes > SESSIONS_MOST_BYTES && self.followed.len() > 1 {
+            self.evict(done);
+        }
     }
 
     /// Closes what is still open at the end of the log.
     pub fn finish(self, done: &mut dyn FnMut(Transaction)) {
-        let mut sessions: Vec<(String, Session)> = self.sessions.into_iter().collect();
+        let mut sessions: Vec<(String, Session)> = self.followed.into_iter().collect();
         sessions.sort_by(|one, other| one.0.cmp(&other.0));
         for (_, session) in sessions {
             session.close(done);
@@ -151,8 +180,9 @@ impl Sessions {
     }
 
     fn evict(&mut self, done: &mut dyn FnMut(Transaction)) {
-        let silent = self.sessions.iter().min_by_key(|(_, session)| session.seen).map(|(id, _)| id.clone());
-        if let Some(session) = silent.and_then(|id| self.sessions.remove(&id)) {
+        let silent = self.followed.iter().min_by_key(|(_, session)| session.seen).map(|(id, _)| id.clone());
+        if let Some(session) = silent.and_then(|id| self.followed.remove(&id)) {
+            self.bytes -= session.bytes();
             session.close(done);
         }
     }
@@ -177,11 +207,7 @@ impl Session {
                 Command::Rollback { and_chain } => self.end(End::RolledBack, and_chain, done),
                 Command::Level(level) => self.set_level(level),
                 Command::SessionLevel(level) => self.level = Some(level),
-                Command::Prepare { name, statement } => {
-                    if self.prepared.len() < PREPARED_MOST {
-                        self.prepared.insert(name, statement);
-                    }
-                }
+                Command::Prepare { name, statement } => self.prepare(name, statement),
                 Command::Execute { name, values } => {
                     let of_detail = said.prepared.and_then(super::command::prepared_text);
                     match of_detail.or_else(|| self.prepared.get(&name).cloned()) {
@@ -202,6 +228,21 @@ impl Session {
                     self.defines = true;
                 }
                 Command::Other => counts.others += 1,
+            }
+        }
+    }
+
+    /// What it holds, bytes.
+    fn bytes(&self) -> usize {
+        self.prepared_bytes + self.open.as_ref().map_or(0, |open| open.bytes)
+    }
+
+    fn prepare(&mut self, name: String, statement: String) {
+        let (of_name, bytes) = (name.len(), name.len() + statement.len());
+        if self.prepared.len() < PREPARED_MOST && self.bytes() + bytes <= SESSIONS_MOST_BYTES {
+            self.prepared_bytes += bytes;
+            if let Some(before) = self.prepared.insert(name, statement) {
+                self.prepared_bytes -= of_name + before.len();
             }
         }
     }
@@ -282,7 +323,9 @@ impl Session {
             (_, None) => open.too_long = true,
             (_, Some(execution)) => {
                 open.has_sent |= found == Found::Sent;
-                if open.transaction.executions.len() < STATEMENTS_MOST {
+                let bytes = open.bytes + execution.bytes();
+                if open.transaction.executions.len() < STATEMENTS_MOST && bytes <= SESSIONS_MOST_BYTES {
+                    open.bytes = bytes;
                     open.transaction.executions.push(execution);
                 } else {
                     open.too_long = true;
@@ -290,6 +333,8 @@ impl Session {
             }
         }
         if open.too_long {
+            // It is no program any more: what was kept of it is of no use.
+            (open.transaction.executions, open.bytes) = (Vec::new(), 0);
             counts.too_long_statements += 1;
         }
         // Written after the statement had committed itself.
@@ -331,7 +376,7 @@ impl Open {
     fn new(vxid: Option<&str>, is_explicit: bool, level: Option<Isolation>) -> Self {
         let (executions, end) = (Vec::new(), End::Committed);
         let transaction = Transaction { executions, level, is_explicit, end, is_beside_definitions: false };
-        Self { transaction, vxid: vxid.map(str::to_owned), has_sent: false, too_long: false }
+        Self { transaction, vxid: vxid.map(str::to_owned), has_sent: false, too_long: false, bytes: 0 }
     }
 }
 

@@ -19,6 +19,6 @@ pub use cycle::cycle;
 pub use document::{Block, Document};
 pub use lanes::lanes;
 pub use mistake::{excerpt, mistake};
-pub use phrases::{dependency_sentence, kind_name, promotion_sentence, statement_text, verdict_word};
+pub use phrases::{dependency_sentence, kind_name, promotion_sentence, statement_text, tried, verdict_word};
 pub use scene::Scene;
 pub use text::{text, unanalysed};

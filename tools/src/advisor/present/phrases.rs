@@ -80,6 +80,20 @@ pub fn promotion_sentence(promotion: &Promotion) -> Words {
     }
 }
 
+/// What random schedules were of, in the reader's language.
+#[must_use]
+pub fn tried(of: &str, language: Language) -> &str {
+    let words = match of {
+        "the recommended levels" => Text { en: "the recommended levels", zh: "推荐的级别" },
+        "the levels asked about" => Text { en: "the judged levels", zh: "所判定的级别" },
+        "the changed statements" => {
+            Text { en: "the changed statements, at their levels", zh: "修改后的语句及其级别" }
+        }
+        other => return other,
+    };
+    words.get(language)
+}
+
 /// A statement in one line, shortened to so many characters.
 #[must_use]
 pub fn statement_text(scene: &Scene<'_>, program: &str, number: usize, most: usize) -> String {

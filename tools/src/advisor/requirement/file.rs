@@ -132,9 +132,12 @@ fn allowed(question: &Question) -> String {
     match question.answer {
         Answer::Flag { .. } => "true or false".to_owned(),
         Answer::Number { least, most, unit, whole, .. } => {
-            let kind = if whole { "a whole number" } else { "a number" };
             let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
-            format!("{kind} between {least} and {most}{unit}")
+            if whole {
+                format!("a whole number between {least} and {most}{unit}")
+            } else {
+                format!("a number between {least} and {most}{unit}")
+            }
         }
         Answer::One { options } => format!("one of {}", keys(options)),
         Answer::Many { options } => format!("a list of any of {}", keys(options)),

@@ -10,6 +10,7 @@ import { LEVELS } from '../../state/question.ts';
 import { Empty, Panel, Wide } from '../../views/parts.tsx';
 import type { Answers } from '../Advisor.tsx';
 import { Path } from './Path.tsx';
+import { meetingPlace } from './place.ts';
 
 interface DecisionProps {
   question: Question;
@@ -107,7 +108,8 @@ const MEETINGS = 4;
 
 /** Both statements of each dependency between two programs, with the columns in which they meet. */
 function LinkDetail({ links, programs }: { links: ProgramLink[]; programs: AdvisorProgram[] }) {
-  const { t, code } = useTexts();
+  const texts = useTexts();
+  const { t, code } = texts;
   const sqlOf = (name: string, statement: number) => programs.find((program) => program.name === name)?.statements[statement]?.sql ?? '';
   return (
     <section className="link-detail" aria-live="polite">
@@ -120,9 +122,7 @@ function LinkDetail({ links, programs }: { links: ProgramLink[]; programs: Advis
           {link.edges.slice(0, MEETINGS).map((edge, index) => (
             <div key={index} className="meeting">
               <p>
-                <code>
-                  {edge.relation} ({edge.columns.join(', ')})
-                </code>
+                <code>{meetingPlace(edge.relation, edge.columns, texts)}</code>
               </p>
               <figure>
                 <figcaption>{t('advisor.statementOf', { program: edge.from, number: edge.from_statement + 1 })}</figcaption>
@@ -142,7 +142,8 @@ function LinkDetail({ links, programs }: { links: ProgramLink[]; programs: Advis
 }
 
 function EdgeTable({ links, onPick }: { links: ProgramLink[]; onPick: (key: string) => void }) {
-  const { t } = useTexts();
+  const texts = useTexts();
+  const { t } = texts;
   return (
     <details className="as-table">
       <summary>{t('advisor.asTable', { count: links.length })}</summary>
@@ -168,7 +169,7 @@ function EdgeTable({ links, onPick }: { links: ProgramLink[]; onPick: (key: stri
                 <td>{link.kind}</td>
                 <td>{link.to}</td>
                 <td>
-                  <code>{[...new Set(link.edges.map((edge) => `${edge.relation} (${edge.columns.join(', ')})`))].join('; ')}</code>
+                  <code>{[...new Set(link.edges.map((edge) => meetingPlace(edge.relation, edge.columns, texts)))].join('; ')}</code>
                 </td>
                 <td>{link.steps.join(', ')}</td>
               </tr>

@@ -8,6 +8,7 @@ import type { Answers } from '../Advisor.tsx';
 import { useWords } from '../Cases.tsx';
 import { Changes } from './Changes.tsx';
 import { CodePanel } from './CodePanel.tsx';
+import { columnNames, meetingPlace } from './place.ts';
 import { ProofView } from './ProofView.tsx';
 
 export function EvidencePane({ question, answers }: { question: Question; answers: Answers }) {
@@ -44,7 +45,8 @@ export function EvidencePane({ question, answers }: { question: Question; answer
 }
 
 function VerdictView({ analysis }: { analysis: Analysis }) {
-  const { t, code } = useTexts();
+  const texts = useTexts();
+  const { t, code } = texts;
   const { asked, scopes } = analysis;
   return (
     <>
@@ -60,9 +62,7 @@ function VerdictView({ analysis }: { analysis: Analysis }) {
               <li key={index}>
                 <strong>{from?.name}</strong> {from?.program} →<code>{dependency.kind}</code> <strong>{to?.name}</strong> {to?.program}
                 <small>
-                  <code>
-                    {dependency.relation} ({dependency.columns.join(', ')})
-                  </code>
+                  <code>{meetingPlace(dependency.relation, dependency.columns, texts)}</code>
                 </small>
               </li>
             );
@@ -71,7 +71,7 @@ function VerdictView({ analysis }: { analysis: Analysis }) {
       )}
       {scopes.map((scope, index) => (
         <p key={index} className="verdict unsafe">
-          <span aria-hidden="true">✕</span> {t('advisor.scope', { program: scope.program, first: scope.first + 1, second: scope.second + 1, other: scope.other, relation: scope.relation, columns: scope.columns.join(', '), level: code('level', scope.level_as_one) })}
+          <span aria-hidden="true">✕</span> {t('advisor.scope', { program: scope.program, first: scope.first + 1, second: scope.second + 1, other: scope.other, relation: scope.relation, columns: columnNames(scope.columns, texts), level: code('level', scope.level_as_one) })}
         </p>
       ))}
     </>

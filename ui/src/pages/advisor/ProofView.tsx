@@ -124,10 +124,13 @@ function placeIn(steps: readonly PlayedStep[], player: number, statement: number
 
 const isOf = (play: Played, witness: Witness) => play.players.length === witness.transactions.length && play.players.every((player, index) => player.program === witness.transactions[index]!.program);
 
+/** What an earlier answer is put in for, by its name: whose answer it was is the lane's. */
+const readable = (sql: string) => sql.replaceAll(/:'[^'.]+\.([^']+)'/g, ':$1');
+
 export function playedData(play: Played, witness: Witness | undefined, texts: Texts): ScheduleData {
   return {
     lanes: play.players,
-    steps: play.steps.map((step) => ({ lane: step.player, act: step.act, text: step.sql, note: noteOf(step, play, texts), state: step.state, hasWaited: step.waitedFor.length > 0, ...(step.waitedFor.length > 0 && step.until !== undefined ? { until: step.until } : {}) })),
+    steps: play.steps.map((step) => ({ lane: step.player, act: step.act, text: readable(step.sql), note: noteOf(step, play, texts), state: step.state, hasWaited: step.waitedFor.length > 0, ...(step.waitedFor.length > 0 && step.until !== undefined ? { until: step.until } : {}) })),
     // With a fix there is no cycle, and what is played may be another witness.
     links: witness && !play.fix && isOf(play, witness) ? linksBetween(witness, (player, statement) => placeIn(play.steps, player, statement)) : [],
   };

@@ -3,7 +3,7 @@
 use pgstrata_units::Language;
 
 use super::axis::{Axis, spread};
-use super::svg::{Anchor, SERIES, Svg, line_class, text_width};
+use super::svg::{Anchor, SERIES, Svg, bold_width, line_class, text_width};
 use super::{BELOW_HEADING, WIDTH, heading, marked_name};
 use crate::report::labels;
 use crate::report::number;
@@ -33,7 +33,11 @@ struct Line<'a> {
 
 pub(super) fn draw(summary: &Summary<'_>, language: Language, id: &str) -> Option<(Svg, f64)> {
     let lines: Vec<Line<'_>> = summary.arms.iter().enumerate().filter_map(|(series, arm)| line(series, arm)).collect();
-    let widest = lines.iter().map(|line| text_width(&line.label, 13.0)).fold(0.0, f64::max);
+    let width = |line: &Line<'_>| {
+        let of_text = if line.arm.is_violated() { bold_width } else { text_width };
+        of_text(&line.label, 13.0)
+    };
+    let widest = lines.iter().map(width).fold(0.0, f64::max);
     let right = WIDTH - widest - 40.0;
     let (top, bottom) = (BELOW_HEADING + 8.0, BELOW_HEADING + HEIGHT);
     let y = Axis::spanning(lines.iter().flat_map(|line| line.points.iter().map(|point| point.1)), (bottom, top))?;

@@ -80,6 +80,12 @@ fn marked_name(arm: &ArmSummary<'_>) -> String {
     if arm.is_violated() { format!("✗ {}", arm.name) } else { arm.name.to_owned() }
 }
 
+/// About how wide that is drawn, pixels: what broke an invariant stands in bold.
+fn name_width(arm: &ArmSummary<'_>) -> f64 {
+    let width = if arm.is_violated() { svg::bold_width } else { svg::text_width };
+    width(&marked_name(arm), 13.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +101,61 @@ mod tests {
                 insta::assert_binary_snapshot!(name.as_str(), svg.into_bytes());
             }
         }
+    }
+
+    /// How wide `DejaVu Sans Bold`, the widest of the common fonts, draws a text of 13 pixels.
+    fn drawn_width(text: &str) -> f64 {
+        let advance = |sign: char| match sign {
+            'i' | 'l' => 0.343,
+            ' ' => 0.348,
+            'I' => 0.372,
+            ',' => 0.380,
+            ':' => 0.400,
+            'f' => 0.435,
+            't' => 0.478,
+            'r' => 0.493,
+            '+' | '✗' => 0.838,
+            sign if sign.len_utf8() > 1 => 1.0,
+            _ => 0.716,
+        };
+        text.chars().map(advance).sum::<f64>() * 13.0
+    }
+
+    #[test]
+    fn the_reason_why_an_arm_has_no_figure_is_within_the_chart_however_much_it_broke() {
+        for broken in [1, 5, 12] {
+            let mut record = fixture::load();
+            for trial in record.arms.iter_mut().flat_map(|arm| &mut arm.trials) {
+                let Some(violation) = trial.violations.first().cloned() else { continue };
+                let numbered = (1..=broken).map(|number| format!("I{number}"));
+                trial.violations =
+                    numbered.map(|invariant| crate::study::Violation { invariant, ..violation.clone() }).collect();
+            }
+            for language in Language::ALL {
+                let svg = Chart::Throughput.draw(&record, language, Frame::Embedded).expect("something to show");
+                let reason = svg.lines().find(|line| line.starts_with("<text class=\"bad\"") && line.contains("I1"));
+                let (start, text) = reason
+                    .and_then(|line| line.split_once(" x=\"")?.1.split_once('"'))
+                    .and_then(|(x, rest)| Some((x.parse::<f64>().ok()?, rest.split(['<', '>']).nth(1)?)))
+                    .expect("a reason");
+                let end = start + drawn_width(text);
+                assert!(end <= WIDTH, "{text}: {start} to {end}");
+                assert!(start > 2.0 * WIDTH / 5.0, "the plot has kept its room: {start}");
+            }
+        }
+    }
+
+    #[test]
+    fn broken_invariants_are_in_the_order_in_which_people_count() {
+        let mut record = fixture::load();
+        let trial = record.arms.iter_mut().flat_map(|arm| &mut arm.trials).find(|trial| !trial.violations.is_empty());
+        let trial = trial.expect("the fixture has a violation");
+        let violation = trial.violations[0].clone();
+        let numbered = ["I12", "I9", "I1", "A2", "I3"].map(str::to_owned);
+        trial.violations = numbered.map(|invariant| crate::study::Violation { invariant, ..violation.clone() }).into();
+        let summary = Summary::new(&record);
+        let broken = summary.arms.iter().find(|arm| arm.broken.len() > 3).expect("it broke them");
+        assert_eq!(broken.broken_ids(), "A2, I1, I3, I9, I12");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use pgstrata_units::Language;
 
 use super::axis::Axis;
-use super::svg::{Anchor, SERIES, Svg, text_width};
-use super::{BELOW_HEADING, WIDTH, heading, marked_name};
+use super::svg::{Anchor, SERIES, Svg, bold_width, text_width};
+use super::{BELOW_HEADING, WIDTH, heading, marked_name, name_width};
 use crate::report::labels::{self, fill};
 use crate::report::number;
 use crate::report::summary::{ArmSummary, Summary};
@@ -13,6 +13,8 @@ use crate::report::summary::{ArmSummary, Summary};
 const ROW: f64 = 36.0;
 /// Between the columns, pixels.
 const GAP: f64 = 14.0;
+/// Broken invariants that are named; the others are counted, so that the plot keeps its room.
+const NAMED_MOST: usize = 6;
 
 pub(super) fn draw(summary: &Summary<'_>, language: Language, id: &str) -> Option<(Svg, f64)> {
     if summary.arms.iter().all(|arm| arm.throughput.is_none() && !arm.is_violated()) {
@@ -53,13 +55,12 @@ struct Columns {
 
 impl Columns {
     fn of(summary: &Summary<'_>, language: Language) -> Self {
-        let widest = |texts: Vec<String>| texts.iter().map(|text| text_width(text, 13.0)).fold(0.0, f64::max);
-        let names = widest(summary.arms.iter().map(marked_name).collect());
-        let numbers = widest(summary.arms.iter().filter_map(number_text).collect());
-        let ratios = widest(summary.arms.iter().map(|arm| ratio_text(arm, summary, language)).collect());
-        let reasons = widest(
-            summary.arms.iter().filter(|arm| arm.throughput.is_none()).map(|arm| reason(arm, language)).collect(),
-        );
+        let arms = || summary.arms.iter();
+        let names = arms().map(name_width).fold(0.0, f64::max);
+        let numbers = arms().filter_map(number_text).map(|text| bold_width(&text, 13.0)).fold(0.0, f64::max);
+        let ratios = arms().map(|arm| text_width(&ratio_text(arm, summary, language), 13.0)).fold(0.0, f64::max);
+        let without = arms().filter(|arm| arm.throughput.is_none());
+        let reasons = without.map(|arm| bold_width(&reason(arm, language), 13.0)).fold(0.0, f64::max);
         let text_start = WIDTH - (numbers + GAP + ratios).max(reasons);
         let number_end = text_start + numbers;
         Self { plot: (names + GAP, text_start - 2.0 * GAP), text_start, number_end, ratio_start: number_end + GAP }
@@ -73,7 +74,12 @@ fn number_text(arm: &ArmSummary<'_>) -> Option<String> {
 /// Why an arm has no figure.
 fn reason(arm: &ArmSummary<'_>, language: Language) -> String {
     if arm.is_violated() {
-        fill(labels::NO_FIGURE, language, &[("ids", &arm.broken_ids())])
+        let mut ids: Vec<String> = arm.broken.iter().map(|broken| broken.invariant.to_owned()).collect();
+        if ids.len() > NAMED_MOST {
+            let more = ids.split_off(NAMED_MOST).len();
+            ids.push(format!("+{more}"));
+        }
+        fill(labels::NO_FIGURE, language, &[("ids", &ids.join(", "))])
     } else {
         labels::NOT_MEASURED.get(language).to_owned()
     }

@@ -3,10 +3,12 @@
 use std::fs;
 
 use anyhow::Context as _;
+use pgstrata_lab::chinese::said;
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::report::Meaning;
 use pgstrata_pg::{AttachPolicy, Attached, Cluster, ClusterSpec, Endpoint, Profile, StopMode};
 use pgstrata_tools::advisor::input::Read;
+use pgstrata_tools::advisor::present::tried;
 use pgstrata_tools::advisor::proof::{
     Fix, Outcome, Play, Player, Proof, ProofError, ProofEvent, ProofOptions, RandomProof, ShownBy, WitnessProof,
     WitnessVerdict, prove as run,
@@ -239,8 +241,8 @@ impl Teller {
         format!("    {:<4} {text}", self.name(session))
     }
 
-    fn of(&self, of: &str) -> String {
-        of_words(of, self.terminal)
+    fn of<'a>(&self, of: &'a str) -> &'a str {
+        tried(of, self.terminal.language)
     }
 
     fn play(&self, play: &Play) -> String {
@@ -308,10 +310,16 @@ fn outcome_line(outcome: &Outcome, terminal: Terminal) -> String {
             format!("none of {orders} serial orders gives this; {} would give: {difference}", nearest.join(", ")),
         ),
         (Outcome::Anomaly { orders, nearest, difference }, Language::Chinese) => {
-            (Meaning::Bad, format!("{orders} 种串行顺序都得不到该结果；{} 会得到：{difference}", nearest.join("、")))
+            let difference = said(difference, Language::Chinese);
+            (
+                Meaning::Bad,
+                format!("{orders} 种串行顺序都得不到该结果；与依次执行 {} 相比：{difference}", nearest.join("、")),
+            )
         }
         (Outcome::Undecided { because }, Language::English) => (Meaning::Unsure, format!("cannot be told: {because}")),
-        (Outcome::Undecided { because }, Language::Chinese) => (Meaning::Unsure, format!("无法判定：{because}")),
+        (Outcome::Undecided { because }, Language::Chinese) => {
+            (Meaning::Unsure, format!("无法判定：{}", said(because, Language::Chinese)))
+        }
     };
     style.mark(meaning, &style.text(&text))
 }
@@ -349,7 +357,7 @@ fn summary(proof: &Proof, terminal: Terminal) -> String {
 fn remark(proof: &WitnessProof, terminal: Terminal) -> Option<String> {
     let say = |en, zh| terminal.say(Text { en, zh }).to_owned();
     match &proof.verdict {
-        WitnessVerdict::NotReproduced { why } => Some(why.clone()),
+        WitnessVerdict::NotReproduced { why } => Some(said(why, terminal.language).into_owned()),
         WitnessVerdict::Reproduced { by: ShownBy::DependencyCycle } => Some(say(
             "its dependencies have a cycle, as the versions show that were written and read; no value does, with any rows \
              and arguments that were tried",
@@ -365,7 +373,7 @@ fn remark(proof: &WitnessProof, terminal: Terminal) -> Option<String> {
 
 fn random_line(random: &RandomProof, terminal: Terminal) -> String {
     let style = terminal.style();
-    let of = of_words(&random.of, terminal);
+    let of = tried(&random.of, terminal.language);
     let RandomProof { schedules, concurrent, aborted, undecided, anomalies, seed, .. } = random;
     let text = match terminal.language {
         Language::English => format!(
@@ -380,14 +388,4 @@ fn random_line(random: &RandomProof, terminal: Terminal) -> String {
         ),
     };
     style.mark(if anomalies.is_empty() { Meaning::Good } else { Meaning::Bad }, &style.text(&text))
-}
-
-/// What was tried, in the reader's language.
-fn of_words(of: &str, terminal: Terminal) -> String {
-    match (of, terminal.language) {
-        ("the recommended levels", Language::Chinese) => "推荐的级别".to_owned(),
-        ("the levels asked about", Language::Chinese) => "所询问的级别".to_owned(),
-        ("the changed statements", Language::Chinese) => "修改后的语句".to_owned(),
-        _ => of.to_owned(),
-    }
 }

@@ -59,7 +59,7 @@ fn undecided(why: &str, terminal: Terminal) -> anyhow::Error {
         en: "raise --decide-most, or take --inferred and be content with what is certain",
         zh: "调大 --decide-most，或用 --inferred 只看确定的推断",
     });
-    anyhow::anyhow!("{what}: {why}\n{} {hint}", terminal.hint_word())
+    anyhow::anyhow!("{what}: {why}\n{}{hint}", terminal.hint_word())
 }
 
 fn print(args: &CheckArgs, loaded: &file::Loaded, judged: &Judged, terminal: Terminal) {

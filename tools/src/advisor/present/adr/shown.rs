@@ -1,10 +1,12 @@
 //! What a server showed, the code, and how all of it was computed, as parts of a record.
 
+use pgstrata_lab::chinese::said;
 use pgstrata_units::{Language, Text};
 
 use super::Adr;
 use crate::advisor::present::code::ProgramCode;
 use crate::advisor::present::document::{Block, Document};
+use crate::advisor::present::phrases::tried;
 use crate::advisor::proof::{Proof, WitnessVerdict};
 use crate::advisor::templates::{Language as CodeLanguage, REQUEST_TABLE};
 
@@ -47,13 +49,13 @@ fn lines(proof: &Proof, language: Language) -> Vec<String> {
     }];
     for (number, witness) in proof.witnesses.iter().enumerate() {
         if let WitnessVerdict::NotReproduced { why } = &witness.verdict {
-            lines.push(format!("{}: {why}", number + 1));
+            lines.push(format!("{}: {}", number + 1, said(why, language)));
         }
     }
     lines.extend(proof.random.iter().map(|random| match language {
         Language::English => format!(
             "{}: {} anomalies in {} random schedules, {} of them with two or more commits, {} undecided; seed {}.",
-            random.of,
+            tried(&random.of, language),
             random.anomalies.len(),
             random.schedules,
             random.concurrent,
@@ -62,7 +64,7 @@ fn lines(proof: &Proof, language: Language) -> Vec<String> {
         ),
         Language::Chinese => format!(
             "{}：{} 次随机调度中异常 {} 次，其中 {} 次有两个以上提交，{} 次未判定；种子 {}。",
-            random.of,
+            tried(&random.of, language),
             random.schedules,
             random.anomalies.len(),
             random.concurrent,

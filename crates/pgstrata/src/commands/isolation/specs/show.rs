@@ -1,5 +1,6 @@
 //! What came of specification files, for people.
 
+use pgstrata_lab::chinese::said;
 use pgstrata_scenario::expected::Comparison;
 use pgstrata_scenario::serial::{Contradiction, Judgement};
 use pgstrata_scenario::suite::{FileReport, SuiteReport};
@@ -84,7 +85,7 @@ fn words(contradiction: &Contradiction, terminal: Terminal) -> String {
         contradiction.level,
         contradiction.orders,
         contradiction.nearest.join(", "),
-        contradiction.detail
+        said(&contradiction.detail, terminal.language)
     )
 }
 
@@ -124,7 +125,7 @@ fn sum(report: &SuiteReport, terminal: Terminal) {
     );
     line(Text { en: "permutations not covered, because", zh: "个排列未覆盖，原因" }, not_covered);
     for (why, count) in &totals.not_covered {
-        println!("{count:>7}    {why}");
+        println!("{count:>7}    {}", said(&why.to_string(), terminal.language));
     }
     println!("{:>7}  {}", totals.serial_runs, terminal.say(Text { en: "serial runs made", zh: "次串行运行" }));
 }
