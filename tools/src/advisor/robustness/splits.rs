@@ -316,6 +316,13 @@ struct Filling {
     full: u8,
 }
 
+/// The cells of one first program, by the second and the last.
+struct Row {
+    cells: Vec<Filling>,
+    /// Those that were looked at, some of them several times.
+    touched: Vec<usize>,
+}
+
 impl Filling {
     fn keep(&mut self, candidate: Candidate, kept: u8) {
         for (count, level) in self.counts.iter_mut().zip(ALL_LEVELS) {
@@ -341,34 +348,43 @@ impl<'a> Search<'a> {
     pub fn cells(&self, asked: Asked<'_>, work: &mut Work) -> BTreeMap<CellKey, Cell> {
         let programs = self.model.programs.len();
         let mut all = BTreeMap::new();
+        // Most cells stay empty, so one row serves all.
+        let mut row = Row { cells: vec![Filling::default(); programs * programs], touched: Vec::new() };
         for first in 0..programs {
-            let mut row = vec![Filling::default(); programs * programs];
             for (number, _) in self.model.paths.iter().enumerate().filter(|(_, path)| path.program == first) {
                 for is_long in [false, true].into_iter().filter(|long| asked.is_long || !long) {
                     self.split(number, is_long, asked, &mut row, work);
                 }
             }
-            for (at, filled) in row.into_iter().enumerate().filter(|(_, filled)| filled.cell.levels != 0) {
-                all.insert((first, at / programs, at % programs), filled.cell);
+            for at in row.touched.drain(..) {
+                let filled = std::mem::take(&mut row.cells[at]);
+                if filled.cell.levels != 0 {
+                    all.insert((first, at / programs, at % programs), filled.cell);
+                }
             }
         }
         all
     }
 
     /// All cycles in which a path is split.
-    fn split(&self, number: usize, is_long: bool, asked: Asked<'_>, row: &mut [Filling], work: &mut Work) {
+    fn split(&self, number: usize, is_long: bool, asked: Asked<'_>, row: &mut Row, work: &mut Work) {
         let (first, programs) = (self.model.paths[number].program, self.model.programs.len());
+        let came = |last: &usize| !self.crossings.returns(number, *last).is_empty();
+        let lasts: Vec<usize> = (0..programs).filter(came).collect();
         for second in 0..programs {
-            for departure in self.crossings.departures(number, second) {
+            let departures = self.crossings.departures(number, second);
+            if departures.is_empty() {
+                continue;
+            }
+            let wanted = |last: &usize| (*last, (asked.levels)((first, second, *last)));
+            let lasts: Vec<(usize, u8)> = lasts.iter().map(wanted).filter(|(_, levels)| *levels != 0).collect();
+            row.touched.extend(lasts.iter().map(|(last, _)| second * programs + last));
+            for departure in departures {
                 let mut rows: Option<Unifier<'a>> = None;
-                for last in 0..programs {
+                for (last, wanted) in lasts.iter().copied() {
                     let returns = self.crossings.returns(number, last);
-                    let filling = &mut row[second * programs + last];
-                    let open = !filling.full & departure.levels;
-                    if returns.is_empty() || open == 0 {
-                        continue;
-                    }
-                    let open = open & (asked.levels)((first, second, last));
+                    let filling = &mut row.cells[second * programs + last];
+                    let open = !filling.full & departure.levels & wanted;
                     for back in returns.iter().filter(|_| open != 0) {
                         work.combinations += 1;
                         let wanted = open & !filling.full & self.order(number, departure, back);
