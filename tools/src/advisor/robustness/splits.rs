@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::conflict::{At, Judge, Presence};
+use super::filling::{Filling, Row};
 use super::ground::{Back, Ground, Tie};
 use super::model::{Action, Model, Op, RowSet};
 use super::reach::Reach;
@@ -307,33 +308,6 @@ pub(super) fn is_overwritten_by_second(rows: &Unifier<'_>, read: At) -> bool {
     writes.any(|op| rows.same_row((read.0, var), (1, op.var)))
 }
 
-/// A cell while it is filled.
-#[derive(Debug, Clone, Default)]
-struct Filling {
-    cell: Cell,
-    counts: [u8; 5],
-    /// The levels of which there are candidates enough.
-    full: u8,
-}
-
-/// The cells of one first program, by the second and the last.
-struct Row {
-    cells: Vec<Filling>,
-    /// Those that were looked at, some of them several times.
-    touched: Vec<usize>,
-}
-
-impl Filling {
-    fn keep(&mut self, candidate: Candidate, kept: u8) {
-        for (count, level) in self.counts.iter_mut().zip(ALL_LEVELS) {
-            *count = count.saturating_add(u8::from(candidate.levels & level != 0));
-            self.full |= if *count >= kept { level } else { 0 };
-        }
-        self.cell.levels |= candidate.levels;
-        self.cell.candidates.push(candidate);
-    }
-}
-
 /// One way to begin a cycle and one way to end it.
 struct Ends<'a> {
     first: usize,
@@ -349,7 +323,7 @@ impl<'a> Search<'a> {
         let programs = self.model.programs.len();
         let mut all = BTreeMap::new();
         // Most cells stay empty, so one row serves all.
-        let mut row = Row { cells: vec![Filling::default(); programs * programs], touched: Vec::new() };
+        let mut row = Row::of(programs);
         for first in 0..programs {
             for (number, _) in self.model.paths.iter().enumerate().filter(|(_, path)| path.program == first) {
                 for is_long in [false, true].into_iter().filter(|long| asked.is_long || !long) {
