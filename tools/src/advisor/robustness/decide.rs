@@ -28,8 +28,8 @@ pub(super) type Levels = Vec<Isolation>;
 
 /// Everything dangerous about some programs.
 pub(super) struct Dangers {
-    /// The levels at which each three programs are dangerous.
-    pub levels: BTreeMap<CellKey, u8>,
+    /// The levels at which each three programs are dangerous, in the order of the programs.
+    pub levels: Vec<(CellKey, u8)>,
     /// The candidates: short ones first, then those of few statements.
     pub candidates: Vec<(CellKey, Candidate)>,
     pub found_with: Found,
@@ -76,7 +76,8 @@ impl Dangers {
     /// levels, and keeps one candidate for each.
     pub fn changed(&self, model: &Model, changed: &BTreeSet<usize>, work: &mut Work) -> Self {
         let before = &self.found_with;
-        let is_new = |program: usize| changed.contains(&program);
+        let of_changed: Vec<bool> = (0..model.programs.len()).map(|program| changed.contains(&program)).collect();
+        let is_new = |program: usize| of_changed[program];
         let is_new_path = |path: usize| is_new(model.paths[path].program);
         let ground = Ground::changed(model, Some(&before.ground), &is_new_path, work);
         let presence = Presence::of(model, &|_| true);
@@ -92,7 +93,8 @@ impl Dangers {
         let asked = Asked { levels: &|key| if is_asked(key) { u8::MAX } else { 0 }, kept: 1, is_long: true };
         let cells = found_with.search(model).cells(asked, work);
         let mut all = Self::out_of(model, cells, found_with);
-        all.levels.extend(self.levels.iter().filter(|(key, _)| !is_asked(**key)).map(|(key, levels)| (*key, *levels)));
+        all.levels.extend(self.levels.iter().filter(|(key, _)| !is_asked(*key)));
+        all.levels.sort_unstable();
         all
     }
 
@@ -105,6 +107,11 @@ impl Dangers {
         };
         candidates.sort_by_key(|(_, candidate)| (candidate.is_long, candidate.paths.len(), length(candidate)));
         Self { levels, candidates, found_with, hides: hides(model) }
+    }
+
+    /// The levels at which three programs are dangerous.
+    pub fn levels_of(&self, key: CellKey) -> u8 {
+        self.levels.binary_search_by_key(&key, |(known, _)| *known).map_or(0, |at| self.levels[at].1)
     }
 
     /// Whether nothing dangerous is possible under these levels.
@@ -151,29 +158,31 @@ impl Dangers {
 
 /// Where a change lets chains of transactions go elsewhere.
 struct Rerouted {
-    begins: BTreeSet<(usize, usize)>,
-    ends: BTreeSet<usize>,
+    /// By the first and the second program.
+    begins: Vec<Vec<bool>>,
+    /// By the last program.
+    ends: Vec<bool>,
 }
 
 impl Rerouted {
     fn between(model: &Model, before: &Reach, after: &Reach) -> Self {
+        let programs = model.programs.len();
         let paths = || model.paths.iter().enumerate();
-        let (mut begins, mut ends) = (BTreeSet::new(), BTreeSet::new());
+        let (mut begins, mut ends) = (vec![vec![false; programs]; programs], vec![false; programs]);
         if before == after {
             return Self { begins, ends };
         }
         for (number, path) in paths() {
-            if before.differs_at_end(after, number) {
-                ends.insert(path.program);
+            ends[path.program] |= before.differs_at_end(after, number);
+            for (_, second) in paths().filter(|(other, _)| before.differs(after, number, *other)) {
+                begins[path.program][second.program] = true;
             }
-            let moved = paths().filter(|(other, _)| before.differs(after, number, *other));
-            begins.extend(moved.map(|(_, second)| (path.program, second.program)));
         }
         Self { begins, ends }
     }
 
     fn concerns(&self, first: usize, second: usize, last: usize) -> bool {
-        self.ends.contains(&last) || self.begins.contains(&(first, second))
+        self.ends[last] || self.begins[first][second]
     }
 }
 

@@ -53,7 +53,9 @@ impl Footprint {
 impl Footprints {
     pub fn of(stage: &Stage<'_>) -> Self {
         let order_shows = stage.actors.iter().any(|actor| actor.level == Isolation::Serializable);
-        Self { steps: stage.actors.iter().map(steps).collect(), order_shows }
+        let locks_table = |actor: &Actor<'_>| actor.path.ops.iter().any(|op| matches!(op.action, Action::Table(_)));
+        let tables_matter = stage.actors.iter().any(locks_table);
+        Self { steps: stage.actors.iter().map(|actor| steps(actor, tables_matter)).collect(), order_shows }
     }
 
     /// Whether a statement of one transaction comes to anything that another transaction has locked or written by its end.
@@ -99,7 +101,7 @@ impl Footprints {
     }
 }
 
-fn steps(actor: &Actor<'_>) -> Vec<Footprint> {
+fn steps(actor: &Actor<'_>, tables_matter: bool) -> Vec<Footprint> {
     let path = actor.path;
     let mut all = vec![Footprint::default(); path.statements.len() + 1];
     for op in &path.ops {
@@ -110,7 +112,10 @@ fn steps(actor: &Actor<'_>) -> Vec<Footprint> {
             Action::Table(_) => {}
             _ => step.writes |= rows,
         }
-        step.tables.push((op.relation, op.table));
+        let lock = (op.relation, op.table);
+        if tables_matter && !step.tables.contains(&lock) {
+            step.tables.push(lock);
+        }
     }
     let statements = path.statements.len();
     let mut end = Footprint { commits: true, ..Footprint::default() };

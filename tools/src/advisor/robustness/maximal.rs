@@ -124,7 +124,7 @@ impl<'a> Subsets<'a> {
             return None;
         }
         self.searched += 1;
-        let levels = |key| self.all.levels.get(&key).copied().unwrap_or(0) & role;
+        let levels = |key| self.all.levels_of(key) & role;
         let found_with = Found::of(self.model, &self.all.found_with.ground, &is_in);
         let asked = Asked { levels: &levels, kept: 1, is_long: true };
         let cells = found_with.search(self.model).cells(asked, work);

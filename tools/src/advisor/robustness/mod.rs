@@ -10,6 +10,7 @@ mod conflict;
 mod decide;
 mod edges;
 mod evidence;
+mod filling;
 mod footprint;
 #[cfg(test)]
 mod gaps;

@@ -61,7 +61,7 @@ fn actor<'m>(
                 };
             let is_equal = |key: usize, (bit, value): &(u8, usize)| number(*value) == column(*bit, key);
             let compares = |key: usize, (bit, order, value): &(u8, Order, usize)| {
-                order.holds(column(*bit, key) as i64, number(*value) as i64)
+                order.holds(signed(column(*bit, key)), signed(number(*value)))
             };
             (1..=KEYS)
                 .filter(|key| equal.iter().all(|each| is_equal(*key, each)))
@@ -75,6 +75,10 @@ fn actor<'m>(
         path.ops.iter().filter(is_condition).filter(|op| matches!(path.vars[op.var].rows, RowSet::One { .. }));
     let missing = conditional.filter(|_| lot.random_bool(0.3)).map(|op| op.access).collect();
     Actor { path, level, rows: path.vars.iter().map(rows).collect(), missing }
+}
+
+fn signed(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn row_of(relation: usize, key: usize) -> usize {

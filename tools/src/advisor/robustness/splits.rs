@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::conflict::{At, Judge, Presence};
+use super::filling::{Filling, Row};
 use super::ground::{Back, Ground, Tie};
 use super::model::{Action, Model, Op, RowSet};
 use super::reach::Reach;
@@ -307,26 +308,6 @@ pub(super) fn is_overwritten_by_second(rows: &Unifier<'_>, read: At) -> bool {
     writes.any(|op| rows.same_row((read.0, var), (1, op.var)))
 }
 
-/// A cell while it is filled.
-#[derive(Debug, Clone, Default)]
-struct Filling {
-    cell: Cell,
-    counts: [u8; 5],
-    /// The levels of which there are candidates enough.
-    full: u8,
-}
-
-impl Filling {
-    fn keep(&mut self, candidate: Candidate, kept: u8) {
-        for (count, level) in self.counts.iter_mut().zip(ALL_LEVELS) {
-            *count = count.saturating_add(u8::from(candidate.levels & level != 0));
-            self.full |= if *count >= kept { level } else { 0 };
-        }
-        self.cell.levels |= candidate.levels;
-        self.cell.candidates.push(candidate);
-    }
-}
-
 /// One way to begin a cycle and one way to end it.
 struct Ends<'a> {
     first: usize,
@@ -341,34 +322,43 @@ impl<'a> Search<'a> {
     pub fn cells(&self, asked: Asked<'_>, work: &mut Work) -> BTreeMap<CellKey, Cell> {
         let programs = self.model.programs.len();
         let mut all = BTreeMap::new();
+        // Most cells stay empty, so one row serves all.
+        let mut row = Row::of(programs);
         for first in 0..programs {
-            let mut row = vec![Filling::default(); programs * programs];
             for (number, _) in self.model.paths.iter().enumerate().filter(|(_, path)| path.program == first) {
                 for is_long in [false, true].into_iter().filter(|long| asked.is_long || !long) {
                     self.split(number, is_long, asked, &mut row, work);
                 }
             }
-            for (at, filled) in row.into_iter().enumerate().filter(|(_, filled)| filled.cell.levels != 0) {
-                all.insert((first, at / programs, at % programs), filled.cell);
+            for at in row.touched.drain(..) {
+                let filled = std::mem::take(&mut row.cells[at]);
+                if filled.cell.levels != 0 {
+                    all.insert((first, at / programs, at % programs), filled.cell);
+                }
             }
         }
         all
     }
 
     /// All cycles in which a path is split.
-    fn split(&self, number: usize, is_long: bool, asked: Asked<'_>, row: &mut [Filling], work: &mut Work) {
+    fn split(&self, number: usize, is_long: bool, asked: Asked<'_>, row: &mut Row, work: &mut Work) {
         let (first, programs) = (self.model.paths[number].program, self.model.programs.len());
+        let came = |last: &usize| !self.crossings.returns(number, *last).is_empty();
+        let lasts: Vec<usize> = (0..programs).filter(came).collect();
         for second in 0..programs {
-            for departure in self.crossings.departures(number, second) {
+            let departures = self.crossings.departures(number, second);
+            if departures.is_empty() {
+                continue;
+            }
+            let wanted = |last: &usize| (*last, (asked.levels)((first, second, *last)));
+            let lasts: Vec<(usize, u8)> = lasts.iter().map(wanted).filter(|(_, levels)| *levels != 0).collect();
+            row.touched.extend(lasts.iter().map(|(last, _)| second * programs + last));
+            for departure in departures {
                 let mut rows: Option<Unifier<'a>> = None;
-                for last in 0..programs {
+                for (last, wanted) in lasts.iter().copied() {
                     let returns = self.crossings.returns(number, last);
-                    let filling = &mut row[second * programs + last];
-                    let open = !filling.full & departure.levels;
-                    if returns.is_empty() || open == 0 {
-                        continue;
-                    }
-                    let open = open & (asked.levels)((first, second, last));
+                    let filling = &mut row.cells[second * programs + last];
+                    let open = !filling.full & departure.levels & wanted;
                     for back in returns.iter().filter(|_| open != 0) {
                         work.combinations += 1;
                         let wanted = open & !filling.full & self.order(number, departure, back);

@@ -37,7 +37,8 @@ impl Values {
                 Some(most) => (most - count).max(least.unwrap_or(i64::MIN)),
                 None => next.max(least.unwrap_or(i64::MIN)),
             };
-            let number = (from..).find(|number| !used.contains(number))?;
+            // One more than there are others is enough.
+            let number = (from..=from.checked_add(count)?).find(|number| !used.contains(number))?;
             used.insert(number);
             numbers[place] = Some(number);
             if most[place].is_none() {

@@ -20,6 +20,9 @@ const MAY_SHOW: u8 = 1;
 /// It does not.
 const IS_HIDDEN: u8 = 2;
 
+/// How badly a candidate shows: the worst of its dependencies, all of them together, and the number of its programs.
+pub(super) type Rank = (u8, u8, usize);
+
 /// What statements tell whoever sent them.
 #[derive(Debug, Default)]
 pub(super) struct Telling {
@@ -37,7 +40,7 @@ impl Telling {
 
     /// How badly a candidate shows: the worst of its dependencies, then all of them together. Of equals the one of fewer
     /// programs, as a program that meets itself is the easiest to understand.
-    pub(super) fn rank(&self, model: &Model, candidate: &Candidate) -> (u8, u8, usize) {
+    pub(super) fn rank(&self, model: &Model, candidate: &Candidate) -> Rank {
         let links = candidate.links.iter().map(|(from, to)| self.link(model, candidate, *from, *to));
         let (worst, sum) = links.fold((SHOWS, 0), |(worst, sum), link| (worst.max(link), sum + link));
         let programs: BTreeSet<usize> = candidate.paths.iter().map(|path| model.paths[*path].program).collect();

@@ -8,9 +8,10 @@ use super::evidence::{self, Meaning, Values};
 use super::holds::conditions_hold;
 use super::model::{Action, Model, Path};
 use super::reach::Reach;
-use super::search;
+use super::search::{self, Where};
 use super::splits::Candidate;
 use super::stage;
+use super::telling::Rank;
 use crate::advisor::report::{Verdict, Work};
 use crate::advisor::witness::Witness;
 
@@ -22,22 +23,22 @@ const MOST_CANDIDATES: usize = 48;
 #[derive(Debug, Default)]
 pub(super) struct Failed(BTreeSet<Attempt>);
 
-/// Whether it is long, its paths, the dependencies between them, and the levels that matter to it.
-type Attempt = (bool, Vec<usize>, Vec<(At, At)>, Levels);
+/// Where, whether it is long, its paths, the dependencies between them, and the levels that matter to it.
+type Attempt = (Where, bool, Vec<usize>, Vec<(At, At)>, Levels);
 
 impl Failed {
     /// Tries a candidate unless it has failed before.
     fn or_try(
         &mut self,
         model: &Model,
-        candidate: &Candidate,
+        (candidate, place): (&Candidate, Where),
         levels: &Levels,
         show: impl FnOnce() -> Option<Witness>,
     ) -> Option<Witness> {
         // Who is in the middle of a long cycle is not known here.
         let of_paths = || candidate.paths.iter().map(|path| levels[model.paths[*path].program]).collect();
         let matters = if candidate.is_long { levels.clone() } else { of_paths() };
-        let key = (candidate.is_long, candidate.paths.clone(), candidate.links.clone(), matters);
+        let key = (place, candidate.is_long, candidate.paths.clone(), candidate.links.clone(), matters);
         if self.0.contains(&key) {
             return None;
         }
@@ -58,14 +59,21 @@ pub(super) fn verdict(
     work: &mut Work,
 ) -> Verdict {
     let candidates = candidates(meaning, dangers, levels);
-    let Some(first) = candidates.first() else { return Verdict::Safe };
+    let Some((_, first)) = candidates.first() else { return Verdict::Safe };
     let reach = &dangers.found_with.reach;
-    let shown = candidates.iter().take(MOST_CANDIDATES).find_map(|candidate| {
-        failed.or_try(meaning.model, candidate, levels, || show(meaning, reach, candidate, levels, work))
+    // Of those that show as well, one that a split schedule shows: it is found at once, and is the plainest.
+    let alike = candidates[..candidates.len().min(MOST_CANDIDATES)].chunk_by(|one, two| one.0 == two.0);
+    let attempts = alike.flat_map(|alike| {
+        let each = move |place: Where| alike.iter().map(move |(_, candidate)| (candidate, place));
+        each(Where::Split).chain(each(Where::Around))
+    });
+    let shown = attempts.into_iter().find_map(|(candidate, place)| {
+        let show = || show(meaning, reach, (candidate, place), levels, work);
+        failed.or_try(meaning.model, (candidate, place), levels, show)
     });
     match shown {
         Some(witness) => Verdict::Unsafe(Box::new(witness)),
-        None => unknown(meaning, first, candidates.iter()),
+        None => unknown(meaning, first, candidates.iter().map(|(_, candidate)| candidate)),
     }
 }
 
@@ -85,13 +93,14 @@ pub(super) fn witnesses(
     };
     let mut seen = BTreeSet::new();
     let (fresh, more): (Vec<&Candidate>, Vec<&Candidate>) =
-        candidates.iter().partition(|candidate| seen.insert(programs(candidate)));
+        candidates.iter().map(|(_, candidate)| candidate).partition(|candidate| seen.insert(programs(candidate)));
     let mut found = Vec::new();
     for candidate in fresh.into_iter().chain(more).take(MOST_CANDIDATES) {
         if found.len() >= most {
             break;
         }
-        if let Some(witness) = show(meaning, reach, candidate, levels, &mut work)
+        let mut places = [Where::Split, Where::Around].into_iter();
+        if let Some(witness) = places.find_map(|place| show(meaning, reach, (candidate, place), levels, &mut work))
             && !found.contains(&witness)
         {
             found.push(witness);
@@ -101,10 +110,11 @@ pub(super) fn witnesses(
 }
 
 /// The candidates that are possible under these levels: those that show in values first, of them the short ones.
-fn candidates(meaning: Meaning<'_>, dangers: &Dangers, levels: &Levels) -> Vec<Candidate> {
-    let found = dangers.candidates(levels);
-    let mut candidates: Vec<Candidate> = found.into_iter().map(|(candidate, _)| candidate).collect();
-    candidates.sort_by_cached_key(|candidate| meaning.telling.rank(meaning.model, candidate));
+fn candidates(meaning: Meaning<'_>, dangers: &Dangers, levels: &Levels) -> Vec<(Rank, Candidate)> {
+    let found = dangers.candidates(levels).into_iter();
+    let ranked = found.map(|(candidate, _)| (meaning.telling.rank(meaning.model, &candidate), candidate));
+    let mut candidates: Vec<(Rank, Candidate)> = ranked.collect();
+    candidates.sort_by_key(|(rank, _)| *rank);
     candidates
 }
 
@@ -112,13 +122,13 @@ fn candidates(meaning: Meaning<'_>, dangers: &Dangers, levels: &Levels) -> Vec<C
 fn show(
     meaning: Meaning<'_>,
     reach: &Reach,
-    candidate: &Candidate,
+    (candidate, place): (&Candidate, Where),
     levels: &Levels,
     work: &mut Work,
 ) -> Option<Witness> {
     let cast = stage::cast(meaning.model, reach, candidate, levels)?;
     let values = Values::choose(meaning, &cast)?;
-    let found = search::search(&cast.stage, &mut work.model_steps)?;
+    let found = search::search(&cast.stage, place, &mut work.model_steps)?;
     conditions_hold(&cast, &found.cycle).then(|| evidence::witness(meaning, &cast, &values, &found))
 }
 

@@ -43,7 +43,7 @@ pub(super) enum Status {
     Aborted,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct State {
     status: Status,
     /// The next operation.
@@ -61,7 +61,7 @@ struct State {
     done: usize,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Version {
     /// Nothing for the row as it was at first.
     by: Option<usize>,
@@ -85,7 +85,7 @@ struct Seen {
 }
 
 /// A run of some transactions.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Machine<'s, 'm> {
     stage: &'s Stage<'m>,
     states: Vec<State>,
@@ -99,6 +99,41 @@ pub(super) struct Machine<'s, 'm> {
     queue: Vec<usize>,
     /// Operations done, for the tally of work.
     pub steps: u64,
+}
+
+impl Clone for State {
+    fn clone(&self) -> Self {
+        Self { found: self.found.clone(), ..*self }
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        let mut found = std::mem::take(&mut self.found);
+        found.clone_from(&other.found);
+        *self = Self { found, ..*other };
+    }
+}
+
+/// The search copies runs by the million: a copy takes over the room of one that is done with.
+impl Clone for Machine<'_, '_> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.stage);
+        copy.clone_from(self);
+        copy
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        let Self { stage, states, versions, locks, advisory, tables, seen, commits, queue, steps } = self;
+        *stage = other.stage;
+        states.clone_from(&other.states);
+        versions.clone_from(&other.versions);
+        locks.clone_from(&other.locks);
+        advisory.clone_from(&other.advisory);
+        tables.clone_from(&other.tables);
+        seen.clone_from(&other.seen);
+        *commits = other.commits;
+        queue.clone_from(&other.queue);
+        *steps = other.steps;
+    }
 }
 
 /// What became of an operation.
