@@ -103,6 +103,7 @@ impl Arena {
             judge: Judge::in_place(spec, sessions, self.tables.clone()).with_settled_words(settled),
             tables: self.tables.clone(),
             needs_cleaning,
+            qualifier: format!("{}.", self.scratch.name()),
         })
     }
 
@@ -127,6 +128,8 @@ pub(super) struct Table<'a> {
     judge: Judge<'a>,
     tables: Tables,
     needs_cleaning: bool,
+    /// What stands before the names of tables.
+    qualifier: String,
 }
 
 impl Table<'_> {
@@ -148,10 +151,14 @@ impl Table<'_> {
                 sessions.run(seat, "discard all", STEP_LIMIT).await?;
             }
         }
-        let outcome = match &interleaved.performed.stopped {
+        let mut outcome = match &interleaved.performed.stopped {
             Some(words) => Outcome::Undecided { because: words.clone() },
             None => self.judge.judge(&interleaved.performed, contents).await?.into(),
         };
+        // The user's tables have no such schema.
+        if let Outcome::Anomaly { difference, .. } = &mut outcome {
+            *difference = difference.replace(&self.qualifier, "");
+        }
         Ok(Judged { interleaved, outcome })
     }
 }

@@ -101,6 +101,16 @@ fn path(schemas: &[&str]) -> String {
     format!("set local search_path to {}", quoted.join(", "))
 }
 
+/// Who read what, and what it would have been, where a difference is one of notes: they are answered by the last statement of
+/// a transaction, which is not what they are about.
+pub(super) fn told(difference: &str) -> Option<(&str, &str, &str)> {
+    let (who, rest) = difference.split_once(" was answered ")?;
+    let (found, rest) = rest.split_once(" to `")?;
+    let (_, instead) = rest.split_once(&format!("{TELL}`, not "))?;
+    let is_note = |answer: &str| answer.starts_with("([") || answer == "no rows";
+    (is_note(found) && is_note(instead)).then_some((who, found, instead))
+}
+
 /// The tables and columns that a plain query reads; nothing of other statements, and of queries that are left alone.
 fn read(statement: &Statement) -> Option<BTreeMap<String, BTreeSet<String>>> {
     let is_group = |word: Word<'_>| word.name().is_some_and(|name| name == "group");
@@ -122,6 +132,14 @@ mod tests {
     use pgstrata_sqltext::Schema;
 
     use super::*;
+
+    #[test]
+    fn a_difference_of_notes_is_told_from_one_of_answers() {
+        let text = "T1 was answered ([1] r 2) to `select 1; select * from pgstrata_seen()`, not ([1] r 2 with a by T2)";
+        assert_eq!(told(text), Some(("T1", "([1] r 2)", "([1] r 2 with a by T2)")));
+        assert_eq!(told("T1 was answered (5) to `select 1; select * from pgstrata_seen()`, not (6)"), None);
+        assert_eq!(told("r holds (1,2), not (1,3)"), None);
+    }
 
     #[test]
     fn plain_queries_alone_are_noted_with_the_columns_that_they_read() {

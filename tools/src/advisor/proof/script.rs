@@ -211,7 +211,7 @@ impl<'a> Cast<'a> {
         } else {
             before.push(opening);
         }
-        for index in &self.path {
+        for (place, index) in self.path.iter().enumerate() {
             let Some(statement) = self.program.statements.get(*index) else { continue };
             let kind = StepKind::Statement(*index);
             let takes = statement
@@ -221,10 +221,10 @@ impl<'a> Cast<'a> {
             let takes: Vec<Taken> = takes.collect();
             if let Some(texts) = changes.get(&(self.program.name.clone(), *index)) {
                 let arguments = self.named(*index);
-                for (place, text) in texts.iter().enumerate() {
+                for (number, text) in texts.iter().enumerate() {
                     let bound = bind(&scratch.own(text)?, &arguments);
                     // What stands before the statement itself returns nothing that is used.
-                    let takes = if place + 1 == texts.len() { takes.clone() } else { Vec::new() };
+                    let takes = if number + 1 == texts.len() { takes.clone() } else { Vec::new() };
                     before.extend(scratch.as_it_is());
                     draft.add(std::mem::take(&mut before), bound.sql, kind, takes, bound.uses);
                 }
@@ -234,9 +234,9 @@ impl<'a> Cast<'a> {
                     .arguments
                     .iter()
                     .enumerate()
-                    .filter_map(|(place, name)| Some(((place + 1).to_string(), named.get(name)?.clone())));
+                    .filter_map(|(number, name)| Some(((number + 1).to_string(), named.get(name)?.clone())));
                 let bound = bind(&scratch.own(&statement.prepared)?, &numbered.collect());
-                before.extend(scratch.before(statement, draft.steps.len()));
+                before.extend(scratch.before(statement, place + 1));
                 draft.add(std::mem::take(&mut before), bound.sql, kind, takes, bound.uses);
             }
         }
@@ -315,9 +315,12 @@ pub(super) fn settled(scripts: &[Script]) -> Vec<&'static str> {
     first.settled.iter().filter(is_in_all).copied().collect()
 }
 
-/// A text about a play as it is told to people: its steps as they are shown.
+/// A text about a play as it is told to people: its steps as they are shown, and notes of what was read as such.
 pub(super) fn plainly(text: &str, scripts: &[Script]) -> String {
     let one_line = |sql: &str| sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((who, found, instead)) = notes::told(text) {
+        return format!("{who} read {found}, not {instead}");
+    }
     let steps = scripts.iter().flat_map(|script| script.session.steps.iter().zip(&script.shown));
     let mut names: Vec<(String, String)> = steps
         .map(|(step, shown)| (one_line(&step.sql), one_line(&shown.sql)))

@@ -241,7 +241,9 @@ impl Replay<'_> {
         on: Listener<'_>,
     ) -> Result<Result<Replayed, String>, ProofError> {
         let programs = &stand.workload.programs;
-        let agreed = Agreed::of(self.witness, programs, stand.schema, self.variant % WAYS);
+        // At the edges of conditions the rest is as the witness says.
+        let way = if self.variant < EDGES_FROM { self.variant % WAYS } else { 0 };
+        let agreed = Agreed::of(self.witness, programs, stand.schema, way);
         let mut casts = Vec::new();
         for (number, instance) in self.witness.instances.iter().enumerate() {
             let Some(mut cast) = Cast::of(instance, programs, number, self.variant, &agreed) else {
@@ -327,13 +329,18 @@ impl Replay<'_> {
                 }
             }
         }
-        let chosen = |numbers: &[i64]| numbers[way as usize % numbers.len()].to_string();
-        let mut edges: BTreeMap<String, String> =
-            edges.into_iter().map(|(column, numbers)| (column, chosen(&numbers))).collect();
+        let way = way as usize;
+        let chosen = |numbers: &[i64], shift: usize| numbers[(way + shift) % numbers.len()].to_string();
+        // One column on one side, the next on the other, as what is written depends on both.
+        let shifted = |(number, (column, numbers)): (usize, (String, Vec<i64>))| {
+            let value = chosen(&numbers, number * (1 + way / numbers.len().max(1)));
+            (column, value)
+        };
+        let mut edges: BTreeMap<String, String> = edges.into_iter().enumerate().map(shifted).collect();
         // What is compared with something found is next to it.
         for (column, found) in casts.iter().flat_map(|cast| compared_with_found(cast.program)) {
             edges.insert(column, FOUND_NEAR.to_string());
-            edges.insert(found, chosen(&[FOUND_NEAR + 1, FOUND_NEAR, FOUND_NEAR - 1]));
+            edges.insert(found, chosen(&[FOUND_NEAR + 1, FOUND_NEAR, FOUND_NEAR - 1], 0));
         }
         edges
     }

@@ -26,7 +26,7 @@ use crate::terminal::Terminal;
 const ROWS_SHOWN: usize = 3;
 
 /// How much of a statement is shown, characters.
-const STATEMENT_SHOWN: usize = 72;
+const STATEMENT_SHOWN: usize = 96;
 
 /// Proves a report; what happens is told while it happens.
 ///
@@ -207,7 +207,13 @@ impl Teller {
                 let head = say(Text { en: "Proof on PostgreSQL", zh: "在 PostgreSQL 上证明" });
                 format!("\n{} {}", style.bold(head), style.text(server))
             }
-            ProofEvent::Began { play, .. } => format!("\n  {}", style.bold(&style.text(&self.play(play)))),
+            ProofEvent::Began { play, seeds, .. } => {
+                let head = format!("\n  {}", style.bold(&style.text(&self.play(play))));
+                // The rows are the same with each fix.
+                let rows = if matches!(play, Play::Witness { .. }) { rows_before(seeds) } else { Vec::new() };
+                let rows = rows.iter().map(|row| style.faint(&style.text(&format!("    {row}"))));
+                std::iter::once(head).chain(rows).collect::<Vec<_>>().join("\n")
+            }
             ProofEvent::StepBegan { .. } | ProofEvent::Removed | ProofEvent::Random { .. } => return None,
             ProofEvent::Blocked { session, by } => {
                 let whom: Vec<&str> = by.iter().map(|session| self.name(*session)).collect();
@@ -266,6 +272,12 @@ impl Teller {
             Play::Fixed { witness, fix: Fix::Promotion { .. } } => format!("见证 {}，使用修改后的语句：", witness + 1),
         }
     }
+}
+
+/// The statements that make the rows before a schedule, one a line; not those that empty the tables.
+fn rows_before(seeds: &str) -> Vec<String> {
+    let inserts = seeds.split("; ").filter(|statement| statement.starts_with("insert into "));
+    inserts.map(|insert| insert.replace(" overriding system value", "")).collect()
 }
 
 /// A statement on one line.
@@ -333,6 +345,8 @@ fn summary(proof: &Proof, terminal: Terminal) -> String {
     let gone = fixes.iter().filter(|gone| **gone).count();
     let mut lines = vec![String::new()];
     let text = match terminal.language {
+        Language::English if proof.witnesses.is_empty() => "no level is unsafe, so there is no witness".to_owned(),
+        Language::Chinese if proof.witnesses.is_empty() => "没有不安全的级别，因此没有见证".to_owned(),
         Language::English => format!(
             "{reproduced} of {} witnesses happened on the server; with the fixes {gone} of {} are gone",
             proof.witnesses.len(),
