@@ -15,7 +15,7 @@ use crate::seats::{run, seat, spec};
 use crate::tracks::LIMIT;
 
 /// Transactions of one round; three of them are more than anything below may remember.
-const ROUND: u32 = 1_500;
+const ROUND: u32 = 600;
 /// Rounds.
 const ROUNDS: usize = 4;
 /// So small that the first round fills everything.

@@ -25,15 +25,14 @@ async fn lose_log(session: &Session) {
     run(session, "checkpoint").await;
 }
 
-/// Follows until a change is as wanted, and folds what comes.
-async fn until(follower: &mut Follower, moment: &mut Moment, what: &str, is_wanted: impl Fn(&Change) -> bool) {
+/// Follows, and folds what comes, until a change and the moment after it are as wanted.
+async fn until(follower: &mut Follower, moment: &mut Moment, what: &str, is_wanted: impl Fn(&Moment, &Change) -> bool) {
+    let mut is_seen = false;
     let waiting = async {
-        loop {
+        while !is_seen {
             for change in follower.next().await {
                 assert!(moment.fold(&change), "a gap before {}", change.seq);
-                if is_wanted(&change) {
-                    return;
-                }
+                is_seen |= is_wanted(moment, &change);
             }
         }
     };
@@ -45,14 +44,14 @@ fn origins(moment: &Moment) -> Vec<Origin> {
     versions.map(|put| put.origin).collect()
 }
 
-/// Whether the server's notes say that the log was lost, and whether it is among what can be seen.
-fn told(moment: &Moment) -> (bool, bool) {
+/// Whether the server's notes say that the log was lost, and whether it is among what can be seen; once there was a look.
+fn told(moment: &Moment) -> Option<(bool, bool)> {
     let server = moment.items.values().find_map(|put| match &put.item {
         Item::Server(server) => Some(server),
         _ => None,
     });
-    let server = server.expect("there is one");
-    (server.notes.iter().any(|note| note.starts_with("log-lost: ")), server.tiers.contains(&Tier::Wal))
+    let server = server?;
+    Some((server.notes.iter().any(|note| note.starts_with("log-lost: ")), server.tiers.contains(&Tier::Wal)))
 }
 
 #[test]
@@ -74,44 +73,30 @@ fn a_log_that_the_server_removed_unread_is_said_to_be_lost_and_followed_anew() {
         for change in follower.watch(watch("public.t")).await {
             assert!(moment.fold(&change));
         }
-        until(&mut follower, &mut moment, "a look", |change| change.cause == Cause::Sample).await;
+        until(&mut follower, &mut moment, "a look", |moment, _| told(moment) == Some((false, true))).await;
         follower
     });
     assert_eq!(origins(&moment), [Origin::Exact; 8]);
-    assert_eq!(told(&moment), (false, true));
 
     theirs.block_on(lose_log(&setup));
     ours.block_on(async {
-        let is_lost = |change: &Change| match &change.cause {
-            Cause::Connection { is_up: false, reason } => reason.contains("removed"),
-            _ => false,
-        };
-        until(&mut follower, &mut moment, "the loss", is_lost).await;
-        assert!(follower.lack().is_some_and(|lack| lack.contains("follow")), "{:?}", follower.lack());
-        until(&mut follower, &mut moment, "a look", |change| change.cause == Cause::Sample).await;
+        until(&mut follower, &mut moment, "the loss", |moment, _| told(moment) == Some((true, false))).await;
+        assert!(follower.lack().is_some(), "it is said why");
     });
     // What is seen by looking is all that is shown, with what was never read.
     assert_eq!(origins(&moment), [Origin::Sampled; 12]);
-    assert_eq!(told(&moment), (true, false));
 
     ours.block_on(async {
-        let is_back = |change: &Change| matches!(change.cause, Cause::Connection { is_up: true, .. });
-        until(&mut follower, &mut moment, "the new beginning", is_back).await;
+        until(&mut follower, &mut moment, "the new beginning", |moment, _| told(moment) == Some((false, true))).await;
         assert_eq!(follower.lack(), None);
-        until(&mut follower, &mut moment, "a look", |change| change.cause == Cause::Sample).await;
     });
     assert_eq!(origins(&moment), [Origin::Exact; 12], "with the pages as they are now");
-    assert_eq!(told(&moment), (false, true));
     theirs.block_on(run(&setup, "update t set n = 1 where id = 1"));
     ours.block_on(async {
-        until(
-            &mut follower,
-            &mut moment,
-            "the update's record",
-            |change| matches!(&change.cause, Cause::Record { name, .. } if name == "Heap/HOT_UPDATE"),
-        )
-        .await;
+        let is_update = |moment: &Moment, change: &Change| {
+            matches!(change.cause, Cause::Record { .. }) && origins(moment) == [Origin::Exact; 13]
+        };
+        until(&mut follower, &mut moment, "the update's record", is_update).await;
         follower.close().await;
     });
-    assert_eq!(&origins(&moment), &[Origin::Exact; 13]);
 }

@@ -232,7 +232,7 @@ impl Seen {
                 let follows = place.last.is_none() || seq == place.last.map(|last| last + 1);
                 self.gaps += u64::from(!follows);
                 place.last = seq;
-                match message["cause"]["is_up"].as_bool() {
+                match message["is_up"].as_bool().filter(|_| message["cause"] == "connection") {
                     Some(false) => self.log_lost += 1,
                     Some(true) => self.log_back += 1,
                     None => {}
