@@ -171,7 +171,7 @@ pub enum RetryArg {
 /// Which findings count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FailOnArg {
-    /// What was shown to be unsafe.
+    /// What was shown to be unsafe, or was not understood.
     Unsafe,
     /// Also what could not be shown to be safe.
     #[default]

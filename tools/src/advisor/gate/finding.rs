@@ -55,8 +55,9 @@ impl Rule {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::UnsafeLevel | Self::SplitTransaction => Severity::Error,
-            Self::NotShownSafe | Self::NotAnalysed => Severity::Warning,
+            // What was not understood may do anything, so it is as bad as what is known to go wrong.
+            Self::UnsafeLevel | Self::SplitTransaction | Self::NotAnalysed => Severity::Error,
+            Self::NotShownSafe => Severity::Warning,
             Self::UnusedAcceptance => Severity::Note,
         }
     }
@@ -155,7 +156,7 @@ pub struct Finding {
 /// What makes the gate close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum FailOn {
-    /// What was shown to be unsafe.
+    /// What was shown to be unsafe, or was not understood.
     Unsafe,
     /// Also what could not be shown to be safe.
     #[default]
