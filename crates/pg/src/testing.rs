@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::cluster::Cluster;
 use crate::dirs::Dirs;
 use crate::error::Error;
-use crate::install;
+use crate::install::{self, Install};
 use crate::overlay::{self, ExtensionFiles};
 use crate::profile::Profile;
 use crate::spec::ClusterSpec;
@@ -28,7 +28,23 @@ pub fn spec() -> Result<ClusterSpec, Error> {
     Ok(ClusterSpec::new(install::find(None, None)?, Profile::FastTest))
 }
 
-/// The same with [`EXTENSION`] beside it, as `cargo xtask ext` built it in this source tree; not created in any
+/// One installation of each major version from `oldest` on that has these extensions, the oldest version first: some
+/// packages of the server come without its additional modules. Never none.
+///
+/// # Panics
+/// If there is none; the message says what to install.
+#[must_use]
+pub fn of_each_major(oldest: u32, extensions: &[&str]) -> Vec<Install> {
+    let has_all = |install: &Install| extensions.iter().all(|name| install.extensions.contains(*name));
+    let mut installs = install::discover(None);
+    installs.retain(|install| install.version.major >= oldest && has_all(install));
+    installs.sort_by_key(|install| install.version.major);
+    installs.dedup_by_key(|install| install.version.major);
+    assert!(!installs.is_empty(), "install PostgreSQL {oldest} to 18 with {extensions:?} to run these tests");
+    installs
+}
+
+/// What [`spec`] gives, with [`EXTENSION`] beside it, as `cargo xtask ext` built it in this source tree; not created in any
 /// database, and preloaded only when the setting `shared_preload_libraries` says so. Blocks for a moment.
 ///
 /// The error is [`crate::Kind::NoExtension`] when it was not built for the server's major version.

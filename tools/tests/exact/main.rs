@@ -2,21 +2,16 @@
 
 use std::time::Duration;
 
-use pgstrata_pg::{Cluster, ClusterSpec, Install, Profile, Session, install};
+use pgstrata_pg::{Cluster, ClusterSpec, Install, Profile, Session, testing};
 use pgstrata_timeline::{Change, Fate, Item, LineState, Moment, Origin, RowVersion, TransactionState};
 use pgstrata_tools::mvcc::exact::{Exact, ExactChange, ExactOptions};
 
 /// How long anything may take; far more than it needs on a loaded machine.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// One installation of each major version from 15 on this machine.
+/// One installation of each major version from 15 on, of those that have `pageinspect`.
 fn installs() -> Vec<Install> {
-    let mut installs = install::discover(None);
-    installs.sort_by_key(|install| install.version.major);
-    installs.dedup_by_key(|install| install.version.major);
-    installs.retain(|install| install.version.major >= 15);
-    assert!(!installs.is_empty(), "install PostgreSQL 15 to 18 to run these tests");
-    installs
+    testing::of_each_major(15, &["pageinspect"])
 }
 
 async fn server(install: Install) -> Cluster {

@@ -1,15 +1,11 @@
 //! A server of each installation, and raw pages of its tables.
 
-use pgstrata_pg::{Cluster, ClusterSpec, Install, Profile, Session, install};
+use pgstrata_pg::{Cluster, ClusterSpec, Install, Profile, Session, testing};
 use pgstrata_tuple::{HeapPage, PageError};
 
 /// One installation of each major version on this machine, of those that have `pageinspect`.
 pub fn installs() -> Vec<Install> {
-    let mut installs = install::discover(None);
-    installs.sort_by_key(|install| install.version.major);
-    installs.dedup_by_key(|install| install.version.major);
-    assert!(!installs.is_empty(), "install PostgreSQL 15 to 18 to run these tests");
-    installs
+    testing::of_each_major(14, &["pageinspect"])
 }
 
 /// A server with `pageinspect` and two-phase commit.

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use pgstrata_pg::wal_archive::WalArchive;
-use pgstrata_pg::{Cluster, ClusterSpec, Install, Profile, Session, install};
+use pgstrata_pg::{Cluster, ClusterSpec, Install, Profile, Session, testing};
 use pgstrata_wal::{ReadError, Reader, Record, SegmentName, SegmentSize, Step};
 
 /// Everything that one test needs; gone when dropped.
@@ -16,11 +16,7 @@ pub struct Archived {
 
 /// One installation of each major version on this machine.
 pub fn installs() -> Vec<Install> {
-    let mut installs = install::discover(None);
-    installs.sort_by_key(|install| install.version.major);
-    installs.dedup_by_key(|install| install.version.major);
-    assert!(!installs.is_empty(), "install PostgreSQL 14 to 18 to run these tests");
-    installs
+    testing::of_each_major(14, &[])
 }
 
 /// A directory that the server's user can enter.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgstrata_pg::replication::{Fed, FeedOptions, WalFeed};
-use pgstrata_pg::{Cluster, ClusterSpec, Install, Profile, Session, install};
+use pgstrata_pg::{Cluster, ClusterSpec, Install, Profile, Session, testing};
 use pgstrata_units::Lsn;
 use pgstrata_wal::history::Seed;
 use pgstrata_wal::{Record, RelFile};
@@ -11,14 +11,9 @@ use pgstrata_wal::{Record, RelFile};
 /// How long anything may take; far more than it needs on a loaded machine.
 pub const LIMIT: Duration = Duration::from_mins(2);
 
-/// One installation of each major version from 15 on this machine.
+/// One installation of each major version from 15 on, of those that have what the log and pages are compared with.
 pub fn installs() -> Vec<Install> {
-    let mut installs = install::discover(None);
-    installs.sort_by_key(|install| install.version.major);
-    installs.dedup_by_key(|install| install.version.major);
-    installs.retain(|install| install.version.major >= 15);
-    assert!(!installs.is_empty(), "install PostgreSQL 15 to 18 to run these tests");
-    installs
+    testing::of_each_major(15, &["pageinspect", "pg_walinspect"])
 }
 
 /// A server without autovacuum, whose commits are flushed when they return.
