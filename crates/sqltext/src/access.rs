@@ -121,6 +121,8 @@ pub enum Rows {
         terms: Vec<Term>,
         /// Other columns that the row must have equal to a term, or else it is not found.
         also: BTreeMap<String, Term>,
+        /// What else must hold of its columns: comparisons with terms.
+        compared: BTreeSet<Comparison>,
     },
     /// The rows for which a predicate holds.
     Where {
@@ -148,14 +150,14 @@ impl Rows {
     /// The row with a unique key, whatever else it holds.
     #[must_use]
     pub const fn one(key: Vec<String>, terms: Vec<Term>) -> Self {
-        Self::One { key, terms, also: BTreeMap::new() }
+        Self::One { key, terms, also: BTreeMap::new(), compared: BTreeSet::new() }
     }
 
     /// The columns that every one of the rows has equal to a term.
     #[must_use]
     pub fn equalities(&self) -> Vec<(&String, &Term)> {
         match self {
-            Self::One { key, terms, also } => key.iter().zip(terms).chain(also).collect(),
+            Self::One { key, terms, also, .. } => key.iter().zip(terms).chain(also).collect(),
             Self::Where { equal, .. } => equal.iter().collect(),
             Self::All => Vec::new(),
         }
@@ -165,7 +167,7 @@ impl Rows {
     #[must_use]
     pub fn compared(&self) -> Vec<(&String, &Term)> {
         let mut all = self.equalities();
-        if let Self::Where { compared, .. } = self {
+        if let Self::One { compared, .. } | Self::Where { compared, .. } = self {
             all.extend(compared.iter().map(|comparison| (&comparison.column, &comparison.term)));
         }
         all
@@ -173,18 +175,22 @@ impl Rows {
 
     /// Changes the terms.
     pub fn change_terms(&mut self, mut change: impl FnMut(&mut Term)) {
-        match self {
-            Self::One { terms, also, .. } => terms.iter_mut().chain(also.values_mut()).for_each(change),
+        let compared = match self {
+            Self::One { terms, also, compared, .. } => {
+                terms.iter_mut().chain(also.values_mut()).for_each(&mut change);
+                compared
+            }
             Self::Where { equal, compared, .. } => {
                 equal.values_mut().for_each(&mut change);
-                let changed = std::mem::take(compared).into_iter().map(|mut comparison| {
-                    change(&mut comparison.term);
-                    comparison
-                });
-                *compared = changed.collect();
+                compared
             }
-            Self::All => {}
-        }
+            Self::All => return,
+        };
+        let changed = std::mem::take(compared).into_iter().map(|mut comparison| {
+            change(&mut comparison.term);
+            comparison
+        });
+        *compared = changed.collect();
     }
 }
 

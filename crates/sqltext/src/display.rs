@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::access::{Access, AccessKind, Cause, LockStrength, Rows, TableLock, Term};
+use crate::comparison::Comparison;
 
 impl fmt::Display for Access {
     /// `update accounts[id = :from] reads balance, id writes balance`.
@@ -39,18 +40,19 @@ impl fmt::Display for Rows {
     /// `[id = $1]`, `[id = $1]{owner = :owner}` if it is found, `{balance > 0, owner = :owner, place}` of a predicate, `[*]`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::One { also, .. } => {
-                let equalities = self.equalities().into_iter().map(|(column, term)| format!("{column} = {term}"));
-                let equalities: Vec<String> = equalities.collect();
-                let (key, others) = equalities.split_at(equalities.len() - also.len());
+            Self::One { key, terms, also, compared } => {
+                let equality = |(column, term): (&String, &Term)| format!("{column} = {term}");
+                let key: Vec<String> = key.iter().zip(terms).map(equality).collect();
                 write!(formatter, "[{}]", key.join(", "))?;
+                let compared = compared.iter().map(Comparison::to_string);
+                let others: Vec<String> = also.iter().map(equality).chain(compared).collect();
                 if others.is_empty() { Ok(()) } else { write!(formatter, "{{{}}}", others.join(", ")) }
             }
             Self::Where { columns, equal, compared } => {
                 let column = |column: &String| {
                     let equal = equal.get(column).map(|term| format!("{column} = {term}"));
                     let of_column = compared.iter().filter(|comparison| comparison.column == *column);
-                    let compared = of_column.map(|other| format!("{column} {} {}", other.order.operator(), other.term));
+                    let compared = of_column.map(Comparison::to_string);
                     let all: Vec<String> = equal.into_iter().chain(compared).collect();
                     if all.is_empty() { column.clone() } else { all.join(", ") }
                 };
@@ -58,6 +60,13 @@ impl fmt::Display for Rows {
             }
             Self::All => formatter.write_str("[*]"),
         }
+    }
+}
+
+impl fmt::Display for Comparison {
+    /// `balance > 0`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {} {}", self.column, self.order.operator(), self.term)
     }
 }
 

@@ -28,9 +28,12 @@ fn shown_by(name: &str, players: &[&str]) -> ShownBy {
 }
 
 /// Witnesses that cannot happen. The order that is entered would have to be older than the one that is delivered, and newer
-/// than it to be the customer's last: both are taken by `order by … limit 1`, which the analysis does not use.
+/// than it to be the customer's last: both are taken by `order by … limit 1`, which the analysis does not use. And an order
+/// that is entered after the level was looked at has no number below the one that was read: numbers only grow, which the
+/// analysis does not know either.
 fn cannot_happen(name: &str, players: &[&str]) -> bool {
-    name == "tpcc" && players == ["Delivery", "NewOrder", "OrderStatus"]
+    let never = [["Delivery", "NewOrder", "OrderStatus"].as_slice(), &["StockLevel", "NewOrder"]];
+    name == "tpcc" && never.contains(&players)
 }
 
 async fn proves(name: &str) {

@@ -250,7 +250,8 @@ impl<'a> Builder<'a> {
             Some((key, terms)) => {
                 let others = equal.iter().filter(|(column, term)| !key.contains(column) && **term != Term::Unknown);
                 let also = others.map(|(column, term)| (column.clone(), term.clone())).collect();
-                Rows::One { key, terms, also }
+                let compared = self.compared(index, known);
+                Rows::One { key, terms, also, compared }
             }
             None if used.predicate.is_empty() && equal.is_empty() => Rows::All,
             None => {

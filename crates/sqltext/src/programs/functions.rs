@@ -375,7 +375,7 @@ fn forget_inside(statements: &mut [Statement]) {
     for access in statements.iter_mut().flat_map(|statement| &mut statement.accesses) {
         access.values.values_mut().for_each(forget);
         access.rows.change_terms(forget);
-        if let Rows::Where { compared, .. } = &mut access.rows {
+        if let Rows::One { compared, .. } | Rows::Where { compared, .. } = &mut access.rows {
             compared.retain(|comparison| comparison.term != Term::Unknown);
         }
     }

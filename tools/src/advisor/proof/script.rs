@@ -78,8 +78,12 @@ pub(super) struct Agreed {
     pub arguments: BTreeMap<(usize, String), String>,
 }
 
-/// How many ways there are.
+/// How many ways there are, [`FOLLOWED`] apart.
 pub(super) const WAYS: u32 = 6;
+
+/// The way in which what a witness leaves open is what the next transaction asks for that it does not leave open: who sets a
+/// column makes a row the one that is looked for.
+pub(super) const FOLLOWED: u32 = WAYS;
 
 impl Agreed {
     /// One of the ways for a witness: as it says, where it says something, and agreeing with it (0); all the same (1);
@@ -87,7 +91,7 @@ impl Agreed {
     /// (3), of the last (4), or of none (5).
     pub(super) fn of(witness: &Witness, programs: &[Program], schema: &Schema, way: u32) -> Self {
         let soft = soft_columns(programs, schema);
-        let mut agreed = Self { is_forced: way > 0, ..Self::default() };
+        let mut agreed = Self { is_forced: (1..WAYS).contains(&way), ..Self::default() };
         for (column, type_name) in &soft {
             let named = witness.rows.iter().find_map(|row| row.values.get(column)).cloned();
             let mut first = named;
@@ -98,7 +102,11 @@ impl Agreed {
                     let given = instance.arguments.get(&parameter).cloned();
                     let of_number = value(type_name, 1 + u32::try_from(number).unwrap_or(0));
                     let chosen = match (way, given) {
-                        (0, Some(given)) => given,
+                        (0 | FOLLOWED, Some(given)) => given,
+                        (FOLLOWED, None) => {
+                            let next = asked_next(witness, programs, column, number);
+                            next.unwrap_or_else(|| value(type_name, 1))
+                        }
                         (0, None) => first.clone().unwrap_or_else(|| value(type_name, 1)),
                         (1 | 2, _) => value(type_name, 1),
                         _ => of_number,
@@ -108,7 +116,7 @@ impl Agreed {
                 }
             }
             let of_rows = match way {
-                0 => first.unwrap_or_else(|| value(type_name, 1)),
+                0 | FOLLOWED => first.unwrap_or_else(|| value(type_name, 1)),
                 1 | 3 => value(type_name, 1),
                 4 => value(type_name, 1 + u32::try_from(last).unwrap_or(0)),
                 _ => value(type_name, 9),
@@ -117,6 +125,15 @@ impl Agreed {
         }
         agreed
     }
+}
+
+/// What the next transaction after one asks of a column, or is told to set it to.
+fn asked_next(witness: &Witness, programs: &[Program], column: &str, number: usize) -> Option<String> {
+    let (before, after) = witness.instances.split_at(number);
+    after.iter().skip(1).chain(before).find_map(|instance| {
+        let program = programs.iter().find(|program| program.name == instance.program)?;
+        parameters_of(program, column).iter().find_map(|parameter| instance.arguments.get(parameter).cloned())
+    })
 }
 
 /// Columns that are compared with parameters and that no key and no foreign key has, with their types.
@@ -140,17 +157,16 @@ fn soft_columns(programs: &[Program], schema: &Schema) -> BTreeMap<String, Strin
 
 /// The parameters of a program that are compared with a column, or that it is set to.
 fn parameters_of(program: &Program, column: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for statement in &program.statements {
-        let pairs = compared(&statement.text);
-        found.extend(pairs.into_iter().filter(|(name, _)| name == column).map(|(_, parameter)| parameter));
-        for access in &statement.accesses {
-            if let Some(Term::Parameter(parameter)) = access.values.get(column) {
-                found.insert(parameter.clone());
-            }
-        }
-    }
-    found
+    let compared = program.statements.iter().flat_map(|statement| compared(&statement.text));
+    let found = compared.filter(|(name, _)| name == column).map(|(_, parameter)| parameter);
+    found.chain(set_to(program, column)).collect()
+}
+
+/// The parameters that a program sets a column to.
+pub(super) fn set_to(program: &Program, column: &str) -> BTreeSet<String> {
+    let accesses = program.statements.iter().flat_map(|statement| &statement.accesses);
+    let parameter = |term: &Term| if let Term::Parameter(name) = term { Some(name.clone()) } else { None };
+    accesses.filter_map(|access| access.values.get(column).and_then(parameter)).collect()
 }
 
 impl<'a> Cast<'a> {

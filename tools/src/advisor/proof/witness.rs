@@ -13,13 +13,13 @@ use super::bind::{bounds, compared};
 use super::companions::{companions, original};
 use super::error::ProofError;
 use super::outcome::{Fix, Outcome, Play, ProofEvent, Replayed, ShownBy, WitnessProof, WitnessVerdict};
-use super::script::{Agreed, Begin, Cast, Changes, Script, Setting, WAYS, settled, spec};
+use super::script::{Agreed, Begin, Cast, Changes, FOLLOWED, Script, Setting, WAYS, set_to, settled, spec};
 use super::seeds::{self, Wanted};
 use crate::advisor::robustness::Alternatives;
-use crate::advisor::{Allocation, PromotedAllocation, Report, SeedRow, StepKind, Witness};
+use crate::advisor::{Allocation, Instance, PromotedAllocation, Report, SeedRow, StepKind, Witness};
 
 /// How many kinds of rows and values are tried before a witness is called not reproduced.
-pub const ATTEMPTS_MAX: u32 = 24;
+pub const ATTEMPTS_MAX: u32 = 30;
 
 /// In these attempts only rows are there that the cycle goes through: a row that a program merely looks for may stand in the
 /// way of one that is computed.
@@ -28,6 +28,10 @@ const FEW_ROWS: std::ops::Range<u32> = 12..18;
 /// From this attempt on numbers that conditions look at are next to those that they are compared with, so that what is
 /// written in between takes a row from one side to the other.
 const EDGES_FROM: u32 = 18;
+
+/// From this attempt on what is written where a witness leaves it open is what others look for, too: what they ask a column to
+/// equal, or a number next to one that they compare it with.
+const SOUGHT_FROM: u32 = 24;
 
 /// A number of what is compared with something that an earlier statement finds.
 const FOUND_NEAR: i64 = 50;
@@ -39,7 +43,7 @@ const NAMED_EVERY: u32 = 3;
 pub const OTHERS_MAX: usize = 6;
 
 /// The kinds of rows and values of each of them.
-const ATTEMPTS_OTHER: [u32; 8] = [0, 1, 2, 3, 4, 5, EDGES_FROM, EDGES_FROM + 1];
+const ATTEMPTS_OTHER: [u32; 9] = [0, 1, 2, 3, 4, 5, EDGES_FROM, EDGES_FROM + 1, SOUGHT_FROM];
 
 /// Rows of an answer that an event shows.
 const ROWS_MAX: usize = 20;
@@ -242,8 +246,15 @@ impl Replay<'_> {
     ) -> Result<Result<Replayed, String>, ProofError> {
         let programs = &stand.workload.programs;
         // At the edges of conditions the rest is as the witness says.
-        let way = if self.variant < EDGES_FROM { self.variant % WAYS } else { 0 };
-        let agreed = Agreed::of(self.witness, programs, stand.schema, way);
+        let way = match self.variant {
+            ..EDGES_FROM => self.variant % WAYS,
+            EDGES_FROM..SOUGHT_FROM => 0,
+            SOUGHT_FROM.. => FOLLOWED,
+        };
+        let mut agreed = Agreed::of(self.witness, programs, stand.schema, way);
+        if self.variant >= SOUGHT_FROM {
+            agreed.arguments.extend(self.sought(programs));
+        }
         let mut casts = Vec::new();
         for (number, instance) in self.witness.instances.iter().enumerate() {
             let Some(mut cast) = Cast::of(instance, programs, number, self.variant, &agreed) else {
@@ -316,19 +327,28 @@ impl Replay<'_> {
         seeds::plan(stand.arena, stand.schema, &wanted, &filling).await
     }
 
+    /// Arguments that the witness leaves open and that columns are set to which others compare with numbers: one of the
+    /// numbers next to those, another one for each transaction. By the number of the instance and the parameter.
+    fn sought(&self, programs: &[Program]) -> BTreeMap<(usize, String), String> {
+        let way = self.variant.saturating_sub(SOUGHT_FROM) as usize;
+        let program = |instance: &Instance| programs.iter().find(|program| program.name == instance.program);
+        let near = near_bounds(self.witness.instances.iter().filter_map(program));
+        let mut sought = BTreeMap::new();
+        for (number, instance) in self.witness.instances.iter().enumerate() {
+            let Some(program) = program(instance) else { continue };
+            for (column, numbers) in &near {
+                let chosen = numbers[(way + number) % numbers.len()].to_string();
+                let open = set_to(program, column).into_iter().filter(|name| !instance.arguments.contains_key(name));
+                sought.extend(open.map(|parameter| ((number, parameter), chosen.clone())));
+            }
+        }
+        sought
+    }
+
     /// By column: a number at the edge of what a condition asks of it, or next to it.
     fn edges(&self, casts: &[Cast<'_>]) -> BTreeMap<String, String> {
         let Some(way) = self.variant.checked_sub(EDGES_FROM) else { return BTreeMap::new() };
-        let mut edges: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-        for (column, number) in casts.iter().flat_map(|cast| &cast.program.statements).flat_map(|one| bounds(&one.text))
-        {
-            let numbers = edges.entry(column).or_default();
-            for near in [number, number.saturating_add(1), number.saturating_sub(1)] {
-                if !numbers.contains(&near) {
-                    numbers.push(near);
-                }
-            }
-        }
+        let edges = near_bounds(casts.iter().map(|cast| cast.program));
         let way = way as usize;
         let chosen = |numbers: &[i64], shift: usize| numbers[(way + shift) % numbers.len()].to_string();
         // One column on one side, the next on the other, as what is written depends on both.
@@ -344,6 +364,20 @@ impl Replay<'_> {
         }
         edges
     }
+}
+
+/// By column: the numbers that programs compare it with otherwise than by `=`, and those next to them.
+fn near_bounds<'p>(programs: impl Iterator<Item = &'p Program>) -> BTreeMap<String, Vec<i64>> {
+    let mut near: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for (column, number) in programs.flat_map(|program| &program.statements).flat_map(|one| bounds(&one.text)) {
+        let numbers = near.entry(column).or_default();
+        for next in [number, number.saturating_add(1), number.saturating_sub(1)] {
+            if !numbers.contains(&next) {
+                numbers.push(next);
+            }
+        }
+    }
+    near
 }
 
 /// The columns that statements compare with what earlier ones have found, and the columns that it was found in.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_sqltext::{
-    Access, AccessKind, Cause, Comparison, LockStrength, Program, RelationName, Rows, Schema, TableLock, Term, Workload,
+    Access, AccessKind, Cause, Comparison, LockStrength, Order, Program, RelationName, Rows, Schema, TableLock, Term,
+    Workload,
 };
 
 use super::model::{Action, Columns, Constant, EVERYTHING, EXISTS, Model, Op, Path, Relation, RowSet, Value, Var, bit};
@@ -158,13 +159,7 @@ impl Builder<'_> {
                 let conditions = self.conditions(relation, access);
                 let is_check = matches!(access.cause, Cause::ForeignKey(_));
                 let finds = is_check && matches!(access.rows, Rows::One { .. });
-                let wants = match &access.rows {
-                    Rows::One { also, .. } => also
-                        .iter()
-                        .map(|(column, term)| (self.column(relation, column), draft.value(self, term)))
-                        .collect(),
-                    Rows::Where { .. } | Rows::All => Vec::new(),
-                };
+                let wants = self.wants(draft, relation, &access.rows);
                 let base = Op { forbids: is_check && !finds, wants, ..base };
                 // Who looks by more than the key may not find a row that exists.
                 let certain = certain && !access.may_miss && (conditions == EXISTS || finds);
@@ -204,6 +199,15 @@ impl Builder<'_> {
             }
             Action::Anything => {}
         }
+    }
+
+    /// What a row that is looked for by its key must hold besides.
+    fn wants(&mut self, draft: &mut Draft, relation: usize, rows: &Rows) -> Vec<(u8, Option<Order>, usize)> {
+        let Rows::One { also, compared, .. } = rows else { return Vec::new() };
+        let equal = also.iter().map(|(column, term)| (column, None, term));
+        let compared = compared.iter().map(|other| (&other.column, Some(other.order), &other.term));
+        let wanted = equal.chain(compared);
+        wanted.map(|(column, order, term)| (self.column(relation, column), order, draft.value(self, term))).collect()
     }
 
     /// The new row comes under its other unique keys, too: whoever had one of them must have left it. A key may be null,

@@ -17,22 +17,39 @@ pub(super) fn conditions_hold(cast: &Cast<'_>, cycle: &[Made]) -> bool {
 fn finds(cast: &Cast<'_>, (actor, op): (usize, usize), row: usize) -> bool {
     let path = cast.rows.paths[actor];
     let op = &path.ops[op];
-    let wanted = match &path.vars[op.var].rows {
-        RowSet::Some { equal, .. } => equal,
-        RowSet::One { .. } => &op.wants,
+    let equal = match &path.vars[op.var].rows {
+        RowSet::Some { equal, .. } => equal.as_slice(),
+        RowSet::One { .. } => &[],
     };
-    let is_updated = |column: u8| {
-        let mut others = cast.rows.paths.iter().flat_map(|path| &path.ops);
-        others.any(|other| {
-            matches!(other.action, Action::Update(_))
-                && other.relation == op.relation
-                && other.writes & (1 << column) != 0
-        })
-    };
-    wanted.iter().all(|(column, wanted)| match cast.names[row].columns.get(column) {
-        Some((of, known)) if !is_updated(*column) => {
-            cast.rows.same_value(cast.rows.root(*of, *known), cast.rows.root(actor, *wanted))
-        }
+    let mut wanted = equal.iter().map(|(column, value)| (*column, None, *value)).chain(op.wants.iter().copied());
+    wanted.all(|(column, order, value)| match cast.names[row].columns.get(&column) {
+        Some(known) if !is_updated(cast, row, column) => match order {
+            None => cast.rows.same_value(cast.rows.root(known.0, known.1), cast.rows.root(actor, value)),
+            Some(order) => cast.rows.can_hold(*known, order, (actor, value)),
+        },
         _ => true,
     })
+}
+
+/// Whether a transaction may change a column of a row, and not just make the row.
+fn is_updated(cast: &Cast<'_>, row: usize, column: u8) -> bool {
+    let relation = cast.names[row].relation;
+    let may_meet = |actor: usize| {
+        let mut others = (0..cast.rows.paths.len()).filter(|other| *other != actor);
+        cast.stage.rows[row].1 || others.any(|other| inserts(cast, other, row))
+    };
+    cast.rows.paths.iter().enumerate().any(|(actor, path)| {
+        path.ops.iter().any(|op| {
+            matches!(op.action, Action::Update(_))
+                && op.relation == relation
+                && op.writes & (1 << column) != 0
+                && (!op.on_conflict || may_meet(actor))
+        })
+    })
+}
+
+/// Whether a transaction makes a row.
+fn inserts(cast: &Cast<'_>, actor: usize, row: usize) -> bool {
+    let rows = &cast.stage.actors[actor].rows;
+    cast.rows.paths[actor].ops.iter().any(|op| op.action == Action::Insert && rows[op.var].contains(&row))
 }

@@ -148,8 +148,9 @@ pub(super) struct Op {
     pub writes: Columns,
     /// Columns that get a value that is known, of inserts.
     pub values: Vec<(u8, usize)>,
-    /// Columns that a row named by its key must have equal to a value, or else it is not found.
-    pub wants: Vec<(u8, usize)>,
+    /// What a row named by its key must hold besides, or else it is not found: a column, how it compares (`None` is equality),
+    /// and with which value.
+    pub wants: Vec<(u8, Option<Order>, usize)>,
     /// It is sure to happen on this path, and to find its row when there is one.
     pub certain: bool,
     /// It is sure to find its row, as an error would end the transaction: a foreign key's check.
