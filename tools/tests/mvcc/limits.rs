@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use pgstrata_pg::StopMode;
-use pgstrata_timeline::{Cause, Item, LogLimits, SharedItem, Tier};
-use pgstrata_tools::mvcc::{Follower, Limits, Observer, Options, Watch};
+use pgstrata_timeline::{Cause, Tier};
+use pgstrata_tools::mvcc::{Limits, Observer, Options, Watch};
 
 use crate::seats::{
     has_note, notes, observer, pid, run, seat, server, servers, sessions, until, versions, waits, watch,
 };
-
-/// How long the making and the following of the longest chain may take, far more than they need.
-const LOAD_LIMIT: Duration = Duration::from_mins(5);
 
 #[tokio::test]
 async fn a_server_that_goes_and_comes_back_is_shown_so() {
@@ -184,55 +181,6 @@ async fn a_long_chain_is_cut_at_its_old_end() {
     assert!(has_note(&sample, "versions-cut"), "{:?}", notes(&sample));
     let newest = versions(&sample).into_iter().max_by_key(|version| version.xmin).expect("a version");
     assert_eq!(newest.next, None);
-}
-
-#[tokio::test]
-async fn a_chain_of_a_hundred_thousand_versions_is_cut_and_nothing_hangs() {
-    const VERSIONS: u32 = 100_000;
-    let server = server().await;
-    let setup = seat(&server.endpoint(), "setup").await;
-    run(&setup, "create extension pageinspect; create table t(id int primary key, n int); insert into t values (1, 0)")
-        .await;
-    let old = seat(&server.endpoint(), "old").await;
-    run(&old, "begin isolation level repeatable read; select from t").await;
-    let mut follower =
-        Follower::begin(&server.endpoint(), Options::default(), LogLimits::default()).await.expect("it attaches");
-    let wanted = Watch { row: Some("1".to_owned()), ..watch("public.t") };
-    follower.watch(wanted.clone()).await;
-    // By its place: an index would lead past all the versions that the old snapshot keeps.
-    let load = format!(
-        "do $$ declare last tid := (select ctid from t); begin for step in 2..{VERSIONS} loop \
-         update t set n = step where ctid = last returning ctid into last; commit; end loop; end $$"
-    );
-    let loading = tokio::spawn(async move { run(&setup, &load).await });
-    // Everything is taken in while it is made, and no more is held than may be.
-    let number = |put: &SharedItem| match &put.item {
-        Item::Version(version) => version.values.as_ref()?.get("n")?.as_u64(),
-        _ => None,
-    };
-    let whole = tokio::time::timeout(LOAD_LIMIT, async {
-        let mut newest = None;
-        while newest < Some(u64::from(VERSIONS)) {
-            let appended = follower.next().await;
-            newest = appended.iter().flat_map(|change| &change.put).filter_map(number).max().max(newest);
-        }
-    });
-    whole.await.expect("the newest version comes");
-    loading.await.expect("the load is made");
-    let count = follower.tracks().moment().items.values().filter_map(number).count();
-    assert!((20_000..22_000).contains(&count), "{count} versions are held: the history's limit, and what is looked at");
-    let holds = follower.holds();
-    assert!(holds.iter().all(|holding| holding.most.is_none_or(|most| holding.count <= most)), "{holds:#?}");
-    // Whoever comes now looks from outside, at some pages a look.
-    let mut observer = observer(&server.endpoint()).await;
-    observer.watch(wanted);
-    let sample = until(&mut observer, "the newest version", |sample| {
-        versions(sample).iter().any(|version| version.next.is_none() && version.xmax.is_none())
-    })
-    .await;
-    assert!(has_note(&sample, "versions-cut"), "{:?}", notes(&sample));
-    assert_eq!(versions(&sample).len(), Limits::default().versions);
-    follower.close().await;
 }
 
 #[tokio::test]
