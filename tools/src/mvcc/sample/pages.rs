@@ -11,7 +11,7 @@ use pgstrata_units::memory::{HeapBytes as _, Holding, allocated, tree_bytes};
 use super::Picture;
 use super::knowledge::Known;
 use super::table::{Columns, Leaf, Tracker, Watched};
-use super::versions::{self, Opened};
+use super::versions::{self, Found, Opened};
 use super::visualizer;
 use crate::mvcc::connection::{Connection, Trouble};
 use crate::mvcc::watch::{Limits, Watch};
@@ -236,28 +236,32 @@ fn holds(kept: &Kept, row: &str, leaf: &Leaf, block: u32, columns: &Columns) -> 
 
 /// Keeps the versions of one row: those with its key, or at its place, and those that took their place, whatever their key.
 pub(crate) fn keep_row(opened: &mut [Opened], row: &str) {
-    let mut kept: BTreeSet<(u32, u32, u16)> = BTreeSet::new();
-    let mut next: Vec<(u32, u32, u16)> = Vec::new();
+    let is_place = row.starts_with('(');
+    let mut leads_to: BTreeMap<Place, Option<Place>> = BTreeMap::new();
+    let mut next: Vec<Place> = Vec::new();
     for found in opened.iter().flat_map(|page| &page.found) {
-        let is_row = found.version.row.as_deref() == Some(row) || found.place.to_string() == row;
-        if is_row {
-            next.push((found.version.relation, found.place.block, found.place.offset));
+        let here = place_of(found);
+        leads_to.insert(here, found.version.next.map(|(block, offset)| (here.0, block, offset)));
+        if found.version.row.as_deref() == Some(row) || (is_place && found.place.to_string() == row) {
+            next.push(here);
         }
     }
+    let mut kept: BTreeSet<Place> = BTreeSet::new();
     while let Some(place) = next.pop() {
-        if !kept.insert(place) {
-            continue;
-        }
-        for found in opened.iter().flat_map(|page| &page.found).filter(|found| found.version.relation == place.0) {
-            let here = (found.version.relation, found.place.block, found.place.offset);
-            if here == place {
-                next.extend(found.version.next.map(|(block, offset)| (place.0, block, offset)));
-            }
+        if kept.insert(place) {
+            next.extend(leads_to.get(&place).copied().flatten());
         }
     }
     for page in opened {
-        page.found.retain(|found| kept.contains(&(found.version.relation, found.place.block, found.place.offset)));
+        page.found.retain(|found| kept.contains(&place_of(found)));
     }
+}
+
+/// Table, page and line pointer.
+type Place = (u32, u32, u16);
+
+fn place_of(found: &Found) -> Place {
+    (found.version.relation, found.place.block, found.place.offset)
 }
 
 /// Cuts the versions to what is shown, the newest last: of a long chain its end is what happens now.
