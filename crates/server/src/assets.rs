@@ -64,7 +64,7 @@ pub async fn serve(request: Request) -> Response {
         return Redirect::permanent(BOOK).into_response();
     }
     if path == "/api" || path.starts_with("/api/") {
-        return Problem::missing(format_args!("route {path}")).into_response();
+        return Problem::missing(format!("there is no route {path}")).into_response();
     }
     match path.strip_prefix(BOOK) {
         Some(path) => book(path, request.headers()),
@@ -82,7 +82,7 @@ fn book(path: &str, headers: &HeaderMap) -> Response {
         None if !has_book() => placeholder(StatusCode::NOT_FOUND),
         None => match Book::get("404.html") {
             Some(file) => send("404.html", &file, headers, StatusCode::NOT_FOUND),
-            None => Problem::missing(format_args!("page {path} of the book")).into_response(),
+            None => Problem::missing(format!("there is no page {path} of the book")).into_response(),
         },
     }
 }
@@ -94,7 +94,7 @@ fn page(path: &str, headers: &HeaderMap) -> Response {
     }
     let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     if is_file {
-        return Problem::missing(format_args!("file {path}")).into_response();
+        return Problem::missing(format!("there is no file {path}")).into_response();
     }
     match Page::get("index.html") {
         Some(file) => send("index.html", &file, headers, StatusCode::OK),

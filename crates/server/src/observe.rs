@@ -130,7 +130,7 @@ impl From<MvccError> for Problem {
             _ if error.is_mistake() => Code::BadRequest,
             _ => Code::Internal,
         };
-        let problem = Self { hint: error.hint(), ..Self::new(code, crate::problem::without_paths(&error)) };
+        let problem = Self::new(code, crate::problem::without_paths(&error)).hinted(error.hint());
         if code == Code::Internal {
             tracing::error!(error = %error, "a recording or an observer failed");
         }

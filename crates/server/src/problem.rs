@@ -2,14 +2,17 @@
 //!
 //! Nothing here may hold a password: causes come from errors that are free of them (`pgstrata_pg::Error` prints none).
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pgstrata_lab::archive::{ArchiveError, ArchiveErrorKind};
+use pgstrata_lab::chinese::said;
 use pgstrata_lab::error::LabError;
 use pgstrata_pg as pg;
 use pgstrata_timeline::file::FileError;
+use pgstrata_units::Language;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -71,9 +74,15 @@ pub struct Problem {
     pub code: Code,
     /// This problem, in English.
     pub detail: String,
-    /// What to do about it.
+    /// This problem, in Chinese, if its sentence is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail_zh: Option<String>,
+    /// What to do about it, in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What to do about it, in Chinese, if its sentence is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint_zh: Option<String>,
     /// PostgreSQL's code of the error, if it is one of PostgreSQL's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
@@ -151,13 +160,16 @@ impl Problem {
     /// A problem of this kind.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
         Self {
             r#type: format!("urn:pgstrata:{}", code.name()).into(),
             title: code.title().into(),
             status: code.status().as_u16(),
             code,
-            detail: detail.into(),
+            detail_zh: in_chinese(&detail),
+            detail,
             hint: None,
+            hint_zh: None,
             sqlstate: None,
         }
     }
@@ -165,13 +177,19 @@ impl Problem {
     /// The same with what to do about it.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        self.hinted(Some(hint.into()))
     }
 
-    /// There is no such thing: `what` is a phrase as `recording 7`.
+    /// The same with what to do about it, if there is something.
     #[must_use]
-    pub fn missing(what: impl std::fmt::Display) -> Self {
-        Self::new(Code::NotFound, format!("there is no {what}"))
+    pub fn hinted(self, hint: Option<String>) -> Self {
+        Self { hint_zh: hint.as_deref().and_then(in_chinese), hint, ..self }
+    }
+
+    /// There is no such thing, as the sentence says.
+    #[must_use]
+    pub fn missing(sentence: impl Into<String>) -> Self {
+        Self::new(Code::NotFound, sentence)
     }
 
     /// A fault of ours; the cause goes to the log, not to the reader.
@@ -179,6 +197,14 @@ impl Problem {
     pub fn internal(action: &str, error: &dyn Error) -> Self {
         tracing::error!(error = chain(error), action, "a request failed");
         Self::new(Code::Internal, format!("could not {action}")).hint("the log on standard error says more")
+    }
+}
+
+/// A sentence in Chinese, if it is known.
+fn in_chinese(sentence: &str) -> Option<String> {
+    match said(sentence, Language::Chinese) {
+        Cow::Owned(chinese) => Some(chinese),
+        Cow::Borrowed(_) => None,
     }
 }
 
@@ -220,7 +246,7 @@ impl From<pg::Error> for Problem {
             _ => chain(&error),
         };
         let sqlstate = error.sqlstate().map(|state| state.code().to_owned());
-        Self { hint: error.hint(), sqlstate, ..Self::new(code, detail) }
+        Self { sqlstate, ..Self::new(code, detail).hinted(error.hint()) }
     }
 }
 
@@ -231,7 +257,7 @@ impl From<LabError> for Problem {
             LabError::Server(_) => Code::ServerAway,
             _ => Code::Internal,
         };
-        Self { hint: error.hint(), ..Self::new(code, chain(&error)) }
+        Self::new(code, chain(&error)).hinted(error.hint())
     }
 }
 
@@ -245,7 +271,7 @@ impl From<ArchiveError> for Problem {
         };
         // Where the file lies is nobody's business but the machine's owner's.
         let detail = format!("could not {}: {}", error.action, error.kind);
-        Self { hint: Some(error.hint()), ..Self::new(code, detail) }
+        Self::new(code, detail).hint(error.hint())
     }
 }
 
@@ -260,5 +286,20 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_in_both_languages_and_words_of_others_in_theirs() {
+        let problem = Problem::missing(format!("there is no recording {}", 7)).hint("`GET /api/recordings` lists them");
+        assert_eq!(problem.detail, "there is no recording 7");
+        assert_eq!(problem.detail_zh.as_deref(), Some("没有录制 7"));
+        assert_eq!(problem.hint_zh.as_deref(), Some("`GET /api/recordings` 会列出它们"));
+        let of_another = Problem::new(Code::Database, "relation \"t\" does not exist");
+        assert_eq!((of_another.detail_zh, of_another.hint_zh), (None, None));
     }
 }

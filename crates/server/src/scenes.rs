@@ -62,8 +62,9 @@ impl Scenes {
     /// Opens one, or begins it anew.
     pub async fn open(&self, browser: &Browser, name: &str) -> Result<Scene, Problem> {
         let endpoint = self.0.ground.writing()?;
-        let scene = engine::find(name)
-            .ok_or_else(|| Problem::missing(format_args!("scene {name}")).hint("`GET /api/scenes` lists them"))?;
+        let scene = engine::find(name).ok_or_else(|| {
+            Problem::missing(format!("there is no scene {name}")).hint("`GET /api/scenes` lists them")
+        })?;
         if let Ok(mut known) = self.find(browser, name).await
             && let Some(play) = known.as_mut()
         {
@@ -202,7 +203,7 @@ fn describe(play: &Play) -> Scene {
 }
 
 fn not_open(name: &str) -> Problem {
-    Problem::missing(format_args!("open scene {name} of this browser")).hint("open it first")
+    Problem::missing(format!("there is no open scene {name} of this browser")).hint("open it first")
 }
 
 impl From<SceneError> for Problem {

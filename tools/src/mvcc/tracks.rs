@@ -42,6 +42,8 @@ pub struct Tracks {
     exact: Items,
     /// The picture that was appended last.
     sampled: Items,
+    /// Up to where that picture is ahead of the log, if it is.
+    ahead: Option<Lsn>,
     held: VecDeque<Held>,
     /// Up to where the exact track is told; `None` if there is none.
     told: Option<Lsn>,
@@ -91,11 +93,15 @@ impl Tracks {
                 None => drop.push(key.clone()),
             }
         }
+        let moment = self.log.moment();
+        let is_behind = change.at.lsn.is_some() && self.ahead >= change.at.lsn;
         for item in change.put {
-            put.push(merged(&item, self.sampled.get(&item.key), false));
+            // What was seen is younger than what is told: shown as it was before, it would contradict what was seen with it.
+            let is_seen = |shown: &SharedItem| shown.origin == Origin::Sampled;
+            let is_ahead = is_behind && moment.items.get(&item.key).is_some_and(is_seen);
+            put.push(merged(&item, self.sampled.get(&item.key), is_ahead));
             self.exact.insert(item.key.clone(), item);
         }
-        let moment = self.log.moment();
         put.retain(|put| moment.items.get(&put.key) != Some(put));
         drop.retain(|key| moment.items.contains_key(key));
         if !put.is_empty() || !drop.is_empty() || matches!(change.cause, Cause::Connection { .. }) {
@@ -116,6 +122,7 @@ impl Tracks {
     /// shown. It may begin anew.
     pub fn end_exact(&mut self, reason: String, now_us: i64) -> Vec<Arc<Change>> {
         self.told = None;
+        self.ahead = None;
         let mut appended = self.release(now_us);
         let moment = self.log.moment();
         let (mut put, mut drop) = (Vec::new(), Vec::new());
@@ -163,6 +170,7 @@ impl Tracks {
     /// neither is shown as the exact track has it, and was before.
     fn append_picture(&mut self, picture: Held) -> Option<Arc<Change>> {
         let is_ahead = self.told.is_some() && picture.at.lsn > self.told;
+        self.ahead = picture.at.lsn.filter(|_| is_ahead);
         let before = std::mem::replace(&mut self.sampled, picture.items);
         let at = self.at(picture.at.unix_us, if self.told.is_some() { None } else { picture.at.lsn });
         let moment = self.log.moment();
@@ -341,6 +349,19 @@ mod tests {
         assert_eq!(shown(&tracks), [version(Origin::Sampled, Some(750), Some(Lsn(90)))]);
         tracks.take_exact(exact(150, 3, vec![version(Origin::Exact, Some(750), Some(Lsn(90)))]));
         assert_eq!(shown(&tracks), [version(Origin::Exact, Some(750), Some(Lsn(90)))]);
+    }
+
+    #[test]
+    fn a_record_older_than_a_page_that_is_ahead_does_not_bring_the_page_back() {
+        let mut tracks = Tracks::new(LogLimits::default());
+        tracks.take_exact(exact(100, 1, vec![version(Origin::Exact, None, Some(Lsn(90)))]));
+        tracks.take_sample(sample(200, 2, vec![version(Origin::Sampled, Some(750), None)]), 2 + HELD_MOST_US);
+        let shown = |tracks: &Tracks| tracks.moment().items.values().cloned().collect::<Vec<_>>();
+        let seen = [version(Origin::Sampled, Some(750), Some(Lsn(90)))];
+        tracks.take_exact(exact(150, 3, vec![version(Origin::Exact, None, Some(Lsn(90)))]));
+        assert_eq!(shown(&tracks), seen, "a record on the way to what was seen");
+        tracks.take_exact(exact(210, 4, vec![version(Origin::Exact, None, Some(Lsn(90)))]));
+        assert_eq!(shown(&tracks), [version(Origin::Exact, None, Some(Lsn(90)))], "a record behind it");
     }
 
     #[test]

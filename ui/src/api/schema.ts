@@ -2239,8 +2239,12 @@ export interface components {
             code: components["schemas"]["Code"];
             /** @description This problem, in English. */
             detail: string;
-            /** @description What to do about it. */
+            /** @description This problem, in Chinese, if its sentence is known. */
+            detail_zh?: string | null;
+            /** @description What to do about it, in English. */
             hint?: string | null;
+            /** @description What to do about it, in Chinese, if its sentence is known. */
+            hint_zh?: string | null;
             /** @description PostgreSQL's code of the error, if it is one of PostgreSQL's. */
             sqlstate?: string | null;
             /**
@@ -3034,10 +3038,9 @@ export interface components {
         SourceRemark: {
             /** @description Where. */
             at: components["schemas"]["SourcePlace"];
-            /** @description What to do about it. */
-            hint?: string | null;
+            hint?: components["schemas"]["Words"] | null;
             /** @description What. */
-            message: string;
+            message: components["schemas"]["Words"];
         };
         /** @description What PostgreSQL said: an error, a warning, a notice. */
         SqlError: {

@@ -98,15 +98,16 @@ export function Tabs<Name extends string>({ name, label, all, chosen, onChoose }
 }
 
 export function ProblemNote({ problem, onClose }: { problem: ProblemBody; onClose?: () => void }) {
-  const { t, code } = useTexts();
+  const { t, code, language } = useTexts();
   const known = code('problem', problem.code);
+  const sentence = (en: string, zh: string | undefined) => (language === 'zh' && zh ? <span>{zh}</span> : <span lang="en">{en}</span>);
   return (
     <div className="problem" role="alert">
       <strong>{known === problem.code ? problem.title : known}</strong>
-      <span lang="en">{problem.detail}</span>
+      {sentence(problem.detail, problem.detail_zh)}
       {problem.hint && (
         <span className="hint">
-          {t('hint')} <span lang="en">{problem.hint}</span>
+          {t('hint')} {sentence(problem.hint, problem.hint_zh)}
         </span>
       )}
       {onClose && (

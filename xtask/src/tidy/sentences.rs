@@ -12,7 +12,8 @@ use super::Finding;
 const SENTENCES: &str = "crates/lab/src/chinese/sentences.txt";
 
 /// Where all that is told must be among the pairs.
-const COMPLETE: [&str; 4] = ["crates/pgstrata/src/", "crates/lab/src/", "crates/pg/src/", "tools/src/advisor/"];
+const COMPLETE: [&str; 5] =
+    ["crates/pgstrata/src/", "crates/server/src/", "crates/lab/src/", "crates/pg/src/", "tools/src/advisor/"];
 
 /// Parts of those that no command tells people: tests, and what is of a program's own making.
 const NOT_TOLD: [&str; 4] =
@@ -23,7 +24,18 @@ const TELLING: [(&str, char, char); 4] =
     [("#[error(", '(', ')'), ("LabError::usage(", '(', ')'), ("LabError::Machine {", '{', '}'), ("fn hint(", '{', '}')];
 
 /// The same in the crate whose errors say what was tried.
-const TRYING: (&str, char, char) = ("Error::new(", '(', ')');
+const TRYING: &[(&str, char, char)] = &[("Error::new(", '(', ')')];
+
+/// The same in the crate that answers with problems.
+const REFUSING: &[(&str, char, char)] = &[
+    ("Problem::new(", '(', ')'),
+    ("Problem::missing(", '(', ')'),
+    ("Problem::internal(", '(', ')'),
+    ("Self::new(Code", '(', ')'),
+    (".hint(", '(', ')'),
+    ("bad(", '(', ')'),
+    ("wrong(", '(', ')'),
+];
 
 /// Literals that are parts of sentences put together elsewhere.
 const PARTS: [&str; 2] = ["could not {} {}", "apt-get download"];
@@ -60,9 +72,13 @@ fn english(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 fn untold(name: &str, source: &str, literals: &[(usize, String)], known: &BTreeSet<&str>) -> Vec<Finding> {
     let code = source.find("#[cfg(test)]\nmod tests").unwrap_or(source.len());
-    let trying = Some(TRYING).filter(|_| name.starts_with("crates/pg/"));
+    let of_its_own = match name {
+        name if name.starts_with("crates/pg/") => TRYING,
+        name if name.starts_with("crates/server/") => REFUSING,
+        _ => &[],
+    };
     let mut told: Vec<Range<usize>> = Vec::new();
-    for (mark, opening, closing) in TELLING.into_iter().chain(trying) {
+    for (mark, opening, closing) in TELLING.iter().chain(of_its_own).copied() {
         let begins = source[..code].match_indices(mark).map(|(at, _)| at);
         told.extend(begins.filter_map(|at| Some(at..closed(source, literals, at, opening, closing)?)));
     }

@@ -22,7 +22,7 @@ impl Advisor {
                         Problem::new(Code::BadRequest, format!("the SQL cannot be read: {first}"))
                     })?;
                     let found = read.input.workload.programs.iter().find(|known| known.name == program);
-                    let found = found.ok_or_else(|| Problem::missing("such program in the question"))?;
+                    let found = found.ok_or_else(|| Problem::missing("there is no such program in the question"))?;
                     let level = read.report.optimal.level(&found.name);
                     Ok::<_, Problem>(templates::code_of(&read.input.schema, found, level, language))
                 });

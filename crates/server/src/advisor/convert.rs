@@ -11,6 +11,7 @@ use crate::routes::advisor::analysis::{
     Statement, Step, Transaction, Verdict, WhyNotLower, Witness,
 };
 use crate::routes::advisor::question::Level;
+use crate::words::Words;
 
 /// What was found of a workload.
 pub fn analysis(workload: &Workload, report: &engine::Report) -> Analysis {
@@ -41,12 +42,16 @@ pub fn analysis(workload: &Workload, report: &engine::Report) -> Analysis {
 
 /// A mistake in SQL.
 pub fn mistake(error: &SqlError) -> Remark {
-    Remark { at: place(&error.span), message: error.message.clone(), hint: error.hint.clone() }
+    remark(&error.span, &error.message, error.hint.as_deref())
 }
 
 /// Something that was not understood.
 pub fn unanalysed(part: &Unanalysed) -> Remark {
-    Remark { at: place(&part.span), message: part.why.clone(), hint: part.hint.clone() }
+    remark(&part.span, &part.why, part.hint.as_deref())
+}
+
+fn remark(span: &Span, message: &str, hint: Option<&str>) -> Remark {
+    Remark { at: place(span), message: Words::of(message), hint: hint.map(Words::of) }
 }
 
 /// Levels by program.

@@ -59,7 +59,7 @@ fn again(kept: &Kept, key: &str) -> Result<Document, Problem> {
     if let Ok(read) = reading::read(&question) {
         let decision = super::decide(&question, Some(&read.report));
         let both = documents(&kept.id, &question, &read, &decision, None);
-        return document(&both, key).ok_or_else(|| Problem::missing("such record"));
+        return document(&both, key).ok_or_else(|| Problem::missing("there is no such record"));
     }
     let mut document = Document::default();
     document.heading(1, question.title.replace('`', "'"));

@@ -219,7 +219,7 @@ fn find<'a>(
     id: &str,
 ) -> Result<(&'a engine::Consoles, &'a mut Seat), Problem> {
     let missing =
-        || Problem::missing(format_args!("console {id} of this browser")).hint("`GET /api/consoles` lists them");
+        || Problem::missing(format!("there is no console {id} of this browser")).hint("`GET /api/consoles` lists them");
     let desk = desks.get_mut(browser).ok_or_else(missing)?.touch();
     let seat = desk.seats.iter_mut().find(|seat| seat.id == id).ok_or_else(missing)?;
     Ok((&desk.engine, seat))

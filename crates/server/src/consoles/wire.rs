@@ -62,7 +62,7 @@ impl From<ConsoleError> for Problem {
         if let ConsoleError::Connect { source, .. } = error {
             return source.into();
         }
-        Self { hint, ..Self::new(code, error.to_string()) }
+        Self::new(code, error.to_string()).hinted(hint)
     }
 }
 

@@ -219,7 +219,7 @@ impl Decisions {
     }
 
     async fn try_show(&self, id: &str) -> Result<Kept, Problem> {
-        let missing = || Problem::missing(format_args!("decision {}", id.chars().take(64).collect::<String>()));
+        let missing = || Problem::missing(format!("there is no decision {}", id.chars().take(64).collect::<String>()));
         if !is_content_id(id) {
             return Err(missing().hint("an id is the SHA-256 of what was asked, 64 hexadecimal digits"));
         }
@@ -297,7 +297,8 @@ impl From<DecisionError> for Problem {
                         .hint("end the other one, or give this one a history of its own with --keep or --history-url");
                 }
                 let problem = Self::from(source);
-                Self { hint, detail: format!("could not {action}: {}", problem.detail), ..problem }
+                let detail = format!("could not {action}: {}", problem.detail);
+                Self { sqlstate: problem.sqlstate, ..Self::new(problem.code, detail).hinted(hint) }
             }
             DecisionError::NoInstall => Self::new(Code::NotSupported, error.to_string())
                 .hint("install PostgreSQL 14 to 18, or name a database for it with --history-url"),

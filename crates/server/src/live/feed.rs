@@ -238,7 +238,7 @@ impl Reader {
                 return Err(problem);
             }
             if self.told.changed().await.is_err() {
-                return Err(Problem::missing("log any more"));
+                return Err(Problem::missing("there is no log any more"));
             }
         }
     }

@@ -269,7 +269,7 @@ fn cannot_keep(error: &std::io::Error) -> Problem {
 fn unfit(error: mvcc::MvccError) -> Problem {
     let is_of_file = matches!(error, mvcc::MvccError::File { .. });
     let problem = Problem::from(error);
-    if is_of_file { Problem { hint: problem.hint, ..Problem::new(Code::BadRequest, problem.detail) } } else { problem }
+    if is_of_file { Problem::new(Code::BadRequest, problem.detail).hinted(problem.hint) } else { problem }
 }
 
 fn broken_off() -> Problem {

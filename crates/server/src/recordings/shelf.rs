@@ -49,7 +49,9 @@ impl Shelf {
     /// Where the recording of this id is.
     pub fn path(&self, id: &str) -> Result<PathBuf, Problem> {
         let found = self.paths()?.into_iter().find(|path| id_of(path).as_deref() == Some(id));
-        found.ok_or_else(|| Problem::missing(format_args!("recording {id}")).hint("`GET /api/recordings` lists them"))
+        found.ok_or_else(|| {
+            Problem::missing(format!("there is no recording {id}")).hint("`GET /api/recordings` lists them")
+        })
     }
 
     /// Where a new one goes.

@@ -68,8 +68,9 @@ impl Records {
     pub async fn chart(&self, id: &str, chart: ChartName, language: Language) -> Result<Response, Problem> {
         let (_, record) = self.load(id).await?;
         let svg = Chart::from(chart).draw(&record, language, Frame::Standalone);
-        let svg =
-            svg.ok_or_else(|| Problem::missing("chart of that kind: the record holds nothing that it could show"))?;
+        let svg = svg.ok_or_else(|| {
+            Problem::missing("there is no chart of that kind: the record holds nothing that it could show")
+        })?;
         Ok(typed(svg, "image/svg+xml"))
     }
 
@@ -119,7 +120,7 @@ impl Records {
                 found.map(|found| Ok((found.entry, archive::load(&found.path)?))).transpose()
             })
             .await?;
-        loaded.ok_or_else(|| Problem::missing(format_args!("record {id}")).hint("`GET /api/records` lists them"))
+        loaded.ok_or_else(|| Problem::missing(format!("there is no record {id}")).hint("`GET /api/records` lists them"))
     }
 
     /// Newest first.
@@ -163,7 +164,7 @@ impl Records {
 fn card_of(record: &Record) -> Result<&'static Card, Problem> {
     let studies = pgstrata_cases::studies();
     let study = studies.iter().find(|study| study.card().name == record.study);
-    study.map(|study| study.card()).ok_or_else(|| Problem::missing(format_args!("study {}", record.study)))
+    study.map(|study| study.card()).ok_or_else(|| Problem::missing(format!("there is no study {}", record.study)))
 }
 
 fn typed(body: impl IntoResponse, media_type: &'static str) -> Response {

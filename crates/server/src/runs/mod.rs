@@ -335,5 +335,5 @@ impl Entry {
 }
 
 fn missing(id: &str) -> Problem {
-    Problem::missing(format_args!("run {id}")).hint("`GET /api/runs` lists them")
+    Problem::missing(format!("there is no run {id}")).hint("`GET /api/runs` lists them")
 }

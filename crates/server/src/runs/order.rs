@@ -114,7 +114,7 @@ fn study_of(name: &str) -> Result<Arc<dyn Study>, Problem> {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the studies are {}", names.join(", ")),
     };
-    Err(Problem::missing(format_args!("study named `{name}`")).hint(hint))
+    Err(Problem::missing(format!("there is no study named `{name}`")).hint(hint))
 }
 
 fn arms_of(card: &'static Card, names: &[String]) -> Result<Vec<&'static Arm>, Problem> {

@@ -27,6 +27,7 @@ use crate::mvcc::watch::{Limits, Watch};
 
 const SERVER: &str = include_str!("../sql/server.sql");
 const SNAPSHOT: &str = include_str!("../sql/snapshot.sql");
+const POSITION: &str = include_str!("../sql/position.sql");
 
 /// The pause before another attempt to connect, after the first one that failed at once.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
@@ -96,7 +97,6 @@ struct Link {
 /// The server at the beginning of a look.
 struct Now {
     snapshot: Snapshot,
-    lsn: Option<Lsn>,
     started_us: i64,
     clock_us: i64,
     next: Xid,
@@ -307,8 +307,9 @@ impl Observer {
         seen.sort_by_key(|seen| seen.session.pid);
         sessions::put(&mut picture, &seen, &sights, &by_locks);
         running.put(&mut picture);
-        self.put_server(&now, newest, total, &mut picture);
-        Ok((picture.items, now.lsn, restarted))
+        let lsn = position(connection).await?;
+        self.put_server(lsn, newest, total, &mut picture);
+        Ok((picture.items, lsn, restarted))
     }
 
     /// What each session sees: told where the extension is preloaded, else closed in.
@@ -385,7 +386,7 @@ impl Observer {
         is_restarted
     }
 
-    fn put_server(&self, now: &Now, next: Xid, sessions: u64, picture: &mut Picture) {
+    fn put_server(&self, lsn: Option<Lsn>, next: Xid, sessions: u64, picture: &mut Picture) {
         let Some(rights) = &self.link.rights else { return };
         let best = self.options.best;
         let states = rights.tiers();
@@ -404,7 +405,7 @@ impl Observer {
                 .collect(),
             is_up: true,
             notes,
-            lsn: now.lsn,
+            lsn,
             next_xid: next,
             sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
         };
@@ -415,17 +416,16 @@ impl Observer {
 async fn now(connection: &mut Connection) -> Result<Now, Trouble> {
     let row = connection.row(SERVER, &[]).await?;
     let snapshot = parsed(row.get("snapshot"))?;
-    Ok(Now {
-        lsn: row.get::<_, Option<&str>>("lsn").and_then(|lsn| lsn.parse().ok()),
-        started_us: row.get("started_us"),
-        clock_us: row.get("now_us"),
-        next: snapshot.xmax(),
-        snapshot,
-    })
+    Ok(Now { started_us: row.get("started_us"), clock_us: row.get("now_us"), next: snapshot.xmax(), snapshot })
 }
 
 async fn snapshot(connection: &mut Connection) -> Result<Snapshot, Trouble> {
     parsed(connection.row(SNAPSHOT, &[]).await?.get("snapshot"))
+}
+
+/// Up to where the log may be the cause of what was seen.
+async fn position(connection: &mut Connection) -> Result<Option<Lsn>, Trouble> {
+    Ok(connection.row(POSITION, &[]).await?.get::<_, Option<&str>>("lsn").and_then(|lsn| lsn.parse().ok()))
 }
 
 fn parsed(text: &str) -> Result<Snapshot, Trouble> {

@@ -1,5 +1,4 @@
--- The server now: its clock, start, log position, and the snapshot that a transaction gets that begins now.
+-- The server now: its clock, start, and the snapshot that a transaction gets that begins now.
 select pg_current_snapshot()::text as snapshot,
        (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint as started_us,
-       (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_us,
-       case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end::text as lsn
+       (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_us

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { Question, Remark } from '../../api/rest.ts';
 import { useTexts } from '../../i18n/index.ts';
 import type { Answers } from '../Advisor.tsx';
+import { useWords } from '../Cases.tsx';
 
 /** What the server calls the text with the tables. */
 const SCHEMA = 'schema';
@@ -117,6 +118,7 @@ export function Editor({ question, onChange, answers, place }: EditorProps) {
 
 function Understood({ answers: { analysed }, onShow }: { answers: Answers; onShow: (at: Remark['at']) => void }) {
   const { t, number } = useTexts();
+  const words = useWords();
   if (!analysed) return null;
   const { errors, analysis } = analysed;
   const remarks = errors.length > 0 ? errors : (analysis?.unanalysed ?? []);
@@ -133,10 +135,10 @@ function Understood({ answers: { analysed }, onShow }: { answers: Answers; onSho
                 {remark.at.source}:{remark.at.line}:{remark.at.column}
               </code>
             </button>{' '}
-            <span lang="en">{remark.message}</span>
+            <span>{words(remark.message)}</span>
             {remark.hint && (
-              <small lang="en">
-                {t('hint')} {remark.hint}
+              <small>
+                {t('hint')} {words(remark.hint)}
               </small>
             )}
           </li>

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::question::Level;
+use crate::words::Words;
 
 /// What came of reading and analysing the programs. Mistakes in the SQL are no refusal: the editor shows them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -45,10 +46,10 @@ pub struct Remark {
     /// Where.
     pub at: Place,
     /// What.
-    pub message: String,
+    pub message: Words,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<Words>,
 }
 
 /// What was found.
