@@ -33,6 +33,14 @@ pub struct Page {
     pub is_all_frozen: Option<bool>,
 }
 
+impl Page {
+    /// `page/relation/block`.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        Key(format!("page/{}/{}", self.relation, self.block))
+    }
+}
+
 /// What a line pointer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -72,4 +80,12 @@ pub struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub version: Option<Key>,
+}
+
+impl Line {
+    /// What the line pointer with this number of a page is filed under: `line/relation/block/offset`.
+    #[must_use]
+    pub fn key_of(relation: u32, block: u32, offset: u16) -> Key {
+        Key(format!("line/{relation}/{block}/{offset}"))
+    }
 }

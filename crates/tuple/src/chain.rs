@@ -155,11 +155,13 @@ impl Chains {
             if !is_root {
                 continue;
             }
-            for (index, offset) in self.from(line.offset).into_iter().enumerate() {
-                if index > 0 && !is_heap_only(offset) {
-                    break;
-                }
-                self.at(offset, |link| link.root = link.root.or(Some(line.offset)));
+            self.at(line.offset, |link| link.root = link.root.or(Some(line.offset)));
+            let mut at = self.link_of(line.offset).and_then(|link| link.next);
+            // What has a root was walked on from already, perhaps just now: the page may lead in a circle.
+            while let Some(offset) = at.filter(|offset| is_heap_only(*offset)) {
+                let Some(link) = self.link_of(offset).filter(|link| link.root.is_none()) else { break };
+                self.at(offset, |link| link.root = Some(line.offset));
+                at = link.next;
             }
         }
     }

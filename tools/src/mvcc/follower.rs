@@ -155,6 +155,7 @@ impl Follower {
             sample.cause = cause;
         }
         let took = sample.took;
+        self.pace.saw(sample.items.iter().map(|put| &put.item));
         let told = self.exact.as_ref().map(|exact| exact.history().told());
         appended.extend(self.tracks.take_told(told, now_us()));
         appended.extend(self.tracks.take_sample(sample, now_us()));

@@ -5,6 +5,7 @@
 //! long as `wal_keep_size` and the checkpoints let it); signs of life go on for half a minute, so the server does not hang up on
 //! a reader who is only slow. On one who is stuck it does, and the feed connects anew when he goes on.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,9 +19,11 @@ use super::stream::{PhysicalStream, Sent, ServerIdentity};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorClass, Kind};
 
-/// How many records wait for the reader at most.
-const QUEUE_RECORDS: usize = 4096;
-/// How many bytes of records wait for the reader at most; one record that is longer waits alone.
+/// How many records are handed on at once at most: what the server sends in one message wakes the reader once.
+const BATCH_RECORDS: usize = 64;
+/// How many batches wait for the reader at most: 4,096 records.
+const QUEUE_BATCHES: usize = 64;
+/// How many bytes of records wait for the reader at most; a batch that is longer waits alone.
 const QUEUE_BYTES: u32 = 16 << 20;
 /// The longest time between two signs of life.
 const STATUS_PAUSE: Duration = Duration::from_secs(10);
@@ -87,14 +90,17 @@ pub struct WalFeed {
     identity: ServerIdentity,
     from: Lsn,
     queue: mpsc::Receiver<Queued>,
+    /// What was taken out of the queue together and not told yet, with the room that it takes.
+    ready: VecDeque<Fed>,
+    room: Option<OwnedSemaphorePermit>,
     task: JoinHandle<()>,
 }
 
 #[derive(Debug)]
 struct Queued {
-    fed: Result<Fed, Error>,
-    /// Given back when the reader takes it.
-    _room: Option<OwnedSemaphorePermit>,
+    fed: Result<Vec<Fed>, Error>,
+    /// Given back when the reader has taken all of it.
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl WalFeed {
@@ -109,10 +115,10 @@ impl WalFeed {
         let from = options.from.unwrap_or(identity.flushed);
         let mut follower = Follower::new(endpoint, options, identity.clone(), from);
         follower.start(&mut stream).await?;
-        let (sender, queue) = mpsc::channel(QUEUE_RECORDS);
+        let (sender, queue) = mpsc::channel(QUEUE_BATCHES);
         let task =
             tokio::spawn(follower.run(stream, Outlet { sender, room: Arc::new(Semaphore::new(QUEUE_BYTES as usize)) }));
-        Ok(Self { identity, from, queue, task })
+        Ok(Self { identity, from, queue, ready: VecDeque::new(), room: None, task })
     }
 
     /// Who the server is, as it said when the feed was opened.
@@ -129,12 +135,37 @@ impl WalFeed {
 
     /// What comes next, waiting for it; `None` after an error. Giving up the wait loses nothing.
     pub async fn next(&mut self) -> Result<Option<Fed>, Error> {
-        self.queue.recv().await.map(|queued| queued.fed).transpose()
+        loop {
+            if let Some(fed) = self.take_ready() {
+                return Ok(Some(fed));
+            }
+            let Some(queued) = self.queue.recv().await else { return Ok(None) };
+            self.unpack(queued)?;
+        }
     }
 
     /// What has come already; `None` if nothing has.
     pub fn next_at_once(&mut self) -> Result<Option<Fed>, Error> {
-        self.queue.try_recv().ok().map(|queued| queued.fed).transpose()
+        loop {
+            if let Some(fed) = self.take_ready() {
+                return Ok(Some(fed));
+            }
+            let Ok(queued) = self.queue.try_recv() else { return Ok(None) };
+            self.unpack(queued)?;
+        }
+    }
+
+    fn unpack(&mut self, queued: Queued) -> Result<(), Error> {
+        (self.ready, self.room) = (queued.fed?.into(), queued.room);
+        Ok(())
+    }
+
+    fn take_ready(&mut self) -> Option<Fed> {
+        let fed = self.ready.pop_front();
+        if self.ready.is_empty() {
+            self.room = None;
+        }
+        fed
     }
 }
 
@@ -154,14 +185,17 @@ struct Outlet {
 struct Unread;
 
 impl Outlet {
-    async fn put(&self, fed: Result<Fed, Error>) -> Result<(), Unread> {
-        let bytes = match &fed {
-            Ok(Fed::Record(record)) => record.header.length.min(QUEUE_BYTES),
-            _ => 0,
-        };
+    async fn put(&self, fed: Result<Vec<Fed>, Error>) -> Result<(), Unread> {
+        let bytes = fed.as_ref().map_or(0, |fed| fed.iter().fold(0, |sum: u32, fed| sum.saturating_add(length(fed))));
+        let bytes = bytes.min(QUEUE_BYTES);
         let room = Arc::clone(&self.room).acquire_many_owned(bytes).await.ok();
-        self.sender.send(Queued { fed, _room: room }).await.map_err(|_| Unread)
+        self.sender.send(Queued { fed, room }).await.map_err(|_| Unread)
     }
+}
+
+/// Bytes of a record.
+fn length(fed: &Fed) -> u32 {
+    if let Fed::Record(record) = fed { record.header.length } else { 0 }
 }
 
 /// What follows the log.
@@ -205,13 +239,13 @@ impl Follower {
                 let _ = outlet.put(Err(error)).await;
                 return;
             }
-            if outlet.put(Ok(Fed::Lost { reason: reason_of(&error) })).await.is_err() {
+            if outlet.put(Ok(vec![Fed::Lost { reason: reason_of(&error) }])).await.is_err() {
                 return;
             }
             let outcome = match self.come_back().await {
                 Ok(again) => {
                     stream = again;
-                    outlet.put(Ok(Fed::Back { lsn: self.told })).await
+                    outlet.put(Ok(vec![Fed::Back { lsn: self.told }])).await
                 }
                 Err(error) => {
                     // As above.
@@ -261,9 +295,14 @@ impl Follower {
                 sent = stream.next() => sent?,
             };
             let wants_answer = matches!(sent, Sent::Keepalive { wants_answer: true, .. });
-            for fed in self.take(stream, sent).await? {
+            let mut fed = self.take(stream, sent).await?.into_iter();
+            loop {
+                let batch: Vec<Fed> = fed.by_ref().take(BATCH_RECORDS).collect();
+                if batch.is_empty() {
+                    break;
+                }
                 // While the reader is slow the server must not take us for dead.
-                let mut put = std::pin::pin!(outlet.put(Ok(fed)));
+                let mut put = std::pin::pin!(outlet.put(Ok(batch)));
                 let began = Instant::now();
                 loop {
                     tokio::select! {

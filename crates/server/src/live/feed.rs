@@ -159,6 +159,7 @@ impl Feed {
                     return;
                 }
             };
+            pace.saw(self.log().moment().items.values().map(|put| &put.item));
             let next_look = tokio::time::sleep(pace.pause(took, is_changed));
             tokio::pin!(next_look);
             cause = loop {

@@ -6,6 +6,7 @@
 
 mod convert;
 mod pages;
+mod shown;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use pgstrata_wal::history::{Happened, History, Limits, Seed, VersionId};
 use pgstrata_wal::replay::{Outcome as PageOutcome, Touched};
 
 use self::pages::Pages;
+use self::shown::Shown;
 use self::tables::Tables;
 use super::connection::Connection;
 use super::error::MvccError;
@@ -75,7 +77,7 @@ pub struct Exact {
     concerned: BTreeMap<Xid, BTreeSet<VersionId>>,
     /// The same the other way round: with many versions, only those that a record touches are looked at.
     concerning: BTreeMap<VersionId, BTreeSet<Xid>>,
-    shown: BTreeMap<VersionId, Key>,
+    shown: Shown,
     pages: Pages,
     /// Pages with a number below are told of with their line pointers.
     pages_most: u32,
@@ -96,7 +98,7 @@ impl Exact {
         let lsn = row.get::<_, &str>("lsn").parse().map_err(|_| unreadable("position"))?;
         let snapshot = row.get::<_, &str>("snapshot").parse().map_err(|_| unreadable("snapshot"))?;
         let history = History::begin(Seed { lsn, snapshot }, options.limits, feed.identity().logs_hints);
-        let (concerned, concerning, shown) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (concerned, concerning, shown) = (BTreeMap::new(), BTreeMap::new(), Shown::default());
         let (tables, pages, pages_most) = (Tables::new(options.pages), Pages::default(), options.pages);
         Ok(Self { connection, feed, history, tables, concerned, concerning, shown, pages, pages_most, is_moved: false })
     }
@@ -116,7 +118,7 @@ impl Exact {
         for relation in self.tables.files() {
             self.history.unfollow(relation);
         }
-        let mut drop: Vec<Key> = std::mem::take(&mut self.shown).into_values().collect();
+        let mut drop = self.shown.clear();
         drop.extend(std::mem::take(&mut self.concerned).into_keys().map(transaction_key));
         self.concerning.clear();
         drop.extend(self.pages.forget());
@@ -177,7 +179,7 @@ impl Exact {
         let mut verdicts = Vec::new();
         for relation in self.tables.files() {
             for (version, judgement) in self.history.seen_at(relation, lsn)? {
-                let Some(key) = self.shown.get(&version) else { continue };
+                let Some(key) = self.shown.key(version) else { continue };
                 verdicts.push(Verdict {
                     viewer: id.clone(),
                     version: key.clone(),
@@ -210,11 +212,19 @@ impl Exact {
             return None;
         };
         self.is_moved |= self.tables.have_moved(record);
-        let kind = record.kind_name().map_or_else(|| format!("{:02X}", record.header.operation_code()), str::to_owned);
-        let name = format!("{}/{kind}", record.header.manager);
+        if happened.is_empty() {
+            return None;
+        }
         let xid = self.history.transactions().full(record.header.xid).unwrap_or_default().0;
-        let change = self.convert(&happened, Cause::Record { lsn: record.lsn, name, xid }, record.end);
-        (!change.put.is_empty() || !change.drop.is_empty()).then_some(change)
+        let cause = Cause::Record { lsn: record.lsn, name: String::new(), xid };
+        let mut change = self.convert(&happened, cause, record.end);
+        if change.put.is_empty() && change.drop.is_empty() {
+            return None;
+        }
+        if let Cause::Record { name, .. } = &mut change.cause {
+            *name = name_of(record);
+        }
+        Some(change)
     }
 
     fn news(&self, cause: Cause) -> ExactChange {
@@ -228,11 +238,13 @@ impl Exact {
         for relation in self.tables.files() {
             self.history.follow(relation);
             for (id, page) in self.tables.pages(&mut self.connection, relation).await? {
-                happened.forgotten.extend(self.history.seed_page(id, page).forgotten);
+                let seeded = self.history.seed_page(id, page);
+                happened.versions.extend(seeded.versions);
+                happened.forgotten.extend(seeded.forgotten);
                 happened.pages.push(Touched { page: id, outcome: PageOutcome::Restored });
             }
             let known = self.history.versions().of(relation).map(|version| version.id);
-            happened.versions.extend(known.filter(|id| !self.shown.contains_key(id)));
+            happened.versions.extend(known.filter(|id| !self.shown.has(*id)));
         }
         let unknown = self.unknown_makers(&happened);
         for (xid, status) in tables::statuses(&mut self.connection, &unknown).await? {
@@ -282,7 +294,11 @@ impl Exact {
             let Some(version) = self.history.versions().get(id) else { continue };
             let Some(table) = self.tables.of(version.relation) else { continue };
             let item = convert::version(&self.history, version, table);
-            self.shown.insert(id, item.key());
+            let (page, offset) = self.shown.show(version, &item);
+            match self.shown.version(id).filter(|_| version.removed.is_none()) {
+                Some(shown) => self.pages.arrived(page, offset, shown),
+                None => self.pages.left(page, offset, id),
+            }
             put.push(Item::Version(item).known(Origin::Exact).into());
         }
         for xid in transactions {
@@ -294,8 +310,7 @@ impl Exact {
         let mut drop = self.drop_forgotten(&happened.forgotten);
         for touched in happened.pages.iter().filter(|touched| touched.page.block < self.pages_most) {
             let Some(table) = self.tables.of(touched.page.relation) else { continue };
-            let key_of = |relation, at| self.shown.get(&self.history.versions().current(relation, at)?.id).cloned();
-            let (of_page, gone) = self.pages.tell(&self.history, touched.page, table, key_of);
+            let (of_page, gone) = self.pages.tell(&self.history, touched.page, table, &self.shown);
             put.extend(of_page);
             drop.extend(gone);
         }
@@ -304,8 +319,12 @@ impl Exact {
     }
 
     fn drop_forgotten(&mut self, forgotten: &[VersionId]) -> Vec<Key> {
-        let mut drop: Vec<Key> = forgotten.iter().filter_map(|id| self.shown.remove(id)).collect();
+        let mut drop = Vec::new();
         for id in forgotten {
+            if let Some((key, page, offset)) = self.shown.hide(*id) {
+                self.pages.left(page, offset, *id);
+                drop.push(key);
+            }
             for xid in self.concerning.remove(id).into_iter().flatten() {
                 let Some(ids) = self.concerned.get_mut(&xid) else { continue };
                 ids.remove(id);
@@ -317,6 +336,12 @@ impl Exact {
         }
         drop
     }
+}
+
+/// As `pg_waldump` has it: `Heap/UPDATE`.
+fn name_of(record: &Record) -> String {
+    let kind = record.kind_name().map_or_else(|| format!("{:02X}", record.header.operation_code()), str::to_owned);
+    format!("{}/{kind}", record.header.manager)
 }
 
 fn transaction_key(xid: Xid) -> Key {

@@ -36,6 +36,7 @@ impl Observer {
             let Self { pages, table, known, watch, .. } = self;
             let mut asking = pages::Asking { connection, means, watch, limits: &limits, picture };
             let mut opened = pages.look(&mut asking, &watched, table, known).await?;
+            let older = pages.older();
             if horizon.holders.is_empty() {
                 // Nobody holds it, so it lies behind whatever has ended since it was asked for.
                 let ids = opened
@@ -52,7 +53,7 @@ impl Observer {
                 };
                 pages::keep_row(&mut opened, &versions::wanted_row(row, &key));
             }
-            pages::cut(&mut opened, most, picture);
+            pages::cut(&mut opened, most, older, picture);
             let is_standby = self.link.rights.as_ref().is_some_and(|rights| rights.is_standby);
             let found: Vec<Found> = opened.iter().flat_map(|page| page.found.iter().cloned()).collect();
             let mut verdicts = verdicts::verdicts(&judges, &found, &self.known, is_standby, picture);

@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_tuple::HeapPage;
+use pgstrata_units::Xid;
 use pgstrata_units::memory::{HeapBytes as _, Holding, allocated, tree_bytes};
 
 use super::Picture;
 use super::knowledge::Known;
 use super::table::{Columns, Leaf, Tracker, Watched};
-use super::versions::{self, Opened};
+use super::versions::{self, Found, Opened};
 use super::visualizer;
 use crate::mvcc::connection::{Connection, Trouble};
 use crate::mvcc::watch::{Limits, Watch};
@@ -44,6 +45,16 @@ pub(crate) struct Asking<'a> {
 struct Kept {
     digest: String,
     bytes: Vec<u8>,
+    /// What it has of the watched row.
+    row: OfRow,
+}
+
+/// What a page has of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct OfRow {
+    versions: usize,
+    /// The newest maker.
+    newest: Xid,
 }
 
 /// The pages of a table that were fetched, and how far the search for the watched row is.
@@ -53,6 +64,8 @@ pub(crate) struct Cache {
     pages: BTreeMap<(u32, i64, u32), Kept>,
     /// The next page to search, by table.
     searched: BTreeMap<u32, u32>,
+    /// Pages with versions of the watched row that are too old to be shown, with how many these are.
+    older: BTreeMap<(u32, i64, u32), usize>,
     /// Pages that the server took apart, as they were last.
     opened: Vec<Opened>,
 }
@@ -73,8 +86,14 @@ impl Cache {
             let rows = allocated(page.found.capacity() * size_of::<versions::Found>());
             rows + versions + lines + allocated(size_of_val::<[_]>(&page.lines))
         });
-        let bytes = tree_bytes(self.pages.len(), entry) + raw + opened.sum::<usize>();
+        let older = tree_bytes(self.older.len(), size_of::<(u32, i64, u32)>() + size_of::<usize>());
+        let bytes = tree_bytes(self.pages.len(), entry) + raw + opened.sum::<usize>() + older;
         Holding::new("observer.pages", self.pages.len() + self.opened.len(), bytes)
+    }
+
+    /// Versions of the watched row that were seen on pages that are not kept, because newer ones are enough to show.
+    pub fn older(&self) -> usize {
+        self.older.values().sum()
     }
 
     /// The pages that are shown, taken apart.
@@ -85,7 +104,11 @@ impl Cache {
         tracker: &mut Tracker,
         known: &mut Known,
     ) -> Result<Vec<Opened>, Trouble> {
-        self.pages.retain(|(oid, file, _), _| watched.leaves.iter().any(|leaf| leaf.oid == *oid && leaf.file == *file));
+        let is_there = |oid: u32, file: i64, block: u32| {
+            watched.leaves.iter().any(|leaf| leaf.oid == oid && leaf.file == file && block < leaf.pages)
+        };
+        self.pages.retain(|(oid, file, block), _| is_there(*oid, *file, *block));
+        self.older.retain(|(oid, file, block), _| is_there(*oid, *file, *block));
         let mut columns = BTreeMap::new();
         for leaf in &watched.leaves {
             let of_leaf = tracker.columns(ask.connection, leaf.oid).await;
@@ -97,7 +120,7 @@ impl Cache {
                 let columns = &columns[&leaf.oid];
                 let wanted = self.wanted(ask, leaf, columns).await?;
                 if ask.means.raw {
-                    self.fetch(ask, leaf, columns, &wanted).await?;
+                    self.fetch(ask, leaf, columns, &wanted, known).await?;
                 } else {
                     let opened = visualizer::pages(ask.connection, leaf, &wanted, columns, known).await;
                     self.opened.extend(ask.picture.or_note("pages-refused", opened)?);
@@ -145,6 +168,7 @@ impl Cache {
         leaf: &Leaf,
         columns: &Columns,
         wanted: &BTreeSet<u32>,
+        known: &Known,
     ) -> Result<(), Trouble> {
         let shown = u32::try_from(ask.limits.pages).unwrap_or(u32::MAX);
         let blocks: Vec<i64> = wanted.iter().map(|block| i64::from(*block)).collect();
@@ -158,28 +182,45 @@ impl Cache {
         if !is_answered {
             return Ok(());
         }
+        let row = ask.watch.row.as_ref().filter(|_| leaf.pages > shown);
+        let row = row.map(|row| versions::wanted_row(row, &columns.key));
         let mut there = BTreeSet::new();
-        for row in rows {
-            let block = u32::try_from(row.get::<_, i64>("block")).unwrap_or(u32::MAX);
+        for fetched in rows {
+            let block = u32::try_from(fetched.get::<_, i64>("block")).unwrap_or(u32::MAX);
             there.insert(block);
-            if let Some(bytes) = row.get::<_, Option<Vec<u8>>>("bytes") {
-                let kept = Kept { digest: row.get("digest"), bytes };
+            if let Some(bytes) = fetched.get::<_, Option<Vec<u8>>>("bytes") {
+                let of_row = row.as_ref().map(|row| of_row(&bytes, row, leaf, block, columns, known));
+                let kept = Kept { digest: fetched.get("digest"), bytes, row: of_row.unwrap_or_default() };
+                self.older.remove(&(leaf.oid, leaf.file, block));
                 self.pages.insert((leaf.oid, leaf.file, block), kept);
             }
         }
-        let row = ask.watch.row.as_ref().filter(|_| leaf.pages > shown);
-        let row = row.map(|row| versions::wanted_row(row, &columns.key));
-        let (oid, file) = (leaf.oid, leaf.file);
-        self.pages.retain(|(of, in_file, block), kept| {
-            if (*of, *in_file) != (oid, file) {
-                return true;
-            }
+        self.pages.retain(|(oid, _, block), kept| {
             // Truncated away, or searched in vain.
-            wanted.contains(block)
-                && there.contains(block)
-                && row.as_ref().is_none_or(|row| holds(kept, row, leaf, *block, columns))
+            *oid != leaf.oid
+                || (wanted.contains(block) && there.contains(block) && (row.is_none() || kept.row.versions > 0))
         });
+        if row.is_some() {
+            self.keep_newest(leaf, ask.watch.max_versions.unwrap_or(ask.limits.versions));
+        }
         Ok(())
+    }
+
+    /// Keeps the pages with the newest versions of the row, as many as it takes to have all that are shown: to take each page
+    /// of a long chain apart at every look would be for nothing.
+    fn keep_newest(&mut self, leaf: &Leaf, most: usize) {
+        let of_leaf = self.pages.iter().filter(|((oid, ..), _)| *oid == leaf.oid);
+        let mut newest_first: Vec<_> =
+            of_leaf.map(|(place, kept)| (kept.row.newest, *place, kept.row.versions)).collect();
+        newest_first.sort_unstable_by(|a, b| b.cmp(a));
+        let mut versions = 0;
+        for (_, place, of_page) in newest_first {
+            if versions >= most {
+                self.pages.remove(&place);
+                self.older.insert(place, of_page);
+            }
+            versions += of_page;
+        }
     }
 
     /// Which pages to fetch of a table too big to be shown: those with versions of the row, and the next ones to search.
@@ -227,48 +268,66 @@ impl Cache {
     }
 }
 
-/// Whether a page holds a version of the row.
-fn holds(kept: &Kept, row: &str, leaf: &Leaf, block: u32, columns: &Columns) -> bool {
-    let Ok(page) = HeapPage::parse(&kept.bytes) else { return false };
-    let opened = versions::open(leaf, block, &page, columns, &Known::default());
-    opened.found.iter().any(|found| found.version.row.as_deref() == Some(row) || found.place.to_string() == row)
+/// The versions of a row on a page.
+fn of_row(bytes: &[u8], row: &str, leaf: &Leaf, block: u32, columns: &Columns, known: &Known) -> OfRow {
+    let Ok(page) = HeapPage::parse(bytes) else { return OfRow::default() };
+    let opened = versions::open(leaf, block, &page, columns, known);
+    let of_row = opened.found.iter().filter(|found| is_row(found, row));
+    of_row.fold(OfRow::default(), |seen, found| OfRow {
+        versions: seen.versions + 1,
+        newest: seen.newest.max(found.version.xmin),
+    })
+}
+
+/// Whether a version is of the row with this key, or at this place.
+fn is_row(found: &Found, row: &str) -> bool {
+    found.version.row.as_deref() == Some(row) || (row.starts_with('(') && found.place.to_string() == row)
 }
 
 /// Keeps the versions of one row: those with its key, or at its place, and those that took their place, whatever their key.
 pub(crate) fn keep_row(opened: &mut [Opened], row: &str) {
-    let mut kept: BTreeSet<(u32, u32, u16)> = BTreeSet::new();
-    let mut next: Vec<(u32, u32, u16)> = Vec::new();
+    let mut leads_to: BTreeMap<Place, Option<Place>> = BTreeMap::new();
+    let mut next: Vec<Place> = Vec::new();
     for found in opened.iter().flat_map(|page| &page.found) {
-        let is_row = found.version.row.as_deref() == Some(row) || found.place.to_string() == row;
-        if is_row {
-            next.push((found.version.relation, found.place.block, found.place.offset));
+        let here = place_of(found);
+        leads_to.insert(here, found.version.next.map(|(block, offset)| (here.0, block, offset)));
+        if is_row(found, row) {
+            next.push(here);
         }
     }
+    let mut kept: BTreeSet<Place> = BTreeSet::new();
     while let Some(place) = next.pop() {
-        if !kept.insert(place) {
-            continue;
-        }
-        for found in opened.iter().flat_map(|page| &page.found).filter(|found| found.version.relation == place.0) {
-            let here = (found.version.relation, found.place.block, found.place.offset);
-            if here == place {
-                next.extend(found.version.next.map(|(block, offset)| (place.0, block, offset)));
-            }
+        if kept.insert(place) {
+            next.extend(leads_to.get(&place).copied().flatten());
         }
     }
     for page in opened {
-        page.found.retain(|found| kept.contains(&(found.version.relation, found.place.block, found.place.offset)));
+        page.found.retain(|found| kept.contains(&place_of(found)));
     }
 }
 
-/// Cuts the versions to what is shown, the newest last: of a long chain its end is what happens now.
-pub(crate) fn cut(opened: &mut Vec<Opened>, most: usize, picture: &mut Picture) {
-    let total: usize = opened.iter().map(|page| page.found.len()).sum();
+/// Table, page and line pointer.
+type Place = (u32, u32, u16);
+
+fn place_of(found: &Found) -> Place {
+    (found.version.relation, found.place.block, found.place.offset)
+}
+
+/// Cuts the versions to what is shown, the newest last: of a long chain its end is what happens now. `older` were left out
+/// before.
+pub(crate) fn cut(opened: &mut Vec<Opened>, most: usize, older: usize, picture: &mut Picture) {
+    let there: usize = opened.iter().map(|page| page.found.len()).sum();
+    let total = there + older;
     if total <= most {
+        return;
+    }
+    if there <= most {
+        picture.note("versions-cut", format_args!("the newest {there} of {total} versions seen are shown"));
         return;
     }
     let mut makers: Vec<_> = opened.iter().flat_map(|page| &page.found).map(|found| found.version.xmin).collect();
     makers.sort_unstable();
-    let oldest = makers[total - most];
+    let oldest = makers[there - most];
     let mut left = most;
     for page in opened.iter_mut().rev() {
         page.found.retain(|found| {

@@ -67,12 +67,16 @@ pub(crate) fn open(
         .map(|(offset, tuple)| version(leaf, ItemPointer { block, offset }, &tuple, columns, knowledge))
         .collect();
     let row_of = |offset: u16| {
-        let version = found.iter().find(|found| found.place.offset == offset)?;
-        version.version.row.clone()
+        // Tuples come in the order of their line pointers.
+        let index = found.binary_search_by_key(&offset, |found| found.place.offset).ok()?;
+        found[index].version.row.clone()
     };
     chains.infer_parents(page, knowledge, row_of);
     let keys: Vec<(u16, Key)> = found.iter().map(|found| (found.place.offset, found.version.key())).collect();
-    let key_of = |offset: u16| keys.iter().find(|(at, _)| *at == offset).map(|(_, key)| key.clone());
+    let key_of = |offset: u16| {
+        let index = keys.binary_search_by_key(&offset, |(at, _)| *at).ok()?;
+        Some(keys[index].1.clone())
+    };
     for version in &mut found {
         let link = chains.link_of(version.place.offset).unwrap_or_default();
         if let Some(parent) = link.parent {
