@@ -12,6 +12,8 @@ use pgstrata_units::{Language, Text};
 use serde::{Deserialize, Serialize};
 
 use super::{Broken, Fuzzed};
+use crate::advisor::Words;
+use crate::advisor::robustness::Miss;
 
 /// The format of [`FuzzRecord`].
 pub const FUZZ_FORMAT: u32 = 1;
@@ -119,9 +121,32 @@ impl FuzzRecord {
             format!("{} / {}", found.fixes_serial, found.fixes),
         );
         row(say("verdicts “unknown”", "“未知”结论"), found.unknown.to_string());
+        if found.unknown_sets > 0 {
+            row(say("sets with such a verdict", "含此类结论的程序集"), found.unknown_sets.to_string());
+        }
         let _ = writeln!(table, "\n{}", self.words(language));
+        self.unknown(&mut table, language);
         self.list(&mut table, language);
         table
+    }
+
+    /// Why verdicts are unknown, the most frequent reason first.
+    fn unknown(&self, text: &mut String, language: Language) {
+        if self.found.unknown_because.is_empty() {
+            return;
+        }
+        let head = match language {
+            Language::English => "| Verdicts “unknown”: a dangerous cycle may be possible, but | |",
+            Language::Chinese => "| “未知”结论：可能存在危险的环，但是 | |",
+        };
+        let _ = writeln!(text, "\n{head}\n|---|---:|");
+        let mut reasons: Vec<(&String, &u64)> = self.found.unknown_because.iter().collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        for (why, count) in reasons {
+            let miss = Miss::ALL.into_iter().find(|miss| miss.why() == *why);
+            let words = miss.map_or_else(|| Words::new(why, why), Miss::words);
+            let _ = writeln!(text, "| {} | {count} |", words.get(language));
+        }
     }
 
     /// What the numbers are of.
