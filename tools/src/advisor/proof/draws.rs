@@ -143,3 +143,91 @@ fn uses(program: &Program) -> BTreeMap<&str, Vec<Column>> {
     }
     uses
 }
+
+#[cfg(test)]
+mod tests {
+    use pgstrata_sqltext::{Workload, read_sources};
+    use pgstrata_units::Isolation;
+
+    use super::*;
+    use crate::advisor::{Allocation, Instance, SeedRow};
+
+    const TEXT: &str = "create table r (id int primary key, g int not null, a int not null, b int not null);
+-- pgstrata: program p
+begin;
+update r set a = :v where id = :k and g = :g and a > 40;
+update r set b = b * 2 + :w where id = :k;
+commit;";
+
+    fn read() -> (Schema, Workload) {
+        let schema = Schema::from_ddl(TEXT).expect("a table");
+        let workload = read_sources(&[("p.sql", TEXT)], &schema).expect("a program");
+        (schema, workload)
+    }
+
+    fn witness() -> Witness {
+        let given = BTreeMap::from([("k".to_owned(), "5".to_owned()), ("g".to_owned(), "6".to_owned())]);
+        let instance = Instance {
+            name: "T1".to_owned(),
+            program: "p".to_owned(),
+            level: Isolation::ReadCommitted,
+            arguments: given,
+            path: vec![0, 1],
+            choices: Vec::new(),
+            only: None,
+        };
+        let row = SeedRow {
+            relation: RelationName::new("r"),
+            values: BTreeMap::from([("id".to_owned(), "5".to_owned()), ("g".to_owned(), "7".to_owned())]),
+            present: true,
+        };
+        Witness {
+            allocation: Allocation(BTreeMap::new()),
+            instances: vec![instance],
+            schedule: Vec::new(),
+            cycle: Vec::new(),
+            rows: vec![row],
+        }
+    }
+
+    /// What is drawn for the arguments and the row in so many lots.
+    fn drawn(lots: u32) -> Vec<(BTreeMap<(usize, String), String>, Wanted)> {
+        let (schema, workload) = read();
+        let witness = witness();
+        let draw = |number| {
+            let mut draws = Draws::of(&witness, &workload.programs, &schema, number);
+            let arguments = draws.arguments(&witness, &workload.programs);
+            let SeedRow { relation, values, .. } = witness.rows[0].clone();
+            let mut rows = [Wanted { relation, values }];
+            draws.fill(&mut rows);
+            let [row] = rows;
+            (arguments, row)
+        };
+        (0..lots).map(draw).collect()
+    }
+
+    #[test]
+    fn the_same_lot_draws_the_same_and_keys_stay_as_they_are() {
+        assert_eq!(drawn(20), drawn(20));
+        for (arguments, row) in drawn(200) {
+            assert!(!arguments.contains_key(&(0, "k".to_owned())), "{arguments:?}");
+            assert_eq!(row.values["id"], "5");
+        }
+    }
+
+    #[test]
+    fn what_conditions_look_at_comes_to_both_sides_of_them() {
+        let all = drawn(200);
+        let argument = |name: &str| -> BTreeSet<&str> {
+            all.iter().filter_map(|(drawn, _)| drawn.get(&(0, name.to_owned())).map(String::as_str)).collect()
+        };
+        let of_rows = |column: &str| -> BTreeSet<&str> {
+            all.iter().filter_map(|(_, row)| row.values.get(column).map(String::as_str)).collect()
+        };
+        assert!(argument("v").is_superset(&BTreeSet::from(["39", "40", "41"])), "{:?}", argument("v"));
+        assert!(argument("w").is_superset(&BTreeSet::from(["-1000", "0"])), "{:?}", argument("w"));
+        assert!(of_rows("a").is_superset(&BTreeSet::from(["40", "41"])), "{:?}", of_rows("a"));
+        assert!(of_rows("g").is_superset(&BTreeSet::from(["6", "7"])), "{:?}", of_rows("g"));
+        assert!(!all.iter().any(|(_, row)| row.values.contains_key("b")), "no condition looks at it");
+    }
+}

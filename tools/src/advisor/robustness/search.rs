@@ -43,7 +43,7 @@ impl Shown {
         if !turns.all(|actor| run.step(actor, steps)) {
             return None;
         }
-        let found = run.judge()?;
+        let found = run.judge(steps)?;
         let named = |(actor, op): (usize, usize)| (members[actor], op);
         let cycle = found.cycle.iter().map(|made| Made { from: named(made.from), to: named(made.to), ..*made });
         let mut commits = vec![u32::MAX; stage.actors.len()];
@@ -113,12 +113,12 @@ impl<'s, 'm> Run<'s, 'm> {
     }
 
     /// What a run shows at its end.
-    fn judge(&self) -> Option<Shown> {
+    fn judge(&self, steps: &mut u64) -> Option<Shown> {
         if !self.machine.is_over() || self.machine.has_refused() {
             return None;
         }
         let cycle = self.machine.cycle()?;
-        if self.machine.is_refused_by_ssi(true) || self.machine.is_as_in_a_serial_order() {
+        if self.machine.is_refused_by_ssi(true) || self.machine.is_as_in_a_serial_order(steps) {
             return None;
         }
         let actors = self.order.iter().map(|(actor, _)| *actor).max()? + 1;
@@ -148,7 +148,7 @@ fn split(stage: &Stage<'_>, footprints: &Footprints, steps: &mut u64) -> Option<
         if !is_same
             && others().all(|other| run.go(other, length(other) + 1, steps))
             && run.go(0, length(0) + 1 - place, steps)
-            && let Some(shown) = run.judge()
+            && let Some(shown) = run.judge(steps)
         {
             return Some(shown);
         }
@@ -162,7 +162,7 @@ fn split(stage: &Stage<'_>, footprints: &Footprints, steps: &mut u64) -> Option<
                 && run.step(holder, steps)
                 && others().filter(|other| *other > holder).all(|other| run.go(other, length(other) + 1, steps))
                 && run.go(0, length(0) - place, steps)
-                && let Some(shown) = run.judge()
+                && let Some(shown) = run.judge(steps)
             {
                 return Some(shown);
             }
@@ -187,7 +187,7 @@ fn wander(stage: &Stage<'_>, footprints: &Footprints, steps: &mut u64) -> Result
             spare.push(run);
         } else if !run.machine.is_over() {
             open.push(Fork::of(run, footprints, asleep));
-        } else if let Some(shown) = run.judge() {
+        } else if let Some(shown) = run.judge(steps) {
             return Ok(shown);
         } else {
             spare.push(run);
