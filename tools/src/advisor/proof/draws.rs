@@ -190,8 +190,11 @@ commit;";
         }
     }
 
-    /// What is drawn for the arguments and the row in so many lots.
-    fn drawn(lots: u32) -> Vec<(BTreeMap<(usize, String), String>, Wanted)> {
+    /// Arguments, and a row.
+    type Drawn = (BTreeMap<(usize, String), String>, Wanted);
+
+    /// What is drawn in so many lots.
+    fn drawn(lots: u32) -> Vec<Drawn> {
         let (schema, workload) = read();
         let witness = witness();
         let draw = |number| {
