@@ -23,12 +23,16 @@ const MAPPED_BYTES: libc::c_int = 1 << 20;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const SPARE_BYTES: libc::c_int = 8 << 20;
 
+/// How often whole pages that lie free go back to the system.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const GIVE_BACK_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The account of this process's allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Allocator {
     /// Bytes given out.
     pub in_use_bytes: u64,
-    /// Bytes that were given back, and are kept for whoever asks next.
+    /// Bytes that were given back, and are kept for whoever asks next; pages of them may be with the system ([`give_back`]).
     pub kept_bytes: u64,
 }
 
@@ -67,8 +71,8 @@ pub const fn allocator() -> Option<Allocator> {
     None
 }
 
-/// Has this process's allocator keep less for later, at some cost when many threads allocate at once. For programs that run
-/// long; to be called before there are threads. Does nothing where the allocator is not glibc's.
+/// Has this process's allocator keep less for later, at some cost when many threads allocate at once, and [`give_back`] twice a
+/// minute. For programs that run long; to be called before there are threads. Does nothing where the allocator is not glibc's.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the allocator is to be told from C alone")]
 pub fn keep_little() {
@@ -80,11 +84,30 @@ pub fn keep_little() {
             tracing::debug!(parameter, value, "the allocator does not take this bound");
         }
     }
+    let giving_back = std::thread::Builder::new().name("give-back".to_owned()).spawn(|| {
+        loop {
+            std::thread::sleep(GIVE_BACK_EVERY);
+            give_back();
+        }
+    });
+    if let Err(error) = giving_back {
+        tracing::debug!(error = %error, "pages that lie free stay with this process");
+    }
 }
 
 /// Does nothing: the allocator is not glibc's.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub const fn keep_little() {}
+
+/// Gives whole pages that lie free among what is in use back to the system (`malloc_trim(3)`). Without it they stay resident
+/// for as long as one allocation behind them lives, and a program that makes and drops much of changing size takes a little
+/// more with each rare peak.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "the allocator is to be told from C alone")]
+pub fn give_back() {
+    // SAFETY: it takes no pointer, and locks what it changes.
+    unsafe { libc::malloc_trim(0) };
+}
 
 #[cfg(test)]
 mod tests {
@@ -100,6 +123,23 @@ mod tests {
         // Other tests allocate too, and give back.
         assert!(during.in_use_bytes > before.in_use_bytes + (BYTES as u64) / 2, "{before:?} {during:?}");
         assert!(resident > BYTES as u64, "{resident}");
+    }
+
+    #[test]
+    fn pages_that_lie_free_among_what_is_in_use_go_back_to_the_system() {
+        const BYTES: usize = 64 << 20;
+        // Far too small to be mapped one by one.
+        let mut taken: Vec<_> = (0..BYTES / 1024).map(|_| vec![1_u8; 1000]).collect();
+        let full = resident_bytes(Pid::this()).expect("we are there");
+        let mut number = 0;
+        taken.retain(|_| {
+            number += 1;
+            number % 64 == 0
+        });
+        give_back();
+        let after = resident_bytes(Pid::this()).expect("still");
+        assert!(taken.iter().flatten().all(|byte| *byte == 1));
+        assert!(after + (BYTES as u64) / 2 < full, "{full} bytes before, {after} after");
     }
 
     #[test]

@@ -56,6 +56,22 @@ async fn no_verdict_on_random_programs_is_contradicted_by_the_server() {
     );
 }
 
+/// Sets whose witnesses show only if arguments and rows agree in several places at once, and one in which a foreign key is
+/// in the way of some schedules.
+const DIFFICULT: [u64; 3] = [40_263, 40_366, 45_291];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn witnesses_that_need_several_values_at_once_happen() {
+    for set in DIFFICULT {
+        let spec = FuzzSpec { schedules: 1, ..FuzzSpec::new(1, set) };
+        let found = run(&spec).await;
+        assert!(found.witnesses > 0, "set {set}: {found:?}");
+        assert_eq!(found.reproduced, found.witnesses, "set {set}: {:#?}", found.not_reproduced.first());
+        let reasons: u64 = found.unknown_because.values().sum();
+        assert_eq!((reasons, found.unknown_sets > 0), (found.unknown, found.unknown > 0), "set {set}: {found:?}");
+    }
+}
+
 /// A decider with a mistake must be found wrong on sets that are drawn for it, from the first number on; the run ends when it
 /// is.
 async fn is_convicted(mistake: Broken, first: u64) {

@@ -81,8 +81,8 @@ impl Arena {
         self.tables.names().iter().map(|(_, name)| name.as_str())
     }
 
-    /// A judge of plays of this specification, in which these words leave nothing open. Give it back with [`Arena::rise`]; sessions that are not given back are
-    /// opened again.
+    /// A judge of plays of this specification, in which these words leave nothing open. Give it back with [`Arena::rise`];
+    /// sessions that are not given back are opened again.
     pub(super) async fn seat<'a>(&mut self, spec: &'a Spec, settled: &[&str]) -> Result<Table<'a>, ProofError> {
         let seats = spec.sessions.len().max(SEATS);
         let sessions = match self.sessions.take() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::scan::{Word, words};
+use super::scan::{Word, said, words};
 
 /// What stands for a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,67 +51,79 @@ pub(super) fn bind(text: &str, arguments: &BTreeMap<String, Argument>) -> Bound 
     bound
 }
 
-/// The columns that a statement compares with parameters, as far as it says `column = :parameter`, or the like.
-pub(super) fn compared(text: &str) -> Vec<(String, String)> {
-    let found: Vec<Word<'_>> = words(text).into_iter().filter(|word| !matches!(word, Word::Space(_))).collect();
+/// The signs that comparisons are made of: `a >= :x` has two.
+const COMPARES: [Word<'static>; 3] = [Word::Sign("="), Word::Sign("<"), Word::Sign(">")];
+
+/// A piece of a statement that says something, with those before it.
+struct Place<'s, 'a> {
+    word: Word<'a>,
+    before: &'s [Word<'a>],
+    after: &'s [Word<'a>],
+    /// It is part of a condition, as far as the keywords before it tell.
+    is_condition: bool,
+}
+
+/// All pieces of a statement that say something.
+fn places<'s, 'a>(said: &'s [Word<'a>]) -> impl Iterator<Item = Place<'s, 'a>> {
     let mut is_condition = false;
-    let mut pairs = Vec::new();
-    for (place, word) in found.iter().enumerate() {
+    said.iter().enumerate().map(move |(place, word)| {
         match word.name().as_deref() {
             Some("where" | "on" | "having") => is_condition = true,
             Some("set" | "values" | "returning" | "select") => is_condition = false,
             _ => {}
         }
-        let Word::Parameter { name, .. } = word else { continue };
-        // `a >= :x` has two signs.
-        let before = found[..place].iter().rev().find(|word| !matches!(word, Word::Sign("=" | "<" | ">")));
-        let is_compared = place > 0 && matches!(found[place - 1], Word::Sign("=" | "<" | ">"));
-        if let (true, true, Some(column)) = (is_condition, is_compared, before.and_then(|word| word.name())) {
-            pairs.push((column, (*name).to_owned()));
-        }
+        Place { word: *word, before: &said[..place], after: &said[place + 1..], is_condition }
+    })
+}
+
+impl Place<'_, '_> {
+    /// The signs of a comparison right before it, and the name that they compare it with.
+    fn compared_with(&self) -> (&[Word<'_>], Option<String>) {
+        let signs = self.before.iter().rev().take_while(|word| COMPARES.contains(word)).count();
+        let (rest, signs) = self.before.split_at(self.before.len() - signs);
+        (signs, rest.last().and_then(|word| word.name()))
     }
-    pairs
+}
+
+/// The columns that a statement compares with parameters, as far as it says `column = :parameter`, or the like. Unlike
+/// `pgstrata_sqltext`, which says what holds of every row, it finds them under `or` and in subqueries, too.
+pub(super) fn compared(text: &str) -> Vec<(String, String)> {
+    let said: Vec<Word<'_>> = said(text).collect();
+    let pair = |place: Place<'_, '_>| {
+        let Word::Parameter { name, .. } = place.word else { return None };
+        let (signs, column) = place.compared_with();
+        let is_compared = place.is_condition && !signs.is_empty();
+        column.filter(|_| is_compared).map(|column| (column, name.to_owned()))
+    };
+    places(&said).filter_map(pair).collect()
 }
 
 /// The pairs of columns that a statement's conditions have equal, as far as it says `column = column`.
 pub(super) fn joined(text: &str) -> Vec<(String, String)> {
-    let found: Vec<Word<'_>> = words(text).into_iter().filter(|word| !matches!(word, Word::Space(_))).collect();
-    let mut is_condition = false;
-    let mut pairs = Vec::new();
-    for (place, word) in found.iter().enumerate() {
-        match word.name().as_deref() {
-            Some("where" | "on") => is_condition = true,
-            Some("set" | "values" | "returning" | "select") => is_condition = false,
-            _ => {}
+    let said: Vec<Word<'_>> = said(text).collect();
+    let pair = |place: Place<'_, '_>| {
+        if !place.is_condition || place.word != Word::Sign("=") {
+            return None;
         }
-        if !is_condition || *word != Word::Sign("=") || place == 0 {
-            continue;
-        }
-        let qualified = matches!((found.get(place + 2), found.get(place + 3)), (Some(Word::Sign(".")), Some(_)));
-        let right = found.get(if qualified { place + 3 } else { place + 1 }).and_then(|word| word.name());
-        if let (Some(left), Some(right)) = (found[place - 1].name(), right) {
-            pairs.push((left, right));
-        }
-    }
-    pairs
+        let right = match place.after {
+            [_, Word::Sign("."), column, ..] | [column, ..] => column.name(),
+            [] => None,
+        };
+        place.before.last()?.name().zip(right)
+    };
+    places(&said).filter_map(pair).collect()
 }
 
 /// The columns that a statement compares with whole numbers otherwise than by `=`: where values are on one side or the other.
 pub(super) fn bounds(text: &str) -> Vec<(String, i64)> {
-    let found: Vec<Word<'_>> = words(text).into_iter().filter(|word| !matches!(word, Word::Space(_))).collect();
-    let is_order = |word: &Word<'_>| matches!(word, Word::Sign("<" | ">"));
-    let mut pairs = Vec::new();
-    for (place, word) in found.iter().enumerate() {
-        let Word::Constant(constant) = word else { continue };
-        let Ok(number) = constant.parse() else { continue };
-        let signs = found[..place].iter().rev().take_while(|word| matches!(word, Word::Sign("=" | "<" | ">"))).count();
-        let is_compared = found[place - signs..place].iter().any(is_order);
-        let column = found[..place - signs].last().and_then(|word| word.name());
-        if let (true, Some(column)) = (is_compared, column) {
-            pairs.push((column, number));
-        }
-    }
-    pairs
+    let said: Vec<Word<'_>> = said(text).collect();
+    let pair = |place: Place<'_, '_>| {
+        let Word::Constant(constant) = place.word else { return None };
+        let (signs, column) = place.compared_with();
+        let is_order = signs.iter().any(|sign| *sign != Word::Sign("="));
+        column.filter(|_| is_order).zip(constant.parse().ok())
+    };
+    places(&said).filter_map(pair).collect()
 }
 
 /// A value as a part of a larger expression.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use pgstrata_sqltext::schema::Key;
 use pgstrata_sqltext::{Access, Rows, Schema, Statement, Term};
 
-use super::scan::{Word, words};
+use super::scan;
 
 /// Advisory locks that last as long as their transaction, answer nothing, and are waited for.
 const LOCKS: [&str; 2] = ["pg_advisory_xact_lock", "pg_advisory_xact_lock_shared"];
@@ -36,8 +36,7 @@ pub(super) fn settled<'a>(statements: impl Iterator<Item = &'a Statement>, schem
 
 /// The words of a statement in lower case, without white space and comments.
 fn said(statement: &Statement) -> Vec<String> {
-    let found = words(&statement.text).into_iter().filter(|word| !matches!(word, Word::Space(_)));
-    found.map(|word| word.name().unwrap_or_else(|| word.text().to_owned())).collect()
+    scan::said(&statement.text).map(|word| word.name().unwrap_or_else(|| word.text().to_owned())).collect()
 }
 
 fn cuts(said: &[String]) -> bool {

@@ -5,7 +5,7 @@
 use pgstrata_sqltext::{Access, AccessKind, Rows, Schema, Statement, Term};
 
 use super::bind::joined;
-use super::scan::{Word, words};
+use super::scan::said;
 use super::script::Cast;
 use super::seeds::Wanted;
 
@@ -85,8 +85,8 @@ fn found(cast: &Cast<'_>, place: usize, column: &str, rows: &[Wanted]) -> Option
 
 /// The column that a statement returns under a name, as far as it says `column as name`.
 pub(super) fn original(statement: &Statement, name: &str) -> String {
-    let said = words(&statement.text).into_iter().filter(|word| !matches!(word, Word::Space(_)));
-    let said: Vec<String> = said.map(|word| word.name().unwrap_or_else(|| word.text().to_owned())).collect();
+    let said: Vec<String> =
+        said(&statement.text).map(|word| word.name().unwrap_or_else(|| word.text().to_owned())).collect();
     let renamed = said.windows(3).find(|three| three[1] == "as" && three[2] == name);
     renamed.map_or_else(|| name.to_owned(), |three| three[0].clone())
 }

@@ -18,6 +18,7 @@ mod arena;
 mod bind;
 mod choices;
 mod companions;
+mod draws;
 mod error;
 pub mod fuzz;
 mod lots;

@@ -48,6 +48,11 @@ impl<'a> Word<'a> {
     }
 }
 
+/// The pieces of a text that say something: all but white space and comments.
+pub(super) fn said(text: &str) -> impl Iterator<Item = Word<'_>> {
+    words(text).into_iter().filter(|word| !matches!(word, Word::Space(_)))
+}
+
 /// All pieces of a text; put together again they are the text.
 pub(super) fn words(text: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
@@ -78,7 +83,7 @@ pub(super) fn statements(text: &str) -> Vec<String> {
             last.push_str(word.text());
         }
     }
-    statements.retain(|statement| words(statement).iter().any(|word| !matches!(word, Word::Space(_))));
+    statements.retain(|statement| said(statement).next().is_some());
     statements.iter().map(|statement| statement.trim().to_owned()).collect()
 }
 

@@ -97,7 +97,7 @@ impl Agreed {
             let mut first = named;
             let last = witness.instances.len().saturating_sub(1);
             for (number, instance) in witness.instances.iter().enumerate() {
-                let Some(program) = programs.iter().find(|program| program.name == instance.program) else { continue };
+                let Some(program) = of_instance(instance, programs) else { continue };
                 for parameter in parameters_of(program, column) {
                     let given = instance.arguments.get(&parameter).cloned();
                     let of_number = value(type_name, 1 + u32::try_from(number).unwrap_or(0));
@@ -131,7 +131,7 @@ impl Agreed {
 fn asked_next(witness: &Witness, programs: &[Program], column: &str, number: usize) -> Option<String> {
     let (before, after) = witness.instances.split_at(number);
     after.iter().skip(1).chain(before).find_map(|instance| {
-        let program = programs.iter().find(|program| program.name == instance.program)?;
+        let program = of_instance(instance, programs)?;
         parameters_of(program, column).iter().find_map(|parameter| instance.arguments.get(parameter).cloned())
     })
 }
@@ -169,6 +169,11 @@ pub(super) fn set_to(program: &Program, column: &str) -> BTreeSet<String> {
     accesses.filter_map(|access| access.values.get(column).and_then(parameter)).collect()
 }
 
+/// The program of an instance; none when a witness names none that there is.
+pub(super) fn of_instance<'a>(instance: &Instance, programs: &'a [Program]) -> Option<&'a Program> {
+    programs.iter().find(|program| program.name == instance.program)
+}
+
 impl<'a> Cast<'a> {
     /// An instance of a witness; none when it names no program.
     pub(super) fn of(
@@ -178,7 +183,7 @@ impl<'a> Cast<'a> {
         variant: u32,
         agreed: &Agreed,
     ) -> Option<Self> {
-        let program = programs.iter().find(|program| program.name == instance.program)?;
+        let program = of_instance(instance, programs)?;
         let mut cast = Self {
             program,
             name: instance.name.clone(),

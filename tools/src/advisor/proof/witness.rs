@@ -11,15 +11,18 @@ use super::Claim;
 use super::arena::Arena;
 use super::bind::{bounds, compared};
 use super::companions::{companions, original};
+use super::draws::Draws;
 use super::error::ProofError;
 use super::outcome::{Fix, Outcome, Play, ProofEvent, Replayed, ShownBy, WitnessProof, WitnessVerdict};
-use super::script::{Agreed, Begin, Cast, Changes, FOLLOWED, Script, Setting, WAYS, set_to, settled, spec};
+use super::script::{
+    Agreed, Begin, Cast, Changes, FOLLOWED, Script, Setting, WAYS, of_instance, set_to, settled, spec,
+};
 use super::seeds::{self, Wanted};
 use crate::advisor::robustness::Alternatives;
-use crate::advisor::{Allocation, Instance, PromotedAllocation, Report, SeedRow, StepKind, Witness};
+use crate::advisor::{Allocation, PromotedAllocation, Report, SeedRow, StepKind, Witness};
 
 /// How many kinds of rows and values are tried before a witness is called not reproduced.
-pub const ATTEMPTS_MAX: u32 = 30;
+pub const ATTEMPTS_MAX: u32 = 90;
 
 /// In these attempts only rows are there that the cycle goes through: a row that a program merely looks for may stand in the
 /// way of one that is computed.
@@ -33,6 +36,12 @@ const EDGES_FROM: u32 = 18;
 /// equal, or a number next to one that they compare it with.
 const SOUGHT_FROM: u32 = 24;
 
+/// From this attempt on what conditions look at is drawn by lot: see [`super::draws`].
+const LOTS_FROM: u32 = 30;
+
+/// Every so many lots only rows are there that the cycle goes through.
+const FEW_LOTS_EVERY: u32 = 4;
+
 /// A number of what is compared with something that an earlier statement finds.
 const FOUND_NEAR: i64 = 50;
 
@@ -42,8 +51,9 @@ const NAMED_EVERY: u32 = 3;
 /// How many other witnesses are played in the place of one that does not show.
 pub const OTHERS_MAX: usize = 6;
 
-/// The kinds of rows and values of each of them.
+/// The kinds of rows and values of each of them, and how many lots.
 const ATTEMPTS_OTHER: [u32; 9] = [0, 1, 2, 3, 4, 5, EDGES_FROM, EDGES_FROM + 1, SOUGHT_FROM];
+const LOTS_OTHER: u32 = 12;
 
 /// Rows of an answer that an event shows.
 const ROWS_MAX: usize = 20;
@@ -105,7 +115,8 @@ pub(super) async fn prove(
         let others = others.get_or_insert_with(|| stand.others(claim));
         let mut is_shown = false;
         for other in others.iter() {
-            if attempt(stand, other, play.clone(), ATTEMPTS_OTHER, report, &mut proof, on).await? {
+            let variants = ATTEMPTS_OTHER.into_iter().chain(LOTS_FROM..LOTS_FROM + LOTS_OTHER);
+            if attempt(stand, other, play.clone(), variants, report, &mut proof, on).await? {
                 is_shown = true;
                 break;
             }
@@ -145,7 +156,7 @@ async fn attempt(
             return Ok(true);
         }
         // What is said of it is why it does not show in values.
-        if is_another || by != ShownBy::Outcome || FEW_ROWS.contains(&variant) {
+        if is_another || by != ShownBy::Outcome || FEW_ROWS.contains(&variant) || variant >= LOTS_FROM {
             continue;
         }
         // Of several attempts the one that came furthest says why.
@@ -246,15 +257,8 @@ impl Replay<'_> {
     ) -> Result<Result<Replayed, String>, ProofError> {
         let programs = &stand.workload.programs;
         // At the edges of conditions the rest is as the witness says.
-        let way = match self.variant {
-            ..EDGES_FROM => self.variant % WAYS,
-            EDGES_FROM..SOUGHT_FROM => 0,
-            SOUGHT_FROM.. => FOLLOWED,
-        };
-        let mut agreed = Agreed::of(self.witness, programs, stand.schema, way);
-        if self.variant >= SOUGHT_FROM {
-            agreed.arguments.extend(self.sought(programs));
-        }
+        let mut draws = self.is_by_lot().then(|| Draws::of(self.witness, programs, stand.schema, self.variant));
+        let agreed = self.agreed(programs, stand.schema, draws.as_mut());
         let mut casts = Vec::new();
         for (number, instance) in self.witness.instances.iter().enumerate() {
             let Some(mut cast) = Cast::of(instance, programs, number, self.variant, &agreed) else {
@@ -263,7 +267,7 @@ impl Replay<'_> {
             cast.level = self.levels.map_or(cast.level, |levels| levels.level(&instance.program));
             casts.push(cast);
         }
-        let set_up = match self.set_up(stand, &casts, &agreed).await? {
+        let set_up = match self.set_up(stand, &casts, &agreed, draws).await? {
             Ok(set_up) => set_up,
             Err(why) => return Ok(Err(why)),
         };
@@ -301,14 +305,38 @@ impl Replay<'_> {
         Ok(Ok(replayed))
     }
 
+    fn is_by_lot(&self) -> bool {
+        self.variant >= LOTS_FROM
+    }
+
+    /// What transactions and rows agree in.
+    fn agreed(&self, programs: &[Program], schema: &Schema, draws: Option<&mut Draws>) -> Agreed {
+        if let Some(draws) = draws {
+            return Agreed { arguments: draws.arguments(self.witness, programs), ..Agreed::default() };
+        }
+        // At the edges of conditions the rest is as the witness says.
+        let way = match self.variant {
+            ..EDGES_FROM => self.variant % WAYS,
+            EDGES_FROM..SOUGHT_FROM => 0,
+            SOUGHT_FROM.. => FOLLOWED,
+        };
+        let mut agreed = Agreed::of(self.witness, programs, schema, way);
+        if self.variant >= SOUGHT_FROM {
+            agreed.arguments.extend(self.sought(programs));
+        }
+        agreed
+    }
+
     /// What makes the tables hold the rows that the witness needs, as SQL; the reason when they cannot.
     async fn set_up(
         &self,
         stand: &Stand<'_>,
         casts: &[Cast<'_>],
         agreed: &Agreed,
+        draws: Option<Draws>,
     ) -> Result<Result<String, String>, ProofError> {
-        let has_few = FEW_ROWS.contains(&self.variant);
+        let is_few_by_lot = self.is_by_lot() && self.variant.is_multiple_of(FEW_LOTS_EVERY);
+        let has_few = FEW_ROWS.contains(&self.variant) || is_few_by_lot;
         let is_in_cycle = |row: &&SeedRow| self.witness.cycle.iter().any(|link| link.relation == row.relation);
         let rows = self.witness.rows.iter().filter(|row| row.present && (!has_few || is_in_cycle(row)));
         let mut wanted: Vec<Wanted> =
@@ -316,7 +344,10 @@ impl Replay<'_> {
         if !has_few && self.variant % NAMED_EVERY != NAMED_EVERY - 1 {
             wanted.extend(companions(casts, &wanted, stand.schema));
         }
-        let edges = self.edges(casts);
+        let edges = if self.is_by_lot() { BTreeMap::new() } else { self.edges(casts) };
+        if let Some(mut draws) = draws {
+            draws.fill(&mut wanted);
+        }
         let filling = seeds::Filling {
             variant: self.variant,
             rows: seeds::Rows::Needed,
@@ -331,7 +362,7 @@ impl Replay<'_> {
     /// numbers next to those, another one for each transaction. By the number of the instance and the parameter.
     fn sought(&self, programs: &[Program]) -> BTreeMap<(usize, String), String> {
         let way = self.variant.saturating_sub(SOUGHT_FROM) as usize;
-        let program = |instance: &Instance| programs.iter().find(|program| program.name == instance.program);
+        let program = |instance| of_instance(instance, programs);
         let near = near_bounds(self.witness.instances.iter().filter_map(program));
         let mut sought = BTreeMap::new();
         for (number, instance) in self.witness.instances.iter().enumerate() {

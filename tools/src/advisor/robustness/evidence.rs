@@ -25,16 +25,18 @@ pub(super) struct Meaning<'a> {
     pub telling: &'a Telling,
 }
 
-/// A witness out of a schedule.
+/// A witness out of a schedule, of those who take part in it.
 pub(super) fn witness(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>, shown: &Shown) -> Witness {
-    let instances = instances(meaning, cast, values);
+    let members: Vec<usize> = (0..cast.rows.paths.len()).filter(|actor| shown.has(*actor)).collect();
+    let instances = instances(meaning, cast, values, &members);
     let levels = instances.iter().map(|instance| (instance.program.clone(), instance.level)).collect();
-    let mut rows = rows(meaning, cast, values);
-    rows.extend(found_rows(meaning, cast, values));
+    let mut rows = rows(meaning, cast, values, &members);
+    rows.extend(found_rows(meaning, cast, values, &members));
+    let links = shown.cycle.iter();
     Witness {
         allocation: Allocation(levels),
-        schedule: schedule(cast, shown),
-        cycle: shown.cycle.iter().map(|made| dependency(meaning, cast, shown, made)).collect(),
+        schedule: schedule(cast, shown, &members),
+        cycle: links.map(|made| dependency(meaning, cast, (shown, &members), made)).collect(),
         instances,
         rows: merged(rows),
     }
@@ -236,19 +238,20 @@ fn literal(type_name: &str, number: i64) -> String {
     }
 }
 
-fn instances(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>) -> Vec<Instance> {
-    let of = |(actor, path): (usize, &&super::model::Path)| {
+fn instances(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>, members: &[usize]) -> Vec<Instance> {
+    let of = |(number, actor): (usize, &usize)| {
+        let (actor, path) = (*actor, cast.rows.paths[*actor]);
         let mut arguments = BTreeMap::new();
-        for (number, value) in path.values.iter().enumerate() {
+        for (place, value) in path.values.iter().enumerate() {
             if let Value::Parameter { name, iteration } = value {
                 // Of a loop, the first iteration's: what varies from one to the next is no argument.
                 if *iteration <= 1 || !arguments.contains_key(name) {
-                    arguments.insert(name.clone(), values.get(cast, (actor, number)));
+                    arguments.insert(name.clone(), values.get(cast, (actor, place)));
                 }
             }
         }
         Instance {
-            name: format!("T{}", actor + 1),
+            name: format!("T{}", number + 1),
             program: meaning.model.programs[path.program].clone(),
             level: cast.stage.actors[actor].level,
             arguments,
@@ -257,15 +260,20 @@ fn instances(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>) -> Vec<
             only: path.only,
         }
     };
-    cast.rows.paths.iter().enumerate().map(of).collect()
+    members.iter().enumerate().map(of).collect()
 }
 
-fn schedule(cast: &Cast<'_>, shown: &Shown) -> Vec<Step> {
+/// The number of a transaction in the witness.
+fn number(members: &[usize], actor: usize) -> usize {
+    members.iter().position(|member| *member == actor).unwrap_or(actor)
+}
+
+fn schedule(cast: &Cast<'_>, shown: &Shown, members: &[usize]) -> Vec<Step> {
     let mut done = vec![0; cast.rows.paths.len()];
     let mut steps = Vec::new();
     for (actor, waits) in &shown.order {
         let path = cast.rows.paths[*actor];
-        let step = |what, waits| Step { instance: *actor, what, waits };
+        let step = |what, waits| Step { instance: number(members, *actor), what, waits };
         if done[*actor] == 0 {
             steps.push(step(StepKind::Begin, false));
         }
@@ -278,10 +286,10 @@ fn schedule(cast: &Cast<'_>, shown: &Shown) -> Vec<Step> {
     steps
 }
 
-fn dependency(meaning: Meaning<'_>, cast: &Cast<'_>, shown: &Shown, made: &Made) -> Dependency {
+fn dependency(meaning: Meaning<'_>, cast: &Cast<'_>, (shown, members): (&Shown, &[usize]), made: &Made) -> Dependency {
     let end = |(actor, op): (usize, usize)| {
         let path = cast.rows.paths[actor];
-        DependencyEnd { instance: actor, statement: path.statements[path.ops[op].place] }
+        DependencyEnd { instance: number(members, actor), statement: path.statements[path.ops[op].place] }
     };
     let relation = cast.names[made.row].relation;
     Dependency {
@@ -295,10 +303,12 @@ fn dependency(meaning: Meaning<'_>, cast: &Cast<'_>, shown: &Shown, made: &Made)
 }
 
 /// The rows that the schedule is about. Advisory locks have none.
-fn rows(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>) -> Vec<SeedRow> {
+fn rows(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>, members: &[usize]) -> Vec<SeedRow> {
     let advisory = pgstrata_sqltext::advisory_space();
     let is_real = |name: &&(usize, &super::stage::RowName)| meaning.model.relations[name.1.relation].name != advisory;
-    let named: Vec<(usize, &super::stage::RowName)> = cast.names.iter().enumerate().collect();
+    let comes_to = |actor: &usize, row: usize| cast.stage.actors[*actor].rows.iter().any(|rows| rows.contains(&row));
+    let is_met = |(row, _): &(usize, &super::stage::RowName)| members.iter().any(|actor| comes_to(actor, *row));
+    let named: Vec<(usize, &super::stage::RowName)> = cast.names.iter().enumerate().filter(is_met).collect();
     named
         .iter()
         .filter(is_real)
@@ -318,9 +328,9 @@ fn rows(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>) -> Vec<SeedR
 }
 
 /// Columns that rows must have because a later statement goes on with what an earlier one found.
-fn found_rows(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>) -> Vec<SeedRow> {
+fn found_rows(meaning: Meaning<'_>, cast: &Cast<'_>, values: &Values<'_>, members: &[usize]) -> Vec<SeedRow> {
     let mut all = Vec::new();
-    for (actor, path) in cast.rows.paths.iter().enumerate() {
+    for (actor, path) in members.iter().map(|actor| (*actor, cast.rows.paths[*actor])) {
         for (number, value) in path.values.iter().enumerate() {
             let Value::Result { place, column } = value else { continue };
             let Some((var, column)) = source(meaning, cast, actor, *place, column) else { continue };

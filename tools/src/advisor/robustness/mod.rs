@@ -18,6 +18,7 @@ mod ground;
 mod holds;
 mod machine;
 mod maximal;
+mod miss;
 mod model;
 mod numbers;
 #[cfg(test)]
@@ -46,6 +47,7 @@ use pgstrata_sqltext::{Schema, Workload};
 use super::report::{Options, Report};
 
 pub use alternatives::Alternatives;
+pub use miss::Miss;
 
 /// The column that stands for a row's coming and going in dependencies: inserts and deletes write it, whoever looks for
 /// a row reads it.

@@ -3,12 +3,15 @@
 //! Of schedules that differ only in the order of steps that have nothing to do with each other one is tried: see
 //! `footprint`.
 
+use std::collections::BTreeSet;
+
 use super::footprint::{Actors, Footprints};
 use super::machine::{Machine, Made, Stage, Status};
+use super::miss::Miss;
 
 /// Most schedules of a candidate that are tried beyond the split ones, in statements run. Four times as many find no more
 /// for the workloads of `speed`; a third finds as much.
-const MOST_STATEMENTS: u64 = 1_000;
+pub(super) const MOST_STATEMENTS: u64 = 1_000;
 
 /// A schedule that happened: who goes when (each entry runs the next statement of a transaction, or commits it),
 /// whether it then waited, and the cycle that it made.
@@ -17,6 +20,39 @@ pub(super) struct Shown {
     pub order: Vec<(usize, bool)>,
     pub cycle: Vec<Made>,
     pub commits: Vec<u32>,
+}
+
+impl Shown {
+    /// Whether a transaction takes part.
+    pub fn has(&self, actor: usize) -> bool {
+        self.order.iter().any(|(other, _)| *other == actor)
+    }
+
+    /// The same schedule of those alone through whom its cycle goes, if it happens without the others, too: a candidate
+    /// of several transactions may come to a cycle of fewer of them.
+    pub fn without_others(&self, stage: &Stage<'_>, steps: &mut u64) -> Option<Self> {
+        let members: BTreeSet<usize> = self.cycle.iter().map(|made| made.from.0).collect();
+        let members: Vec<usize> = members.into_iter().collect();
+        if members.len() == stage.actors.len() {
+            return None;
+        }
+        let actors = members.iter().map(|actor| stage.actors[*actor].clone()).collect();
+        let fewer = Stage { actors, rows: stage.rows.clone() };
+        let mut run = Run::of(&fewer);
+        let mut turns = self.order.iter().filter_map(|(actor, _)| members.binary_search(actor).ok());
+        if !turns.all(|actor| run.step(actor, steps)) {
+            return None;
+        }
+        let found = run.judge(steps)?;
+        let named = |(actor, op): (usize, usize)| (members[actor], op);
+        let cycle = found.cycle.iter().map(|made| Made { from: named(made.from), to: named(made.to), ..*made });
+        let mut commits = vec![u32::MAX; stage.actors.len()];
+        for (actor, commit) in members.iter().zip(&found.commits) {
+            commits[*actor] = *commit;
+        }
+        let order = found.order.iter().map(|(actor, waits)| (members[*actor], *waits)).collect();
+        Some(Self { order, cycle: cycle.collect(), commits })
+    }
 }
 
 /// Where a schedule is looked for.
@@ -29,10 +65,10 @@ pub(super) enum Where {
 }
 
 /// Looks for a schedule in which all commit and no serial order explains it.
-pub(super) fn search(stage: &Stage<'_>, place: Where, steps: &mut u64) -> Option<Shown> {
+pub(super) fn search(stage: &Stage<'_>, place: Where, steps: &mut u64) -> Result<Shown, Miss> {
     let footprints = Footprints::of(stage);
     match place {
-        Where::Split => split(stage, &footprints, steps),
+        Where::Split => split(stage, &footprints, steps).ok_or(Miss::Orders),
         Where::Around => wander(stage, &footprints, steps),
     }
 }
@@ -77,12 +113,12 @@ impl<'s, 'm> Run<'s, 'm> {
     }
 
     /// What a run shows at its end.
-    fn judge(&self) -> Option<Shown> {
+    fn judge(&self, steps: &mut u64) -> Option<Shown> {
         if !self.machine.is_over() || self.machine.has_refused() {
             return None;
         }
         let cycle = self.machine.cycle()?;
-        if self.machine.is_refused_by_ssi(true) {
+        if self.machine.is_refused_by_ssi(true) || self.machine.is_as_in_a_serial_order(steps) {
             return None;
         }
         let actors = self.order.iter().map(|(actor, _)| *actor).max()? + 1;
@@ -112,7 +148,7 @@ fn split(stage: &Stage<'_>, footprints: &Footprints, steps: &mut u64) -> Option<
         if !is_same
             && others().all(|other| run.go(other, length(other) + 1, steps))
             && run.go(0, length(0) + 1 - place, steps)
-            && let Some(shown) = run.judge()
+            && let Some(shown) = run.judge(steps)
         {
             return Some(shown);
         }
@@ -126,7 +162,7 @@ fn split(stage: &Stage<'_>, footprints: &Footprints, steps: &mut u64) -> Option<
                 && run.step(holder, steps)
                 && others().filter(|other| *other > holder).all(|other| run.go(other, length(other) + 1, steps))
                 && run.go(0, length(0) - place, steps)
-                && let Some(shown) = run.judge()
+                && let Some(shown) = run.judge(steps)
             {
                 return Some(shown);
             }
@@ -136,7 +172,7 @@ fn split(stage: &Stage<'_>, footprints: &Footprints, steps: &mut u64) -> Option<
 }
 
 /// Tries orders one after the other, those with few switches first, as long as the limit allows.
-fn wander(stage: &Stage<'_>, footprints: &Footprints, steps: &mut u64) -> Option<Shown> {
+fn wander(stage: &Stage<'_>, footprints: &Footprints, steps: &mut u64) -> Result<Shown, Miss> {
     let mut left = MOST_STATEMENTS;
     let mut open = vec![Fork::of(Run::of(stage), footprints, 0)];
     // Runs that are done with: their room serves others.
@@ -146,18 +182,18 @@ fn wander(stage: &Stage<'_>, footprints: &Footprints, steps: &mut u64) -> Option
             spare.extend(open.pop().and_then(|fork| fork.run));
             continue;
         };
-        left = left.checked_sub(1)?;
+        left = left.checked_sub(1).ok_or(Miss::Limit)?;
         if !run.step(actor, steps) {
             spare.push(run);
         } else if !run.machine.is_over() {
             open.push(Fork::of(run, footprints, asleep));
-        } else if let Some(shown) = run.judge() {
-            return Some(shown);
+        } else if let Some(shown) = run.judge(steps) {
+            return Ok(shown);
         } else {
             spare.push(run);
         }
     }
-    None
+    Err(Miss::Orders)
 }
 
 /// A run that can go on in several ways.

@@ -47,6 +47,23 @@ impl Cast<'_> {
     }
 }
 
+impl Cast<'_> {
+    /// Whether all that is known of the rows to which some transactions come is said by one of them.
+    pub fn is_known_by(&self, has: &dyn Fn(usize) -> bool) -> bool {
+        let members = || (0..self.rows.paths.len()).filter(|actor| has(*actor));
+        let comes_to = |row: usize| {
+            members().any(|actor| self.stage.actors[actor].rows.iter().any(|covered| covered.contains(&row)))
+        };
+        let says = |value: &(usize, usize)| {
+            let root = self.rows.root(value.0, value.1);
+            members()
+                .any(|actor| (0..self.rows.paths[actor].values.len()).any(|other| self.rows.root(actor, other) == root))
+        };
+        let rows = self.names.iter().enumerate().filter(|(row, _)| comes_to(*row));
+        rows.into_iter().all(|(_, name)| name.columns.values().all(says))
+    }
+}
+
 /// Transactions for a candidate; nothing when its rows cannot meet, or when it goes through something unknown.
 pub(super) fn cast<'m>(
     model: &'m Model,
@@ -179,6 +196,7 @@ fn arrange<'m>(rows: Unifier<'m>, links: &[(At, At)], levels: &[Isolation]) -> C
     know_columns(&rows, &mut names);
     meet_in_predicates(&rows, links, &mut names, &mut by_var);
     cover(&rows, &mut names, &mut by_var);
+    cover_references(&rows, &names, &mut by_var);
     let present = |row: usize| exists_at_first(&rows, links, &by_var, row);
     let stage_rows = names.iter().enumerate().map(|(row, name)| (name.relation, present(row))).collect();
     let actors = rows
@@ -263,27 +281,74 @@ fn cover(rows: &Unifier<'_>, names: &mut [RowName], by_var: &mut [Vec<Vec<usize>
     for (actor, path) in rows.paths.iter().enumerate() {
         for (var, set) in path.vars.iter().enumerate() {
             let RowSet::Some { equal, compared } = &set.rows else { continue };
-            // What must find nothing finds nothing, but for rows that the cycle goes through.
+            // What must find nothing finds nothing, but for rows that the cycle goes through, and those of `cover_references`.
             if path.ops.iter().any(|op| op.var == var && op.forbids) {
                 continue;
             }
-            for (row, name) in names.iter_mut().enumerate() {
+            // Nor does anybody end a row that is referred to, if the cycle can do without.
+            let ends = path.ops.iter().filter(|op| op.var == var && op.ends_row());
+            let checks: Vec<&Op> =
+                ends.flat_map(|op| path.ops.iter().filter(|check| check.forbids && check.place == op.place)).collect();
+            for row in 0..names.len() {
+                let name = &names[row];
                 if name.relation != set.relation || by_var[actor][var].contains(&row) {
                     continue;
                 }
+                if checks.iter().any(|check| names.iter().any(|child| refers(rows, check, child, name))) {
+                    continue;
+                }
+                let known = |column: &u8| own_value(path, actor, name, *column).or(name.columns.get(column).copied());
                 let agrees = |(column, value): &(u8, usize)| {
-                    name.columns.get(column).is_none_or(|known| same(rows, *known, (actor, *value)))
+                    known(column).is_none_or(|known| same(rows, known, (actor, *value)))
                 };
                 let can_hold = |(column, order, value): &(u8, Order, usize)| {
-                    name.columns.get(column).is_none_or(|known| rows.can_hold(*known, *order, (actor, *value)))
+                    known(column).is_none_or(|known| rows.can_hold(known, *order, (actor, *value)))
                 };
                 if equal.iter().all(agrees) && compared.iter().all(can_hold) {
                     by_var[actor][var].push(row);
-                    note_predicate(rows, (actor, var), name);
+                    note_predicate(rows, (actor, var), &mut names[row]);
                 }
             }
         }
     }
+}
+
+/// What a transaction itself puts into a column of a row that it makes; another one may make the row with something else.
+fn own_value(path: &Path, actor: usize, name: &RowName, column: u8) -> Option<(usize, usize)> {
+    let mut makes = path.ops.iter().filter(|op| op.action == Action::Insert && name.keys.contains(&(actor, op.var)));
+    makes.find_map(|op| op.values.iter().find(|(of, _)| *of == column).map(|(_, value)| (actor, *value)))
+}
+
+/// Who looks whether a row that goes is referred to comes to the rows that say so.
+fn cover_references(rows: &Unifier<'_>, names: &[RowName], by_var: &mut [Vec<Vec<usize>>]) {
+    for (actor, path) in rows.paths.iter().enumerate() {
+        for check in path.ops.iter().filter(|op| op.forbids) {
+            let ends = path.ops.iter().filter(|op| op.place == check.place && op.ends_row());
+            let ended: Vec<usize> = ends.flat_map(|op| by_var[actor][op.var].clone()).collect();
+            let referring = names
+                .iter()
+                .enumerate()
+                .filter(|(_, child)| ended.iter().any(|row| refers(rows, check, child, &names[*row])));
+            for (row, _) in referring {
+                if !by_var[actor][check.var].contains(&row) {
+                    by_var[actor][check.var].push(row);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a row refers to one that goes, as far as its values are known: a column that the check looks at has the value of
+/// a key.
+fn refers(rows: &Unifier<'_>, check: &Op, child: &RowName, parent: &RowName) -> bool {
+    let looked_at = child.columns.iter().filter(|(column, _)| check.reads & (1 << **column) != 0);
+    let keys = parent.keys.iter().flat_map(|(actor, var)| match &rows.paths[*actor].vars[*var].rows {
+        RowSet::One { values, .. } => values.iter().map(|value| (*actor, *value)).collect(),
+        RowSet::Some { .. } => Vec::new(),
+    });
+    let keys: Vec<(usize, usize)> = keys.collect();
+    child.relation == check.relation
+        && looked_at.into_iter().any(|(_, value)| keys.iter().any(|key| same(rows, *value, *key)))
 }
 
 fn same(rows: &Unifier<'_>, one: (usize, usize), two: (usize, usize)) -> bool {

@@ -1,5 +1,7 @@
 //! The decision on workloads of which the answer is published or was measured on a server.
 
+use std::collections::BTreeSet;
+
 use pgstrata_sqltext::{AccessKind, LockStrength, Schema, Workload, read_sources};
 use pgstrata_units::Isolation;
 
@@ -168,4 +170,48 @@ update item set stock = stock - 1 where id = $1;
     assert_eq!((finding.first, finding.second, finding.other.as_str()), (0, 1, "Buy"));
     assert_eq!(finding.level_as_one, RepeatableRead);
     assert!(report.uniform[&ReadCommitted].is_safe(), "each statement by itself is fine");
+}
+
+#[test]
+fn no_witness_ends_a_row_that_another_transaction_refers_to_by_then() {
+    let tables = "create table r (id int primary key, a int not null);
+create table c (id int primary key, parent int not null references r);
+-- pgstrata: program Refers
+begin;
+insert into c (id, parent) values ($2, $1);
+commit;
+";
+    // By key, and by a condition that may be about the same row.
+    for condition in ["id = $1", "a = $1"] {
+        let report =
+            decide(&format!("{tables}-- pgstrata: program Ends\nbegin;\ndelete from r where {condition};\ncommit;\n"));
+        for (level, verdict) in &report.uniform {
+            assert!(verdict.witness().is_none(), "{condition}, {level}: {verdict:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_witness_is_of_those_alone_through_whom_its_cycle_goes() {
+    let report = decide(
+        "create table r (id int primary key, g int not null, b int not null);
+create table s (id int primary key, g int not null, a int not null);
+-- pgstrata: program Sets
+begin;
+update r set g = :g where id = :k;
+update r set b = :v where id = :k;
+commit;
+-- pgstrata: program Ends
+begin;
+delete from s where g = :g;
+update r set b = :v where id = :k and g = :g;
+select a from s where id = :k;
+commit;
+",
+    );
+    let witness = report.uniform[&RepeatableRead].witness().expect("what Ends looks at changes meanwhile");
+    let members: BTreeSet<usize> = witness.cycle.iter().map(|link| link.from.instance).collect();
+    assert_eq!(members, (0..witness.instances.len()).collect(), "{witness:#?}");
+    let playing: BTreeSet<usize> = witness.schedule.iter().map(|step| step.instance).collect();
+    assert_eq!(playing, members, "{witness:#?}");
 }

@@ -1,11 +1,12 @@
 //! A verdict on one allocation: safe, or a witness, or why neither can be said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::conflict::At;
 use super::decide::{Dangers, Levels};
 use super::evidence::{self, Meaning, Values};
 use super::holds::conditions_hold;
+use super::miss::Miss;
 use super::model::{Action, Model, Path};
 use super::reach::Reach;
 use super::search::{self, Where};
@@ -16,12 +17,12 @@ use crate::advisor::report::{Verdict, Work};
 use crate::advisor::witness::Witness;
 
 /// Most candidates that are tried for one verdict.
-const MOST_CANDIDATES: usize = 48;
+pub(super) const MOST_CANDIDATES: usize = 48;
 
 /// Candidates for which no schedule was found, each with the levels that it was tried at: other allocations that agree in
 /// these need not try it again.
 #[derive(Debug, Default)]
-pub(super) struct Failed(BTreeSet<Attempt>);
+pub(super) struct Failed(BTreeMap<Attempt, Miss>);
 
 /// Where, whether it is long, its paths, the dependencies between them, and the levels that matter to it.
 type Attempt = (Where, bool, Vec<usize>, Vec<(At, At)>, Levels);
@@ -33,20 +34,18 @@ impl Failed {
         model: &Model,
         (candidate, place): (&Candidate, Where),
         levels: &Levels,
-        show: impl FnOnce() -> Option<Witness>,
-    ) -> Option<Witness> {
+        show: impl FnOnce() -> Result<Witness, Miss>,
+    ) -> Result<Witness, Miss> {
         // Who is in the middle of a long cycle is not known here.
         let of_paths = || candidate.paths.iter().map(|path| levels[model.paths[*path].program]).collect();
         let matters = if candidate.is_long { levels.clone() } else { of_paths() };
         let key = (place, candidate.is_long, candidate.paths.clone(), candidate.links.clone(), matters);
-        if self.0.contains(&key) {
-            return None;
+        if let Some(miss) = self.0.get(&key) {
+            return Err(*miss);
         }
-        let shown = show();
-        if shown.is_none() {
-            self.0.insert(key);
-        }
-        shown
+        show().inspect_err(|miss| {
+            self.0.insert(key, *miss);
+        })
     }
 }
 
@@ -67,14 +66,15 @@ pub(super) fn verdict(
         let each = move |place: Where| alike.iter().map(move |(_, candidate)| (candidate, place));
         each(Where::Split).chain(each(Where::Around))
     });
-    let shown = attempts.into_iter().find_map(|(candidate, place)| {
+    let mut furthest = if candidates.len() > MOST_CANDIDATES { Miss::Cycles } else { Miss::Rows };
+    for (candidate, place) in attempts {
         let show = || show(meaning, reach, (candidate, place), levels, work);
-        failed.or_try(meaning.model, (candidate, place), levels, show)
-    });
-    match shown {
-        Some(witness) => Verdict::Unsafe(Box::new(witness)),
-        None => unknown(meaning, first, candidates.iter().map(|(_, candidate)| candidate)),
+        match failed.or_try(meaning.model, (candidate, place), levels, show) {
+            Ok(witness) => return Verdict::Unsafe(Box::new(witness)),
+            Err(miss) => furthest = furthest.max(miss),
+        }
     }
+    unknown(meaning, (first, furthest), candidates.iter().map(|(_, candidate)| candidate))
 }
 
 /// Several witnesses against an allocation: of different programs first, as one that does not show in values is followed by
@@ -100,7 +100,7 @@ pub(super) fn witnesses(
             break;
         }
         let mut places = [Where::Split, Where::Around].into_iter();
-        if let Some(witness) = places.find_map(|place| show(meaning, reach, (candidate, place), levels, &mut work))
+        if let Some(witness) = places.find_map(|place| show(meaning, reach, (candidate, place), levels, &mut work).ok())
             && !found.contains(&witness)
         {
             found.push(witness);
@@ -125,14 +125,22 @@ fn show(
     (candidate, place): (&Candidate, Where),
     levels: &Levels,
     work: &mut Work,
-) -> Option<Witness> {
-    let cast = stage::cast(meaning.model, reach, candidate, levels)?;
-    let values = Values::choose(meaning, &cast)?;
+) -> Result<Witness, Miss> {
+    let cast = stage::cast(meaning.model, reach, candidate, levels).ok_or(Miss::Rows)?;
+    let values = Values::choose(meaning, &cast).ok_or(Miss::Arguments)?;
     let found = search::search(&cast.stage, place, &mut work.model_steps)?;
-    conditions_hold(&cast, &found.cycle).then(|| evidence::witness(meaning, &cast, &values, &found))
+    let fewer = found.without_others(&cast.stage, &mut work.model_steps);
+    let fewer = fewer.filter(|fewer| cast.is_known_by(&|actor| fewer.has(actor)));
+    let mut ways = fewer.into_iter().chain([found]);
+    let shown = ways.find(|shown| conditions_hold(&cast, shown)).ok_or(Miss::Conditions)?;
+    Ok(evidence::witness(meaning, &cast, &values, &shown))
 }
 
-fn unknown<'a>(meaning: Meaning<'_>, first: &Candidate, all: impl Iterator<Item = &'a Candidate>) -> Verdict {
+fn unknown<'a>(
+    meaning: Meaning<'_>,
+    (first, furthest): (&Candidate, Miss),
+    all: impl Iterator<Item = &'a Candidate>,
+) -> Verdict {
     let model = meaning.model;
     let programs: BTreeSet<String> = all
         .flat_map(|candidate| &candidate.paths)
@@ -145,7 +153,7 @@ fn unknown<'a>(meaning: Meaning<'_>, first: &Candidate, all: impl Iterator<Item 
     } else if paths().any(|path| path.is_merged) {
         "a program has too many paths to look at each of them".to_owned()
     } else {
-        "the conditions of a dangerous cycle hold, but no schedule was found that goes through it".to_owned()
+        furthest.why()
     };
     Verdict::Unknown { why, programs: programs.into_iter().collect() }
 }

@@ -136,6 +136,12 @@ pub struct Fuzzed {
     pub fixes_serial: u64,
     /// Verdicts "unknown".
     pub unknown: u64,
+    /// Why they are, with how often; empty in records of before it was counted.
+    #[serde(default)]
+    pub unknown_because: BTreeMap<String, u64>,
+    /// Sets with such a verdict.
+    #[serde(default)]
+    pub unknown_sets: u64,
     /// Safe verdicts that the server contradicts. Must be none.
     pub wrong: Vec<Wrong>,
     /// Witnesses that are not real, with the reason.
@@ -219,6 +225,10 @@ impl Fuzzed {
         self.fixes += other.fixes;
         self.fixes_serial += other.fixes_serial;
         self.unknown += other.unknown;
+        for (why, count) in other.unknown_because {
+            *self.unknown_because.entry(why).or_default() += count;
+        }
+        self.unknown_sets += other.unknown_sets;
         self.wrong.extend(other.wrong);
         self.not_reproduced.extend(other.not_reproduced);
         self.not_fixed.extend(other.not_fixed);

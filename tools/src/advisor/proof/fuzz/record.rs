@@ -1,5 +1,6 @@
 //! A run of the fuzz as a file among the records, and as the table that the book shows of the latest one.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -12,6 +13,8 @@ use pgstrata_units::{Language, Text};
 use serde::{Deserialize, Serialize};
 
 use super::{Broken, Fuzzed};
+use crate::advisor::Words;
+use crate::advisor::robustness::Miss;
 
 /// The format of [`FuzzRecord`].
 pub const FUZZ_FORMAT: u32 = 1;
@@ -119,7 +122,11 @@ impl FuzzRecord {
             format!("{} / {}", found.fixes_serial, found.fixes),
         );
         row(say("verdicts “unknown”", "“未知”结论"), found.unknown.to_string());
+        if found.unknown_sets > 0 {
+            row(say("sets with such a verdict", "含此类结论的程序集"), found.unknown_sets.to_string());
+        }
         let _ = writeln!(table, "\n{}", self.words(language));
+        table.push_str(&unknown(found, language));
         self.list(&mut table, language);
         table
     }
@@ -141,11 +148,17 @@ impl FuzzRecord {
 
     /// Witnesses that did not happen, and mistakes, each with what came of it.
     fn list(&self, text: &mut String, language: Language) {
-        for missing in &self.found.not_reproduced {
-            let (seed, why) = (missing.set.seed, &missing.why);
+        let mut missing: BTreeMap<(u64, &str), u64> = BTreeMap::new();
+        for witness in &self.found.not_reproduced {
+            *missing.entry((witness.set.seed, &witness.why)).or_default() += 1;
+        }
+        for ((seed, why), count) in missing {
             let _ = match language {
-                Language::English => writeln!(text, "\n* Set {seed}: the witness did not happen: {why}."),
-                Language::Chinese => writeln!(text, "\n* 程序集 {seed}：见证未发生：{why}。"),
+                Language::English if count == 1 => {
+                    writeln!(text, "\n* Set {seed}: the witness did not happen: {why}.")
+                }
+                Language::English => writeln!(text, "\n* Set {seed}: {count} witnesses did not happen: {why}."),
+                Language::Chinese => writeln!(text, "\n* 程序集 {seed}：{count} 个见证未发生：{why}。"),
             };
         }
         if self.mistakes.is_empty() {
@@ -161,6 +174,26 @@ impl FuzzRecord {
             let _ = writeln!(text, "| {} | {by} | {sets} | {schedules} |", mistake.words().get(language));
         }
     }
+}
+
+/// Why verdicts are unknown, the most frequent reason first; nothing where none is, or where it was not counted.
+fn unknown(found: &Fuzzed, language: Language) -> String {
+    let mut reasons: Vec<(&String, &u64)> = found.unknown_because.iter().collect();
+    if reasons.is_empty() {
+        return String::new();
+    }
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let head = match language {
+        Language::English => "Verdicts “unknown”: a dangerous cycle may be possible, but",
+        Language::Chinese => "“未知”结论：可能存在危险的环，但是",
+    };
+    let mut text = format!("\n| {head} | |\n|---|---:|\n");
+    for (why, count) in reasons {
+        let miss = Miss::ALL.into_iter().find(|miss| miss.why() == *why);
+        let words = miss.map_or_else(|| Words::new(why, why), Miss::words);
+        let _ = writeln!(text, "| {} | {count} |", words.get(language));
+    }
+    text
 }
 
 /// The latest run below `dir`; none if there is none.
@@ -200,4 +233,22 @@ fn children(dir: &Path) -> Result<Vec<PathBuf>, LabError> {
 
 fn failed(action: String, source: io::Error) -> LabError {
     LabError::Machine { action, hint: "name a directory that you may read and write".to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_of_unknown_verdicts_are_told_in_both_languages_the_most_frequent_first() {
+        let because = [(Miss::Rows.why(), 3), (Miss::Limit.why(), 40), ("something else".to_owned(), 5)];
+        let found = Fuzzed { unknown: 48, unknown_because: because.into_iter().collect(), ..Fuzzed::default() };
+        for (language, rows) in [(Language::English, "these rows"), (Language::Chinese, "这些行")] {
+            let text = unknown(&found, language);
+            let counts: Vec<&str> = text.lines().skip(3).filter_map(|line| line.rsplit(" | ").next()).collect();
+            assert_eq!(counts, ["40 |", "5 |", "3 |"], "{text}");
+            assert!(text.contains(rows) && text.contains("something else"), "{text}");
+        }
+        assert_eq!(unknown(&Fuzzed::default(), Language::English), "");
+    }
 }

@@ -49,7 +49,13 @@ impl Bench {
         self.arena.load(&set.schema).await?;
         let may_promote = set.seed.is_multiple_of(PROMOTED_EVERY);
         let report = spec.decider.decide(&workload, &schema, &Options { may_promote, ..Options::default() });
-        found.unknown = verdicts(&report).filter(|verdict| matches!(verdict, Verdict::Unknown { .. })).count() as u64;
+        for verdict in verdicts(&report) {
+            if let Verdict::Unknown { why, .. } = verdict {
+                found.unknown += 1;
+                found.unknown_sets = 1;
+                *found.unknown_because.entry(why.clone()).or_default() += 1;
+            }
+        }
         self.try_safe(set, spec, (&schema, &workload), &report, &mut found).await?;
         if spec.plays_witnesses {
             self.try_unsafe(set, (&schema, &workload), &report, &mut found).await?;

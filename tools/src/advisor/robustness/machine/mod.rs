@@ -5,6 +5,7 @@
 //! version it saw. It is the judge of witnesses, and the oracle of the tests by brute force.
 
 mod graph;
+mod views;
 
 use pgstrata_sqltext::{LockStrength, TableLock};
 use pgstrata_units::Isolation;
@@ -320,8 +321,12 @@ impl<'s, 'm> Machine<'s, 'm> {
         Done::Yes
     }
 
-    /// The snapshot by which an operation reads.
+    /// The snapshot by which an operation reads. Whether a row that goes is referred to is asked of the newest rows at every
+    /// level (`src/backend/utils/adt/ri_triggers.c`, `ri_PerformCheck` with `detectNewRows`).
     fn snapshot(&mut self, actor: usize, op: &Op) -> u32 {
+        if op.forbids && self.is_above(actor) {
+            return self.commits;
+        }
         if self.is_above(actor) {
             return self.states[actor].snapshot.unwrap_or(self.commits);
         }
@@ -346,7 +351,19 @@ impl<'s, 'm> Machine<'s, 'm> {
         versions.iter().rposition(|version| self.sees(actor, version, snapshot)).unwrap_or(0)
     }
 
+    /// Whether the current statement of a transaction has ended a row, so that somebody has to look who refers to it.
+    fn has_ended_a_row(&self, actor: usize, place: usize) -> bool {
+        let ops = &self.stage.actors[actor].path.ops;
+        let ends = |version: &Version| {
+            version.by == Some(actor) && ops[version.op].place == place && ops[version.op].ends_row()
+        };
+        self.versions.iter().flatten().any(ends)
+    }
+
     fn read(&mut self, actor: usize, number: usize, op: &Op, looks: bool) {
+        if op.forbids && !self.has_ended_a_row(actor, op.place) {
+            return;
+        }
         let snapshot = self.snapshot(actor, op);
         let me = &self.stage.actors[actor];
         let misses = looks && me.missing.contains(&op.access);
