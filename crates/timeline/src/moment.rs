@@ -32,7 +32,7 @@ impl Moment {
             self.items.remove(key);
         }
         for put in &change.put {
-            self.items.insert(put.item.key(), put.clone());
+            self.items.insert(put.key.clone(), put.clone());
         }
         self.seq = change.seq;
         self.at = Some(change.at);

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use pgstrata_pg::StopMode;
-use pgstrata_timeline::{Cause, Tier};
-use pgstrata_tools::mvcc::{Limits, Observer, Options, Watch};
+use pgstrata_timeline::{Cause, Item, LogLimits, Moment, Origin, RowVersion, Tier};
+use pgstrata_tools::mvcc::{Follower, Limits, Observer, Options, Sample, Watch};
 
 use crate::seats::{
     has_note, notes, observer, pid, run, seat, server, servers, sessions, until, versions, waits, watch,
 };
+use crate::tracks::LIMIT;
 
 #[tokio::test]
 async fn a_server_that_goes_and_comes_back_is_shown_so() {
@@ -181,6 +182,61 @@ async fn a_long_chain_is_cut_at_its_old_end() {
     assert!(has_note(&sample, "versions-cut"), "{:?}", notes(&sample));
     let newest = versions(&sample).into_iter().max_by_key(|version| version.xmin).expect("a version");
     assert_eq!(newest.next, None);
+}
+
+#[tokio::test]
+async fn a_chain_of_a_hundred_thousand_versions_is_cut_and_nothing_hangs() {
+    const VERSIONS: u64 = 100_000;
+    let server = server().await;
+    let setup = seat(&server.endpoint(), "setup").await;
+    run(&setup, "create extension pageinspect; create table t(id int primary key, n int); insert into t values (1, 1)")
+        .await;
+    let old = seat(&server.endpoint(), "old").await;
+    run(&old, "begin isolation level repeatable read; select from t").await;
+    // By its place: an index would lead past all the versions that the old snapshot keeps.
+    let load = format!(
+        "do $$ declare last tid := (select ctid from t); begin for step in 2..{VERSIONS} loop \
+         update t set n = step where ctid = last returning ctid into last; commit; end loop; end $$"
+    );
+    run(&setup, &load).await;
+    let wanted = Watch { row: Some("1".to_owned()), ..watch("public.t") };
+    let number = |version: &RowVersion| version.values.as_ref()?.get("n")?.as_u64();
+    // From outside, some pages a look.
+    let mut observer = observer(&server.endpoint()).await;
+    observer.watch(wanted.clone());
+    let most = Limits::default().versions as u64;
+    let newest: Vec<u64> = (VERSIONS - most + 1..=VERSIONS).collect();
+    let is_whole = |sample: &Sample| {
+        let mut shown: Vec<u64> = versions(sample).iter().filter_map(number).collect();
+        shown.sort_unstable();
+        shown == newest
+    };
+    let sample = until(&mut observer, "the newest versions without a gap", is_whole).await;
+    assert!(has_note(&sample, "versions-cut"), "{:?}", notes(&sample));
+    let counts_all =
+        |sample: &Sample| notes(sample).iter().any(|note| note.contains(&format!("of {VERSIONS} versions")));
+    until(&mut observer, "how many there are", counts_all).await;
+    // On both tracks, of which the exact one begins with the oldest pages, and takes in what is made from then on.
+    let mut follower =
+        Follower::begin(&server.endpoint(), Options::default(), LogLimits::default()).await.expect("it attaches");
+    follower.watch(wanted).await;
+    run(&setup, "update t set n = n + 1").await;
+    let is_there = |moment: &Moment| {
+        let mut versions = moment.items.values().filter_map(|put| match &put.item {
+            Item::Version(version) => Some((put.origin, number(version))),
+            _ => None,
+        });
+        versions.any(|version| version == (Origin::Exact, Some(VERSIONS + 1)))
+    };
+    let come = tokio::time::timeout(LIMIT, async {
+        while !is_there(follower.tracks().moment()) {
+            follower.next().await;
+        }
+    });
+    come.await.expect("the version that was made last is told exactly");
+    let holds = follower.holds();
+    assert!(holds.iter().all(|holding| holding.most.is_none_or(|most| holding.count <= most)), "{holds:#?}");
+    follower.close().await;
 }
 
 #[tokio::test]

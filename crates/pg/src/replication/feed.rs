@@ -23,6 +23,11 @@ use crate::error::{Error, ErrorClass, Kind};
 const BATCH_RECORDS: usize = 64;
 /// How many batches wait for the reader at most: 4,096 records.
 const QUEUE_BATCHES: usize = 64;
+/// Messages that come faster than this are not read one by one.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+/// How long nothing is read then: a busy server sends each commit by itself, and to be woken for each takes more time of the
+/// processors, which the server may need, than to read them.
+const REST: Duration = Duration::from_millis(10);
 /// How many bytes of records wait for the reader at most; a batch that is longer waits alone.
 const QUEUE_BYTES: u32 = 16 << 20;
 /// The longest time between two signs of life.
@@ -286,6 +291,7 @@ impl Follower {
     async fn follow(&mut self, stream: &mut PhysicalStream, outlet: &Outlet) -> Result<(), Error> {
         let pause = status_pause(stream.identity().patience_ms);
         let mut status = tokio::time::interval(pause);
+        let mut last = None::<Instant>;
         loop {
             let sent = tokio::select! {
                 _ = status.tick() => {
@@ -294,29 +300,59 @@ impl Follower {
                 }
                 sent = stream.next() => sent?,
             };
-            let wants_answer = matches!(sent, Sent::Keepalive { wants_answer: true, .. });
-            let mut fed = self.take(stream, sent).await?.into_iter();
-            loop {
-                let batch: Vec<Fed> = fed.by_ref().take(BATCH_RECORDS).collect();
-                if batch.is_empty() {
-                    break;
-                }
-                // While the reader is slow the server must not take us for dead.
-                let mut put = std::pin::pin!(outlet.put(Ok(batch)));
-                let began = Instant::now();
-                loop {
-                    tokio::select! {
-                        biased;
-                        done = &mut put => match done {
-                            Ok(()) => break,
-                            Err(Unread) => return Ok(()),
-                        },
-                        _ = status.tick(), if began.elapsed() < STUCK_LIMIT => self.report(stream).await?,
-                    }
-                }
+            let mut fed = Vec::new();
+            let gathered = self.gather(stream, sent, &mut fed).await;
+            if !self.hand_on(stream, fed, outlet, &mut status).await? {
+                return Ok(());
             }
-            if wants_answer {
+            if gathered? {
                 self.report(stream).await?;
+            }
+            if last.replace(Instant::now()).is_some_and(|last| last.elapsed() < BUSY_PAUSE) {
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+
+    /// Takes a message, and those that have come already; whether the server waits for an answer.
+    async fn gather(&mut self, stream: &mut PhysicalStream, first: Sent, fed: &mut Vec<Fed>) -> Result<bool, Error> {
+        let (mut sent, mut wants_answer) = (first, false);
+        loop {
+            wants_answer |= matches!(sent, Sent::Keepalive { wants_answer: true, .. });
+            fed.extend(self.take(stream, sent).await?);
+            if fed.len() >= BATCH_RECORDS {
+                return Ok(wants_answer);
+            }
+            let Some(more) = stream.next_at_once().await? else { return Ok(wants_answer) };
+            sent = more;
+        }
+    }
+
+    /// Hands on; false if the reader has gone. While he is slow the server must not take us for dead.
+    async fn hand_on(
+        &self,
+        stream: &mut PhysicalStream,
+        fed: Vec<Fed>,
+        outlet: &Outlet,
+        status: &mut tokio::time::Interval,
+    ) -> Result<bool, Error> {
+        let mut fed = fed.into_iter();
+        loop {
+            let batch: Vec<Fed> = fed.by_ref().take(BATCH_RECORDS).collect();
+            if batch.is_empty() {
+                return Ok(true);
+            }
+            let mut put = std::pin::pin!(outlet.put(Ok(batch)));
+            let began = Instant::now();
+            loop {
+                tokio::select! {
+                    biased;
+                    done = &mut put => match done {
+                        Ok(()) => break,
+                        Err(Unread) => return Ok(false),
+                    },
+                    _ = status.tick(), if began.elapsed() < STUCK_LIMIT => self.report(stream).await?,
+                }
             }
         }
     }

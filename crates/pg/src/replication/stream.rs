@@ -123,6 +123,13 @@ impl PhysicalStream {
         }
     }
 
+    /// The part of the log, or the sign of life, that has come already, if one has.
+    pub async fn next_at_once(&mut self) -> Result<Option<Sent>, Error> {
+        let unreadable = || failed("follow the log", ReplicationError::Answer { command: "START_REPLICATION" });
+        let Some(data) = self.session.data_at_once().await? else { return Ok(None) };
+        sent(data).map(Some).ok_or_else(unreadable)
+    }
+
     /// Tells the server how far we are. `flushed` moves a slot on, and makes us count as a standby where
     /// `synchronous_standby_names` names us; `None` does neither.
     pub async fn report(&mut self, written: Lsn, flushed: Option<Lsn>) -> Result<(), Error> {

@@ -95,26 +95,53 @@ impl SimpleSession {
         self.stream.send(&outbox).await.map_err(|source| Error::new("end replication", Kind::Io(source)))
     }
 
+    /// The next data if it has come already; whatever else has is left for [`Self::next_copied`].
+    pub(crate) async fn data_at_once(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            if self.inbox.first().is_some_and(|tag| *tag != COPY_DATA_TAG) {
+                return Ok(None);
+            }
+            if let Some((_, body)) = self.frame_in_inbox()? {
+                return Ok(Some(body));
+            }
+            tokio::select! {
+                biased;
+                filled = self.fill() => filled?,
+                () = std::future::ready(()) => return Ok(None),
+            }
+            if self.is_closed() {
+                return Ok(None);
+            }
+        }
+    }
+
     /// The next message as its tag and body, `None` at the end of the connection.
     async fn frame(&mut self) -> Result<Option<(u8, Bytes)>, Error> {
         loop {
-            if let Some(header) = Header::parse(&self.inbox).map_err(garbled)? {
-                // The length counts itself, not the tag.
-                let length = usize::try_from(header.len()).unwrap_or(usize::MAX);
-                if length > MESSAGE_BYTES_MAX {
-                    return Err(garbled(io::Error::new(io::ErrorKind::InvalidData, "a message of more than 16 MB")));
-                }
-                if self.inbox.len() > length {
-                    let mut message = self.inbox.split_to(length + 1).freeze();
-                    message.advance(5);
-                    return Ok(Some((header.tag(), message)));
-                }
+            if let Some(frame) = self.frame_in_inbox()? {
+                return Ok(Some(frame));
             }
             self.fill().await?;
             if self.is_closed() {
                 return Ok(None);
             }
         }
+    }
+
+    /// The same of what was received, if all of it was.
+    fn frame_in_inbox(&mut self) -> Result<Option<(u8, Bytes)>, Error> {
+        let Some(header) = Header::parse(&self.inbox).map_err(garbled)? else { return Ok(None) };
+        // The length counts itself, not the tag.
+        let length = usize::try_from(header.len()).unwrap_or(usize::MAX);
+        if length > MESSAGE_BYTES_MAX {
+            return Err(garbled(io::Error::new(io::ErrorKind::InvalidData, "a message of more than 16 MB")));
+        }
+        if self.inbox.len() <= length {
+            return Ok(None);
+        }
+        let mut message = self.inbox.split_to(length + 1).freeze();
+        message.advance(5);
+        Ok(Some((header.tag(), message)))
     }
 }
 

@@ -272,23 +272,24 @@ impl Exact {
     /// The items that differ after what happened.
     fn convert(&mut self, happened: &Happened, cause: Cause, end: Lsn) -> ExactChange {
         let mut versions: BTreeSet<VersionId> = happened.versions.iter().copied().collect();
+        // An item of a transaction differs when something happened to it, and is new with the first version that it concerns.
+        let mut transactions = BTreeSet::new();
         for id in &versions {
             let Some(version) = self.history.versions().get(*id) else { continue };
             for xid in version.xmin.into_iter().chain(version.states.iter().filter_map(|state| state.by)) {
-                if self.history.transactions().life(xid).is_some() {
+                let is_known = self.history.transactions().life(xid).is_some();
+                if is_known && self.concerning.entry(*id).or_default().insert(xid) {
                     self.concerned.entry(xid).or_default().insert(*id);
-                    self.concerning.entry(*id).or_default().insert(xid);
+                    transactions.insert(xid);
                 }
             }
         }
-        let mut transactions = BTreeSet::new();
         for xid in &happened.transactions {
             if let Some(concerned) = self.concerned.get(xid) {
                 versions.extend(concerned);
                 transactions.insert(*xid);
             }
         }
-        transactions.extend(versions.iter().filter_map(|id| self.concerning.get(id)).flatten());
         let mut put = Vec::new();
         for id in versions {
             let Some(version) = self.history.versions().get(id) else { continue };

@@ -1,6 +1,6 @@
 //! The watched table in a picture: its pages and versions, who sees them, what vacuum must leave, and what is gone from disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgstrata_timeline::{Fate, Item, Origin, RowVersion, Tier};
 use pgstrata_units::{Snapshot, Xid};
@@ -46,6 +46,7 @@ impl Observer {
                 horizon.xid = ids.flatten().map(|xid| Xid(xid.0 + 1)).fold(horizon.xid, Xid::max);
             }
             count_dead(&opened, &mut horizon);
+            self.note_removed(&opened);
             if let Some(row) = &self.watch.row {
                 let key = match watched.leaves.first() {
                     Some(leaf) => self.table.columns(connection, leaf.oid).await?.key,
@@ -87,11 +88,7 @@ impl Observer {
                 picture.put(Origin::Sampled, Item::Version(found.version));
             }
         }
-        for (key, version) in std::mem::replace(&mut self.on_disk, on_disk) {
-            if !self.on_disk.contains_key(&key) {
-                self.removed.insert(key, RowVersion { fate: Fate::Removed, ..version });
-            }
-        }
+        self.on_disk = on_disk;
         let on_disk = &self.on_disk;
         self.removed.retain(|key, _| !on_disk.contains_key(key));
         while self.removed.len() > self.options.limits.removed {
@@ -104,6 +101,18 @@ impl Observer {
         }
     }
 
+    /// Notes which of the versions that were shown have left the disk: they are on none of the pages, which were looked at. One
+    /// that only is no longer among the newest has not.
+    fn note_removed(&mut self, opened: &[Opened]) {
+        let there: BTreeSet<_> =
+            opened.iter().flat_map(|page| &page.found).map(|found| place_and_maker(&found.version)).collect();
+        for (key, version) in &self.on_disk {
+            if !there.contains(&place_and_maker(version)) && !self.pages.may_hold(version.relation, version.block) {
+                self.removed.insert(key.clone(), RowVersion { fate: Fate::Removed, ..version.clone() });
+            }
+        }
+    }
+
     /// How pages can be had.
     fn means(&self) -> pages::Means {
         let rights = self.link.rights.as_ref();
@@ -112,6 +121,10 @@ impl Observer {
             by_extension: self.tier() >= Tier::Extension,
         }
     }
+}
+
+fn place_and_maker(version: &RowVersion) -> (u32, u32, u16, Xid) {
+    (version.relation, version.block, version.offset, version.xmin)
 }
 
 /// Who replaced or deleted a version for good.

@@ -68,6 +68,9 @@ pub(crate) struct Cache {
     older: BTreeMap<(u32, i64, u32), usize>,
     /// Pages that the server took apart, as they were last.
     opened: Vec<Opened>,
+    /// File and pages of each table, and the pages that were looked at, at the last look.
+    tables: BTreeMap<u32, (i64, u32)>,
+    looked_at: BTreeSet<(u32, u32)>,
 }
 
 impl Cache {
@@ -89,6 +92,13 @@ impl Cache {
         let older = tree_bytes(self.older.len(), size_of::<(u32, i64, u32)>() + size_of::<usize>());
         let bytes = tree_bytes(self.pages.len(), entry) + raw + opened.sum::<usize>() + older;
         Holding::new("observer.pages", self.pages.len() + self.opened.len(), bytes)
+    }
+
+    /// Whether versions that were on a page may be there still: it was not looked at, or is one of those that are not kept.
+    pub fn may_hold(&self, table: u32, block: u32) -> bool {
+        let Some((file, pages)) = self.tables.get(&table) else { return false };
+        let is_there = block < *pages;
+        is_there && (!self.looked_at.contains(&(table, block)) || self.older.contains_key(&(table, *file, block)))
     }
 
     /// Versions of the watched row that were seen on pages that are not kept, because newer ones are enough to show.
@@ -116,9 +126,12 @@ impl Cache {
         }
         if !watched.is_locked {
             self.opened.clear();
+            self.looked_at.clear();
+            self.tables = watched.leaves.iter().map(|leaf| (leaf.oid, (leaf.file, leaf.pages))).collect();
             for leaf in &watched.leaves {
                 let columns = &columns[&leaf.oid];
                 let wanted = self.wanted(ask, leaf, columns).await?;
+                self.looked_at.extend(wanted.iter().map(|block| (leaf.oid, *block)));
                 if ask.means.raw {
                     self.fetch(ask, leaf, columns, &wanted, known).await?;
                 } else {
@@ -180,6 +193,7 @@ impl Cache {
         let is_answered = rows.is_ok();
         let rows = ask.picture.or_note("pages-refused", rows)?;
         if !is_answered {
+            self.looked_at.retain(|(oid, _)| *oid != leaf.oid);
             return Ok(());
         }
         let row = ask.watch.row.as_ref().filter(|_| leaf.pages > shown);
