@@ -74,18 +74,28 @@ pub struct Problem {
     pub code: Code,
     /// This problem, in English.
     pub detail: String,
-    /// This problem, in Chinese, if its sentence is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail_zh: Option<String>,
     /// What to do about it, in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// What to do about it, in Chinese, if its sentence is known.
+    /// What of it is known in Chinese.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint_zh: Option<String>,
+    #[schema(value_type = Option<InChinese>)]
+    pub zh: Option<Box<InChinese>>,
     /// PostgreSQL's code of the error, if it is one of PostgreSQL's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
+}
+
+/// A problem in Chinese: those of its sentences that are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ProblemInChinese)]
+pub struct InChinese {
+    /// This problem.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 impl Code {
@@ -161,15 +171,15 @@ impl Problem {
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let detail = detail.into();
+        let zh = in_chinese(&detail).map(|detail| Box::new(InChinese { detail: Some(detail), hint: None }));
         Self {
             r#type: format!("urn:pgstrata:{}", code.name()).into(),
             title: code.title().into(),
             status: code.status().as_u16(),
             code,
-            detail_zh: in_chinese(&detail),
             detail,
             hint: None,
-            hint_zh: None,
+            zh,
             sqlstate: None,
         }
     }
@@ -182,8 +192,11 @@ impl Problem {
 
     /// The same with what to do about it, if there is something.
     #[must_use]
-    pub fn hinted(self, hint: Option<String>) -> Self {
-        Self { hint_zh: hint.as_deref().and_then(in_chinese), hint, ..self }
+    pub fn hinted(mut self, hint: Option<String>) -> Self {
+        if let Some(known) = hint.as_deref().and_then(in_chinese) {
+            self.zh.get_or_insert_default().hint = Some(known);
+        }
+        Self { hint, ..self }
     }
 
     /// There is no such thing, as the sentence says.
@@ -297,9 +310,10 @@ mod tests {
     fn a_problem_is_told_in_both_languages_and_words_of_others_in_theirs() {
         let problem = Problem::missing(format!("there is no recording {}", 7)).hint("`GET /api/recordings` lists them");
         assert_eq!(problem.detail, "there is no recording 7");
-        assert_eq!(problem.detail_zh.as_deref(), Some("没有录制 7"));
-        assert_eq!(problem.hint_zh.as_deref(), Some("`GET /api/recordings` 会列出它们"));
+        let zh = problem.zh.expect("both sentences are known");
+        assert_eq!(zh.detail.as_deref(), Some("没有录制 7"));
+        assert_eq!(zh.hint.as_deref(), Some("`GET /api/recordings` 会列出它们"));
         let of_another = Problem::new(Code::Database, "relation \"t\" does not exist");
-        assert_eq!((of_another.detail_zh, of_another.hint_zh), (None, None));
+        assert_eq!(of_another.zh, None);
     }
 }

@@ -22,6 +22,7 @@ impl From<Text> for Words {
 
 impl Words {
     /// An English sentence with its Chinese, which is the same where it is not known.
+    #[must_use]
     pub fn of(en: &str) -> Self {
         Self { en: en.to_owned(), zh: said(en, Language::Chinese).into_owned() }
     }

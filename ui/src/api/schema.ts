@@ -2239,12 +2239,8 @@ export interface components {
             code: components["schemas"]["Code"];
             /** @description This problem, in English. */
             detail: string;
-            /** @description This problem, in Chinese, if its sentence is known. */
-            detail_zh?: string | null;
             /** @description What to do about it, in English. */
             hint?: string | null;
-            /** @description What to do about it, in Chinese, if its sentence is known. */
-            hint_zh?: string | null;
             /** @description PostgreSQL's code of the error, if it is one of PostgreSQL's. */
             sqlstate?: string | null;
             /**
@@ -2256,6 +2252,14 @@ export interface components {
             title: string;
             /** @description `urn:pgstrata:` and the code. */
             type: string;
+            zh?: components["schemas"]["ProblemInChinese"] | null;
+        };
+        /** @description A problem in Chinese: those of its sentences that are known. */
+        ProblemInChinese: {
+            /** @description This problem. */
+            detail?: string | null;
+            /** @description What to do about it. */
+            hint?: string | null;
         };
         /** @description What was changed. */
         ProveFix: {

@@ -104,10 +104,10 @@ export function ProblemNote({ problem, onClose }: { problem: ProblemBody; onClos
   return (
     <div className="problem" role="alert">
       <strong>{known === problem.code ? problem.title : known}</strong>
-      {sentence(problem.detail, problem.detail_zh)}
+      {sentence(problem.detail, problem.zh?.detail)}
       {problem.hint && (
         <span className="hint">
-          {t('hint')} {sentence(problem.hint, problem.hint_zh)}
+          {t('hint')} {sentence(problem.hint, problem.zh?.hint)}
         </span>
       )}
       {onClose && (
