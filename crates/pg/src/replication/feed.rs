@@ -140,6 +140,8 @@ impl WalFeed {
 
     /// What comes next, waiting for it; `None` after an error. Giving up the wait loses nothing.
     pub async fn next(&mut self) -> Result<Option<Fed>, Error> {
+        // Whoever reads a long batch lets others have their turn as often as one who takes each record out of the queue.
+        tokio::task::coop::consume_budget().await;
         loop {
             if let Some(fed) = self.take_ready() {
                 return Ok(Some(fed));

@@ -90,7 +90,7 @@ async fn a_mistake_in_the_sql_comes_back_with_its_line_and_column() {
     assert_eq!(answer.get("analysis"), None);
     let error = &answer["errors"][0];
     assert_eq!((&error["at"]["source"], &error["at"]["line"]), (&json!("a.sql"), &json!(3)), "{error}");
-    assert!(error["message"].as_str().expect("words").contains("syntax error"), "{error}");
+    assert!(error["message"]["en"].as_str().expect("words").contains("syntax error"), "{error}");
     let refused = open.post("/api/advisor/decisions", &question).await;
     assert_eq!(refused.status, 400, "{}", refused.body);
     open.close().await;
