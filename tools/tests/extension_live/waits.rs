@@ -66,7 +66,8 @@ async fn a_deadlock_of_three_is_a_cycle_before_the_detector_fires() {
         codes.push(task.await.expect("it ends"));
     }
     assert!(codes.contains(&Some("57014".to_owned())) && !codes.contains(&Some("40P01".to_owned())), "{codes:?}");
-    until_true(&observer, "select count(*) = 3 and bool_and(ended >= since) from mvcc_wait_ring(0)").await;
+    until_true(&observer, "select count(*) = 3 and count(*) filter (where ended >= since) = 3 from mvcc_wait_ring(0)")
+        .await;
     until_true(&observer, "select count(*) = 0 from mvcc_waits()").await;
 }
 
