@@ -110,7 +110,7 @@ pub struct BenchArgs {
     /// How long the worker is watched in each of three situations.
     #[arg(long, value_name = "TIME", value_parser = super::duration, default_value = "20s")]
     pub watched: std::time::Duration,
-    /// Pairs of windows of pgbench, with and without observing, preloaded alone and recorded besides; 0 for none.
+    /// Pairs of windows of pgbench, with and without observing, for each of three ways to observe; 0 for none.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = windows)]
     pub windows: usize,
     /// Length of one such window, in whole seconds.

@@ -17,7 +17,7 @@ use pgstrata_pg::pgbench::Script;
 use pgstrata_pg::process::of_process;
 use pgstrata_pg::{Cluster, ClusterSpec, Pid, Session, pgbench};
 
-pub use throughput::{MARGIN, Throughput, ThroughputSpec, throughput};
+pub use throughput::{MARGIN, Observed, Throughput, ThroughputSpec, throughput};
 
 use super::TrialError;
 

@@ -3,9 +3,8 @@
 use pgstrata_lab::error::LabError;
 use pgstrata_pg::{ClusterSpec, Dirs, Profile, overlay, sources};
 use pgstrata_scenario::suite;
-use pgstrata_stats::Comparison;
 use pgstrata_tools::mvcc::capture::{Captured, capture};
-use pgstrata_tools::mvcc::cost::{Cost, CostSpec, MARGIN, Throughput, ThroughputSpec, measure, throughput};
+use pgstrata_tools::mvcc::cost::{Cost, CostSpec, Observed, Throughput, ThroughputSpec, measure, throughput};
 use pgstrata_units::Text;
 use serde::Serialize;
 
@@ -98,9 +97,10 @@ pub async fn bench(args: &BenchArgs, terminal: Terminal) -> anyhow::Result<Ended
             return Ok((cost, None));
         }
         let spec = ThroughputSpec { server, pairs: args.windows, window: args.window, seed: args.seed };
+        let pairs = spec.all_pairs();
         let mut progress = |done: usize| {
             if terminal.interactive {
-                eprint!("\r[{}/{}] pgbench ", done + 1, 2 * args.windows);
+                eprint!("\r[{}/{pairs}] pgbench ", done + 1);
             }
         };
         let throughput = throughput(&spec, &mut progress).await?;
@@ -122,25 +122,51 @@ pub async fn bench(args: &BenchArgs, terminal: Terminal) -> anyhow::Result<Ended
         }
     }
     let worker = [cost.worker_idle_percent, cost.worker_load_percent, cost.worker_waits_percent];
-    let is_slower = |comparison: &Comparison| comparison.interval.high < 1.0 - MARGIN;
     let held = cost.hook_ns_median < HOOK_NS_MOST
         && worker.iter().all(|percent| *percent < WORKER_PERCENT_MOST)
-        && !throughput.is_some_and(|throughput| is_slower(&throughput.preloaded) || is_slower(&throughput.recorded));
+        && !throughput.is_some_and(|throughput| ways(&throughput).iter().any(|(_, observed)| observed.is_slower()));
     Ok(if held { Ended::Held } else { Ended::Failed })
 }
 
+/// The ways of observing, each with its name.
+fn ways(throughput: &Throughput) -> [(Text, &Observed); 3] {
+    [
+        (Text { en: "extension preloaded", zh: "预加载扩展" }, &throughput.preloaded),
+        (
+            Text {
+                en: "both tracks recorded, of a table that is idle", zh: "录制两条轨道，所看的表无负载"
+            },
+            &throughput.recorded_idle,
+        ),
+        (
+            Text {
+                en: "both tracks recorded, of a table that every transaction changes",
+                zh: "录制两条轨道，所看的表被每个事务修改",
+            },
+            &throughput.recorded_busy,
+        ),
+    ]
+}
+
 fn show_throughput(throughput: &Throughput, terminal: Terminal) {
-    let Throughput { bare_rate, preloaded, recorded } = throughput;
-    let bare =
-        Text { en: "pgbench transactions a second, nobody observes", zh: "无人观察时 pgbench 每秒事务数" };
-    println!("{bare_rate:>10.0}    {}", terminal.say(bare));
-    let promised = Text { en: "at least 0.98 promised", zh: "承诺不低于 0.98" };
-    let ways = [
-        (preloaded, Text { en: "of it with the extension preloaded", zh: "预加载扩展后所余比例" }),
-        (recorded, Text { en: "of it while both tracks are recorded", zh: "两条轨道均在录制时所余比例" }),
-    ];
-    for (comparison, what) in ways {
-        println!("{comparison}  {} ({})", terminal.say(what), terminal.say(promised));
+    let say = |number: f64, unit: &str, en, zh| {
+        println!("{number:>10.0} {unit:<2} {}", terminal.say(Text { en, zh }));
+    };
+    say(throughput.bare_rate, "", "pgbench transactions a second, nobody observes", "无人观察时 pgbench 每秒事务数");
+    say(
+        throughput.bare_cpu_us,
+        "us",
+        "processor time of the server for each, nobody observes",
+        "无人观察时服务器每个事务的处理器时间",
+    );
+    for (name, observed) in ways(throughput) {
+        println!("{}", terminal.say(name));
+        let rate = Text {
+            en: "transactions a second (at least 0.98 promised)", zh: "每秒事务数（承诺不低于 0.98）"
+        };
+        println!("  {}  {}", observed.rate, terminal.say(rate));
+        let cpu = Text { en: "processor time of the server for each", zh: "服务器每个事务的处理器时间" };
+        println!("  {}  {}", observed.server_cpu, terminal.say(cpu));
     }
 }
 
