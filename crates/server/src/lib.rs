@@ -24,7 +24,6 @@ pub mod routes;
 pub mod runs;
 mod scenes;
 mod serve;
-mod words;
 mod workbench;
 
 pub use assets::has_page;
@@ -33,5 +32,4 @@ pub use ground::Ground;
 pub use guard::{Access, SHORTEST_TOKEN, Token, TokenTooShort};
 pub use listen::Bounds;
 pub use serve::{serve, serve_within};
-pub use words::Words;
 pub use workbench::{Setting, Workbench};

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use pgstrata_tools::advisor::Words;
 use pgstrata_tools::mvcc::scenes::{self as engine, Act, Play, SceneError, Stage};
 use rand::RngExt;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -41,7 +42,7 @@ impl Scenes {
 
     /// What can be opened.
     pub fn list(&self) -> Vec<SceneCard> {
-        let obstacle = self.0.ground.writing().err().map(|problem| problem.detail);
+        let obstacle = self.0.ground.writing().err().map(|problem| Words::of(&problem.detail));
         let card = |scene: &engine::Scene| SceneCard {
             name: scene.name.clone(),
             title: scene.title.into(),

@@ -1,5 +1,6 @@
 //! Text in both languages that is put together at run time; constants are [`pgstrata_units::Text`].
 
+use pgstrata_lab::chinese::said;
 use pgstrata_units::{Language, Text};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,6 +18,12 @@ impl Words {
     /// Both languages.
     pub fn new(en: impl Into<String>, zh: impl Into<String>) -> Self {
         Self { en: en.into(), zh: zh.into() }
+    }
+
+    /// An English sentence with its Chinese, which is the same where it is not known.
+    #[must_use]
+    pub fn of(en: &str) -> Self {
+        Self::new(en, said(en, Language::Chinese))
     }
 
     /// The text in `language`.

@@ -1329,8 +1329,8 @@ export interface components {
             outcome: "unknown";
             /** @description The programs that it is about. */
             programs: string[];
-            /** @description What stands in the way, in English. */
-            why: string;
+            /** @description What stands in the way. */
+            why: components["schemas"]["Words"];
         };
         /** @description A schedule that no serial order explains. */
         AdvisorWitness: {
@@ -2209,7 +2209,7 @@ export interface components {
             outcome: "anomaly";
         } | {
             /** @description Why. */
-            because: string;
+            because: components["schemas"]["Words"];
             /** @enum {string} */
             outcome: "undecided";
         };
@@ -2357,8 +2357,8 @@ export interface components {
         } | {
             /** @description Whether the server agrees with every verdict that was tried; none if none was, or it was ended before. */
             agrees?: boolean | null;
-            /** @description Why a witness could not be shown, in English. */
-            notes: string[];
+            /** @description Why a witness could not be shown. */
+            notes: components["schemas"]["Words"][];
             seen_in?: components["schemas"]["ProveSeenIn"] | null;
             /** @enum {string} */
             type: "done";
@@ -2817,8 +2817,7 @@ export interface components {
         SceneCard: {
             /** @description Its name in addresses: `lost-update`. */
             name: string;
-            /** @description Whether it can be played on the server that is looked at; if not, why. */
-            obstacle?: string | null;
+            obstacle?: components["schemas"]["Words"] | null;
             /** @description Names of its sessions, in the order of lanes. */
             sessions: string[];
             /** @description How many steps it has. */
@@ -3414,7 +3413,7 @@ export interface components {
         Words: {
             /** @description English. */
             en: string;
-            /** @description Simplified Chinese. */
+            /** @description 简体中文. */
             zh: string;
         };
         /**

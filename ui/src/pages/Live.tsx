@@ -218,7 +218,7 @@ function Picker({ route }: { route: Route }) {
                 <strong><Prose text={scene.title[language]} /></strong>
                 <span><Prose text={scene.summary[language]} /></span>
                 <small>
-                  {scene.obstacle ? <span lang="en">{scene.obstacle}</span> : t('live.sceneFacts', { sessions: scene.sessions.length, steps: scene.steps })}
+                  {scene.obstacle ? scene.obstacle[language] : t('live.sceneFacts', { sessions: scene.sessions.length, steps: scene.steps })}
                 </small>
               </a>
             </li>

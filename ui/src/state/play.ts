@@ -1,5 +1,5 @@
 // What a proof has told so far, folded: who plays, what each step came to, and how it ended. A pure function of messages.
-import type { Level, PlayOutcome, ProblemBody, ProveMessage } from '../api/rest.ts';
+import type { Level, PlayOutcome, ProblemBody, ProveMessage, Words } from '../api/rest.ts';
 
 export type StepState = 'running' | 'waiting' | 'done' | 'failed';
 
@@ -45,7 +45,7 @@ export interface ProofState {
   agrees: boolean | undefined;
   /** In what the witness was seen. */
   seenIn: 'values' | 'writers' | undefined;
-  notes: string[];
+  notes: Words[];
   problem: ProblemBody | undefined;
 }
 

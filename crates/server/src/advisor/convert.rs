@@ -11,7 +11,7 @@ use crate::routes::advisor::analysis::{
     Statement, Step, Transaction, Verdict, WhyNotLower, Witness,
 };
 use crate::routes::advisor::question::Level;
-use crate::words::Words;
+use pgstrata_tools::advisor::Words;
 
 /// What was found of a workload.
 pub fn analysis(workload: &Workload, report: &engine::Report) -> Analysis {
@@ -112,7 +112,9 @@ fn verdict(workload: &Workload, verdict: &engine::Verdict) -> Verdict {
     match verdict {
         engine::Verdict::Safe => Verdict::Safe,
         engine::Verdict::Unsafe(found) => Verdict::Unsafe { witness: witness(workload, found) },
-        engine::Verdict::Unknown { why, programs } => Verdict::Unknown { why: why.clone(), programs: programs.clone() },
+        engine::Verdict::Unknown { why, programs } => {
+            Verdict::Unknown { why: Words::of(why), programs: programs.clone() }
+        }
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use axum::extract::ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use pgstrata_pg::Endpoint;
-use pgstrata_tools::advisor::StepKind;
 use pgstrata_tools::advisor::proof::{
     Fix, Outcome, Play, Player, Proof, ProofError, ProofEvent, ProofOptions, ShownBy, WitnessVerdict, prove,
 };
+use pgstrata_tools::advisor::{StepKind, Words};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -298,7 +298,7 @@ fn compared(outcome: Outcome) -> PlayOutcome {
     match outcome {
         Outcome::Serial { order } => PlayOutcome::Serial { order },
         Outcome::Anomaly { orders, nearest, difference } => PlayOutcome::Anomaly { orders, nearest, difference },
-        Outcome::Undecided { because } => PlayOutcome::Undecided { because },
+        Outcome::Undecided { because } => PlayOutcome::Undecided { because: Words::of(&because) },
     }
 }
 
@@ -310,10 +310,10 @@ fn seen_in(proof: &Proof) -> Option<SeenIn> {
     })
 }
 
-fn notes(proof: &Proof) -> Vec<String> {
+fn notes(proof: &Proof) -> Vec<Words> {
     let why = |verdict: &WitnessVerdict| match verdict {
         WitnessVerdict::Reproduced { .. } => None,
-        WitnessVerdict::NotReproduced { why } => Some(why.clone()),
+        WitnessVerdict::NotReproduced { why } => Some(Words::of(why)),
     };
     proof.witnesses.iter().filter_map(|witness| why(&witness.verdict)).collect()
 }

@@ -10,8 +10,8 @@ use crate::body::Body;
 use crate::browser::Browser;
 use crate::problem::Problem;
 use crate::routes::consoles::{Scenario, Statement};
-use crate::words::Words;
 use crate::workbench::Workbench;
+use pgstrata_tools::advisor::Words;
 
 /// A scene that can be opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,7 +28,7 @@ pub struct SceneCard {
     pub steps: usize,
     /// Whether it can be played on the server that is looked at; if not, why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub obstacle: Option<String>,
+    pub obstacle: Option<Words>,
 }
 
 /// A scene that is being played.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
-use crate::words::Words;
+use pgstrata_tools::advisor::Words;
 
 /// What can be run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

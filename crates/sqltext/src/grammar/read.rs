@@ -231,20 +231,21 @@ fn refusal(
 }
 
 /// What to do about an error, by PostgreSQL's words for it.
+const HINTS: [(&str, &str); 10] = [
+    ("at end of input", "the statement ends too early: is a parenthesis or a clause missing?"),
+    ("unterminated quoted string", "close the string with '; a quote inside it is written twice"),
+    ("unterminated quoted identifier", "close the name with \""),
+    ("unterminated dollar-quoted string", "the body must end with the same tag that it began with"),
+    ("unterminated /* comment", "close the comment with */"),
+    ("stack depth limit exceeded", "the statement nests too deeply to be read: part it"),
+    ("memory exhausted", "the statement nests too deeply to be read: part it"),
+    ("at or near \"?\"", "write parameters as $1 or :name"),
+    ("at or near \"%\"", "write parameters as $1 or :name"),
+    ("at or near \"@\"", "write parameters as $1 or :name"),
+];
+
 fn hint(message: &str) -> Option<&'static str> {
-    let hints = [
-        ("at end of input", "the statement ends too early: is a parenthesis or a clause missing?"),
-        ("unterminated quoted string", "close the string with '; a quote inside it is written twice"),
-        ("unterminated quoted identifier", "close the name with \""),
-        ("unterminated dollar-quoted string", "the body must end with the same tag that it began with"),
-        ("unterminated /* comment", "close the comment with */"),
-        ("stack depth limit exceeded", "the statement nests too deeply to be read: part it"),
-        ("memory exhausted", "the statement nests too deeply to be read: part it"),
-        ("at or near \"?\"", "write parameters as $1 or :name"),
-        ("at or near \"%\"", "write parameters as $1 or :name"),
-        ("at or near \"@\"", "write parameters as $1 or :name"),
-    ];
-    hints.iter().find(|(words, _)| message.contains(words)).map(|(_, hint)| *hint)
+    HINTS.iter().find(|(words, _)| message.contains(words)).map(|(_, hint)| *hint)
 }
 
 /// The span of bytes of a source; a shorthand for callers that hold a [`Read`].

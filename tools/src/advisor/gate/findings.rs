@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use pgstrata_lab::chinese::said;
 use pgstrata_sqltext::{Pragma, PragmaKind, Program, Span, Unanalysed, Workload};
-use pgstrata_units::Isolation;
+use pgstrata_units::{Isolation, Language};
 use sha2::{Digest, Sha256};
 
 use super::finding::{Finding, Place, Rule};
@@ -54,7 +55,7 @@ fn level(scene: &Scene<'_>, program: &Program) -> Option<Finding> {
         Verdict::Unknown { why, .. } => {
             let message = Words::new(
                 format!("{} runs at {asked}, which could not be shown to be safe: {why}", program.name),
-                format!("{} 运行在 {asked} 级别，未能证明其安全：{why}", program.name),
+                format!("{} 运行在 {asked} 级别，未能证明其安全：{}", program.name, said(why, Language::Chinese)),
             );
             Some(finding(Rule::NotShownSafe, Some(program), program.span.clone(), message, &[asked.sql()]))
         }
@@ -85,7 +86,7 @@ fn unsafe_level(
     let sentences = |language| -> Vec<String> {
         witness.cycle.iter().map(|of| dependency_sentence(witness, of).get(language).to_owned()).collect()
     };
-    let [en, zh] = pgstrata_units::Language::ALL.map(sentences);
+    let [en, zh] = Language::ALL.map(sentences);
     let message = Words::new(
         format!(
             "{} at {asked} is not serializable beside {beside}; it needs {needed}, or other SQL: {}.",
@@ -180,7 +181,7 @@ fn split(scene: &Scene<'_>, program: &Program, of: &ScopeFinding) -> Finding {
 
 fn not_analysed(program: Option<&Program>, what: &Unanalysed) -> Finding {
     let hint = what.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    let message = Words::new(format!("{}{hint}", what.why), format!("{}{hint}", what.why));
+    let message = Words::of(&format!("{}{hint}", what.why));
     finding(Rule::NotAnalysed, program, what.span.clone(), message, &[&what.why])
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use pgstrata_lab::chinese::said;
 use pgstrata_lab::report::{Meaning, Style, text_columns, wrap};
 use pgstrata_sqltext::Unanalysed;
 use pgstrata_units::{Isolation, Language, Text};
@@ -172,7 +173,7 @@ fn evidence(page: &mut Page, scene: &Scene<'_>, witness: &Witness) {
 
 fn undecided(page: &mut Page, why: &str, programs: &[String]) {
     page.heading(Text { en: "Not decided, and so counted as unsafe", zh: "未能判定，按不安全处理" });
-    page.paragraph(2, why);
+    page.paragraph(2, &said(why, page.style.language));
     if !programs.is_empty() {
         page.paragraph(2, &programs.join(", "));
     }
@@ -279,11 +280,12 @@ fn not_understood(page: &mut Page, all: &[Unanalysed]) {
     }
     page.heading(Text { en: "Not understood, and so counted as unsafe", zh: "未能分析，按不安全处理" });
     for found in all.iter().take(UNANALYSED_SHOWN) {
-        let line = page.style.text(&format!("{}: {}", found.span, found.why));
+        let why = said(&found.why, page.style.language);
+        let line = page.style.text(&format!("{}: {why}", found.span));
         page.lines.push(format!("  {}", page.style.mark(Meaning::Unsure, &line)));
         if let Some(hint) = &found.hint {
             let word = page.say(Text { en: "hint: ", zh: "提示：" });
-            page.paragraph(4, &format!("{word}{hint}"));
+            page.paragraph(4, &format!("{word}{}", said(hint, page.style.language)));
         }
     }
     if all.len() > UNANALYSED_SHOWN {

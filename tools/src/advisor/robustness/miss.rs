@@ -2,11 +2,10 @@
 //!
 //! None of these is a proof of safety. A schedule is looked for with few rows and transactions, and within limits.
 
-use pgstrata_units::Text;
+use std::borrow::Cow;
 
 use super::search::MOST_STATEMENTS;
 use super::verdict::MOST_CANDIDATES;
-use crate::advisor::Words;
 
 /// How far the search for a schedule came: later ones came further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,42 +30,25 @@ impl Miss {
 
     /// In words, behind "the conditions of a dangerous cycle hold, but".
     #[must_use]
-    pub fn words(self) -> Words {
-        let text = match self {
-            Self::Rows => {
-                Text { en: "its transactions cannot meet in these rows", zh: "其事务无法在这些行上相遇" }
-            }
-            Self::Arguments => Text {
-                en: "no arguments were found under which its transactions meet",
-                zh: "未找到使其事务相遇的参数",
-            },
-            Self::Orders => Text {
-                en: "every order of its statements is refused, or gives what a serial order gives",
-                zh: "其语句的每种顺序要么被拒绝，要么与某个串行顺序结果相同",
-            },
-            Self::Conditions => Text {
-                en: "a condition of its statements does not hold in the orders that were found",
-                zh: "在找到的顺序中，其语句的某个条件不成立",
-            },
+    pub fn words(self) -> Cow<'static, str> {
+        match self {
+            Self::Rows => "its transactions cannot meet in these rows".into(),
+            Self::Arguments => "no arguments were found under which its transactions meet".into(),
+            Self::Orders => "every order of its statements is refused, or gives what a serial order gives".into(),
+            Self::Conditions => "a condition of its statements does not hold in the orders that were found".into(),
             Self::Limit => {
-                return Words::new(
-                    format!("no schedule was found in {MOST_STATEMENTS} statements, and not all orders were tried"),
-                    format!("在 {MOST_STATEMENTS} 条语句内未找到调度，且未试完所有顺序"),
-                );
+                format!("no schedule was found in {MOST_STATEMENTS} statements, and not all orders were tried").into()
             }
             Self::Cycles => {
-                return Words::new(
-                    format!("none of the first {MOST_CANDIDATES} such cycles was found to happen, and there are more"),
-                    format!("前 {MOST_CANDIDATES} 个此类环均未发现会发生，而且还有更多"),
-                );
+                format!("none of the first {MOST_CANDIDATES} such cycles was found to happen, and there are more")
+                    .into()
             }
-        };
-        text.into()
+        }
     }
 
     /// What a verdict says.
     #[must_use]
     pub fn why(self) -> String {
-        format!("the conditions of a dangerous cycle hold, but {}", self.words().en)
+        format!("the conditions of a dangerous cycle hold, but {}", self.words())
     }
 }

@@ -162,9 +162,8 @@ fn unknown<'a>(
 fn not_analysed(meaning: Meaning<'_>, path: &Path) -> String {
     let program = &meaning.workload.programs[path.program];
     let of_path = path.statements.iter().flat_map(|statement| &program.statements[*statement].unanalysed);
-    let follows = format!("so {} may touch anything", program.name);
     match of_path.chain(&program.around).next() {
-        Some(said) => format!("{}: {}, {follows}", said.span, said.why),
-        None => format!("a statement could not be analysed, {follows}"),
+        Some(said) => format!("{}: {}, so {} may touch anything", said.span, said.why, program.name),
+        None => format!("a statement could not be analysed, so {} may touch anything", program.name),
     }
 }

@@ -47,13 +47,14 @@ export function EvidencePane({ question, answers }: { question: Question; answer
 function VerdictView({ analysis }: { analysis: Analysis }) {
   const texts = useTexts();
   const { t, code } = texts;
+  const words = useWords();
   const { asked, scopes } = analysis;
   return (
     <>
       <p className={`verdict ${asked.outcome}`} role="status" data-verdict={asked.outcome}>
         <span aria-hidden="true">{asked.outcome === 'safe' ? '✓' : asked.outcome === 'unsafe' ? '✕' : '?'}</span> <strong>{code('verdict', asked.outcome)}</strong> {code('verdictLong', asked.outcome)}
       </p>
-      {asked.outcome === 'unknown' && <p lang="en">{asked.why}</p>}
+      {asked.outcome === 'unknown' && <p>{words(asked.why)}</p>}
       {asked.outcome === 'unsafe' && (
         <ol className="cycle">
           {asked.witness.cycle.map((dependency, index) => {

@@ -6,6 +6,7 @@ import { prove, type Proving } from '../../api/prove.ts';
 import type { Analysis, ProveMessage, ProveShow, Question, Witness } from '../../api/rest.ts';
 import { Schedule, type ScheduleData, type ScheduleLink } from '../../charts/schedule.tsx';
 import { useTexts, type Texts } from '../../i18n/index.ts';
+import { useWords } from '../Cases.tsx';
 import { useTheme, useWorld } from '../../state/context.ts';
 import { BEGUN, IDLE, told, type Played, type PlayedStep, type ProofState, type Trial } from '../../state/play.ts';
 import { ProblemNote, Wide } from '../../views/parts.tsx';
@@ -42,6 +43,7 @@ function useProof(question: Question) {
 export function ProofView({ question, analysis }: { question: Question; analysis: Analysis }) {
   const texts = useTexts();
   const { t, code } = texts;
+  const words = useWords();
   const { server } = useWorld();
   const { state, run, cancel } = useProof(question);
   const witness = witnessOf(analysis);
@@ -84,8 +86,8 @@ export function ProofView({ question, analysis }: { question: Question; analysis
       </p>
       {state.seenIn === 'writers' && <p className="muted">{t('advisor.seenInWriters')}</p>}
       {state.notes.map((note) => (
-        <p key={note} className="muted" lang="en">
-          {note}
+        <p key={note.en} className="muted">
+          {words(note)}
         </p>
       ))}
     </>
@@ -168,6 +170,7 @@ function PlayView({ play, witness, texts, isOpen }: { play: Played; witness: Wit
 
 /** What came of a play, beside all serial orders. */
 function OutcomeView({ play: { outcome, fix }, texts: { t } }: { play: Played; texts: Texts }) {
+  const words = useWords();
   if (!outcome) return null;
   if (outcome.outcome === 'serial') {
     return (
@@ -179,7 +182,7 @@ function OutcomeView({ play: { outcome, fix }, texts: { t } }: { play: Played; t
   if (outcome.outcome === 'undecided') {
     return (
       <p className="verdict unknown" role="status">
-        <span aria-hidden="true">?</span> {t('advisor.undecided')} <span lang="en">{outcome.because}</span>
+        <span aria-hidden="true">?</span> {t('advisor.undecided')} {words(outcome.because)}
       </p>
     );
   }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::question::Level;
-use crate::words::Words;
+use pgstrata_tools::advisor::Words;
 
 /// What came of reading and analysing the programs. Mistakes in the SQL are no refusal: the editor shows them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -166,8 +166,8 @@ pub enum Verdict {
     },
     /// It could not be decided, and counts as unsafe.
     Unknown {
-        /// What stands in the way, in English.
-        why: String,
+        /// What stands in the way.
+        why: Words,
         /// The programs that it is about.
         programs: Vec<String>,
     },

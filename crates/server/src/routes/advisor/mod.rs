@@ -17,9 +17,9 @@ use utoipa::ToSchema;
 use crate::advisor::Advisor;
 use crate::body::Body;
 use crate::problem::Problem;
-use crate::words::Words;
 use crate::workbench::Workbench;
 use analysis::Analysed;
+use pgstrata_tools::advisor::Words;
 use question::Question;
 
 /// A question to begin with.

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
+use pgstrata_tools::advisor::Words;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -136,8 +137,8 @@ pub enum Message {
         /// In what a witness was seen; none if none was played to its end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen_in: Option<SeenIn>,
-        /// Why a witness could not be shown, in English.
-        notes: Vec<String>,
+        /// Why a witness could not be shown.
+        notes: Vec<Words>,
     },
     /// It cannot be done.
     Problem {
@@ -201,7 +202,7 @@ pub enum PlayOutcome {
     /// It cannot be told.
     Undecided {
         /// Why.
-        because: String,
+        because: Words,
     },
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use pgstrata_lab::chinese::said;
 use pgstrata_lab::report::Style;
 use pgstrata_units::{Isolation, Language, Text};
 
@@ -149,7 +150,7 @@ pub(super) fn consequences(document: &mut Document, adr: &Adr<'_>) {
     }
     for found in &adr.scene.report.unanalysed {
         let lead = say(Text { en: "Not understood, and counted as unsafe", zh: "未能分析，按不安全处理" });
-        items.push(format!("{lead}: `{}`, {}", found.span, found.why));
+        items.push(format!("{lead}: `{}`, {}", found.span, said(&found.why, adr.language)));
     }
     document.blocks.push(Block::List(items));
 }

@@ -1,6 +1,7 @@
 //! What is needed and which ways there are, as parts of a record: the answers of the requirement, the way that was chosen,
 //! and every other with the reasons against it.
 
+use pgstrata_lab::chinese::said;
 use pgstrata_units::{Isolation, Language, Text};
 use serde_json::Value;
 
@@ -114,7 +115,9 @@ pub(super) fn levels(document: &mut Document, adr: &Adr<'_>) {
             (Verdict::Unknown { why, .. }, Language::English) => {
                 format!("All programs at {level}: could not be shown to be safe: {why}")
             }
-            (Verdict::Unknown { why, .. }, Language::Chinese) => format!("全部使用 {level}：未能证明安全：{why}"),
+            (Verdict::Unknown { why, .. }, language @ Language::Chinese) => {
+                format!("全部使用 {level}：未能证明安全：{}", said(why, language))
+            }
         })
     });
     document.blocks.push(Block::List(items.collect()));

@@ -1,5 +1,6 @@
 //! A run of the fuzz as a file among the records, and as the table that the book shows of the latest one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -7,13 +8,13 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use pgstrata_lab::archive;
+use pgstrata_lab::chinese::said;
 use pgstrata_lab::error::LabError;
 use pgstrata_lab::record::{Build, Machine};
 use pgstrata_units::{Language, Text};
 use serde::{Deserialize, Serialize};
 
 use super::{Broken, Fuzzed};
-use crate::advisor::Words;
 use crate::advisor::robustness::Miss;
 
 /// The format of [`FuzzRecord`].
@@ -190,8 +191,11 @@ fn unknown(found: &Fuzzed, language: Language) -> String {
     let mut text = format!("\n| {head} | |\n|---|---:|\n");
     for (why, count) in reasons {
         let miss = Miss::ALL.into_iter().find(|miss| miss.why() == *why);
-        let words = miss.map_or_else(|| Words::new(why, why), Miss::words);
-        let _ = writeln!(text, "| {} | {count} |", words.get(language));
+        let words = match miss {
+            Some(miss) => miss.words(),
+            None => Cow::Borrowed(why.as_str()),
+        };
+        let _ = writeln!(text, "| {} | {count} |", said(&words, language));
     }
     text
 }
