@@ -313,7 +313,7 @@ mod tests {
         let zh = problem.zh.expect("both sentences are known");
         assert_eq!(zh.detail.as_deref(), Some("没有录制 7"));
         assert_eq!(zh.hint.as_deref(), Some("`GET /api/recordings` 会列出它们"));
-        let of_another = Problem::new(Code::Database, "relation \"t\" does not exist");
+        let of_another = Problem::new(Code::Database, "deadlock detected");
         assert_eq!(of_another.zh, None);
     }
 }
