@@ -77,16 +77,22 @@ fn sarif_has_places_rules_flows_and_suppressions_and_serves_as_a_baseline() {
     assert_eq!(code, Some(0), "the finding moved by a line and is known\n{stdout}{stderr}");
 }
 
+/// What cargo prints when it is run with `arguments` in the folder of this package.
+fn cargo(arguments: &[&str]) -> String {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output =
+        Command::new(cargo).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
 /// The schema of SARIF 2.1.0 as OASIS publishes it, out of the source of a development dependency that carries it.
 fn schema() -> Value {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
-        .arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    // Of the packages for other systems the sources were never fetched, and without the platform they are asked for.
+    let version = cargo(&["-vV"]);
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("the platform");
+    let metadata = cargo(&["metadata", "--format-version", "1", "--offline", "--filter-platform", host]);
+    let metadata: Value = serde_json::from_str(&metadata).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     let carrier = packages.iter().find(|package| package["name"] == "serde-sarif").expect("the development dependency");
     let manifest = PathBuf::from(carrier["manifest_path"].as_str().expect("a path"));
