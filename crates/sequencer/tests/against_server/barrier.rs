@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -10,7 +9,7 @@ use pgstrata_pg::{Cluster, Error, Session};
 use pgstrata_sequencer::{AcknowledgeError, BarrierKind, DurabilityBarrier, Unknown};
 use tokio::task::JoinHandle;
 
-use crate::support::{PATIENCE, eventually, restart, server, server_with, session, stored};
+use crate::support::{PATIENCE, eventually, restart, server, server_with, session, stored, until};
 
 /// Without this the log writer would make an asynchronous commit durable within 200 ms, and the wake-ups of its sleep
 /// would decide whether a commit is lost. The least log level, because the barrier's messages must not need more.
@@ -62,12 +61,7 @@ async fn nothing_acknowledged_is_lost(kind: BarrierKind) {
     for kill in 1..=KILLS {
         let clients: Vec<_> = (0..8).map(|_| client(&barrier, &next)).collect();
         let begun = next.load(Ordering::Relaxed);
-        let loaded = async {
-            while next.load(Ordering::Relaxed) < begun + 150 + 37 * kill {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, loaded).await.expect("the clients make progress");
+        until("the clients make progress", || next.load(Ordering::Relaxed) >= begun + 150 + 37 * kill).await;
         restart(&mut server).await;
         for client in clients {
             let keys = tokio::time::timeout(PATIENCE, client).await.expect("each waiter is answered");
@@ -122,12 +116,7 @@ async fn a_barrier_that_reconnected_does_not_vouch_for_a_commit_before_the_crash
     for key in 0..ATTEMPTS_TO_LOSE {
         let (promise, reconnects) = (barrier.promise(), barrier.figures().reconnects);
         lost += i32::from(is_lost(&mut server, &barrier, key).await);
-        let reconnected = async {
-            while barrier.figures().reconnects == reconnects {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, reconnected).await.expect("the barrier finds the new server");
+        until("the barrier finds the new server", || barrier.figures().reconnects != reconnects).await;
         barrier.acknowledge(async { Ok(()) }).await.expect("the barrier works again");
         assert_eq!(barrier.wait(promise).await, Err(Unknown));
     }

@@ -136,6 +136,16 @@ pub async fn places(session: &Session) -> BTreeMap<String, (i64, i64)> {
     rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()
 }
 
+/// Waits until it is so in this process.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited too long until {what}"));
+}
+
 /// Waits until a query answers true.
 pub async fn eventually(session: &Session, query: &str) {
     let wait = async {
